@@ -1,0 +1,127 @@
+"""R2 and its bootstrap: one weight matrix per world, shared by every model and every ceiling.
+
+The test images of a world are the same for all that is scored on them, so all of it is resampled with
+the same weights: differences between two scores are then paired, replicate by replicate, and neither
+side needs the other's predictions.
+
+A replicate draws n images with replacement; ``w_ri`` counts how often replicate r drew image i. Then
+
+    R2_r = 1 - sum_i w_ri (y_i - p_i)^2 / sum_i w_ri (y_i - ybar_r)^2,   ybar_r = sum_i w_ri y_i / n
+
+and the three sums of all replicates and targets are one matrix product.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from maestrata.errors import MaestrataError
+from maestrata.random import stream
+
+
+def bootstrap_weights(world_seed: int, n: int, replicates: int) -> NDArray[np.float32]:
+    """Multinomial counts of `replicates` bootstrap samples of `n` images.
+
+    Parameters
+    ----------
+    world_seed : int
+        The world's seed; the draw is ``stream(world_seed, "bootstrap")``.
+    n : int
+        Number of test images.
+    replicates : int
+        Number of bootstrap samples.
+
+    Returns
+    -------
+    ndarray of float32, shape (replicates, n)
+        Rows sum to `n`. The first rows do not depend on `replicates`.
+
+    Raises
+    ------
+    MaestrataError
+        If `n` or `replicates` is below 1.
+    """
+    if n < 1 or replicates < 1:
+        raise MaestrataError(f"n={n} and replicates={replicates} must both be at least 1 (bootstrap weights)")
+    rng = stream(world_seed, "bootstrap")
+    weights = np.empty((replicates, n), dtype=np.float32)
+    for row in weights:
+        row[:] = np.bincount(rng.integers(0, n, size=n), minlength=n)
+    return weights
+
+
+def r2_score(y: ArrayLike, pred: ArrayLike) -> NDArray[np.float64]:
+    """R2 of each target over the images (first axis), in float64.
+
+    Parameters
+    ----------
+    y, pred : array, shape (n, ...)
+        Truth and prediction; the trailing axes are targets.
+
+    Returns
+    -------
+    ndarray of float64, shape (...)
+        ``1 - SSE/SST``; NaN where the target does not vary, or holds NaN.
+
+    Raises
+    ------
+    MaestrataError
+        If the shapes differ or there are fewer than two images.
+    """
+    y, pred = _pair(y, pred)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        total = np.square(y - y.mean(0)).sum(0)
+        # An exactly constant column leaves rounding dust in `total`, hence the test on the range.
+        varies = np.ptp(y, axis=0) > 0
+        return np.where(varies, 1.0 - np.square(y - pred).sum(0) / total, np.nan)
+
+
+def r2_bootstrap(y: ArrayLike, pred: ArrayLike, weights: NDArray[np.float32]) -> NDArray[np.float64]:
+    """R2 of each target in each bootstrap replicate.
+
+    Parameters
+    ----------
+    y, pred : array, shape (n,) or (n, targets)
+    weights : ndarray of float32, shape (replicates, n)
+        From `bootstrap_weights`.
+
+    Returns
+    -------
+    ndarray of float64, shape (replicates, targets)
+        NaN where the target does not vary within the replicate.
+
+    Raises
+    ------
+    MaestrataError
+        If shapes do not match.
+    """
+    y, pred = _pair(y, pred)
+    y, pred = y.reshape(len(y), -1), pred.reshape(len(y), -1)
+    if weights.ndim != 2 or weights.shape[1] != len(y):
+        raise MaestrataError(
+            f"bootstrap weights of shape {weights.shape} do not fit {len(y)} images: expected (replicates, {len(y)})"
+        )
+    n_targets = y.shape[1]
+    # Centred and scaled so that float32 keeps six digits of the variance whatever the target's units.
+    centred = y - y.mean(0)
+    scale = np.maximum(np.abs(centred).max(0), np.finfo(np.float64).tiny)
+    centred, error = centred / scale, (y - pred) / scale
+    columns = np.concatenate([error**2, centred**2, centred], axis=1).astype(np.float32)
+    sums = (weights @ columns).astype(np.float64)
+    sse, squares, plain = (sums[:, k * n_targets : (k + 1) * n_targets] for k in range(3))
+    drawn = weights.sum(1, dtype=np.float64)[:, None]
+    sst = squares - plain**2 / drawn
+    # What is left of a target that is constant within the replicate is float32 rounding.
+    varies = sst > 1e-5 * np.maximum(squares, np.finfo(np.float64).tiny)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(varies & (np.ptp(y, axis=0) > 0), 1.0 - sse / sst, np.nan)
+
+
+def _pair(y: ArrayLike, pred: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    y, pred = np.asarray(y, dtype=np.float64), np.asarray(pred, dtype=np.float64)
+    if y.shape != pred.shape or y.ndim < 1 or len(y) < 2:
+        raise MaestrataError(
+            f"targets of shape {y.shape} and predictions of shape {pred.shape} must have one shape (n >= 2, ...) (R2)"
+        )
+    return y, pred
