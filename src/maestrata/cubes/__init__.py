@@ -1,0 +1,1 @@
+"""NetCDF-4 cubes: the format (`schema`), reading and writing (`io`), joining a sweep's files (`collect`)."""
