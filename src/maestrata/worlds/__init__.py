@@ -1,0 +1,64 @@
+"""Worlds: data-generating processes whose latents are known, one file each, found by name."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from functools import lru_cache
+from typing import Any
+
+from maestrata.errors import WorldError, one_of
+from maestrata.worlds.base import NoiseSpec, Sample, Target, World
+
+__all__ = ["NoiseSpec", "Sample", "Target", "World", "available", "make", "world_class"]
+
+_NOT_WORLDS = {"base", "pixels"}
+
+
+@lru_cache(maxsize=1)
+def available() -> tuple[str, ...]:
+    """Names of the worlds: the modules of this package."""
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name not in _NOT_WORLDS))
+
+
+def world_class(name: str) -> type[World]:
+    """Return the class of a world: the one subclass of World that its module defines.
+
+    Raises
+    ------
+    WorldError
+        If there is no world of that name.
+    """
+    if name not in available():
+        raise WorldError(f"world {one_of(name, available())}")
+    module = importlib.import_module(f"{__name__}.{name}")
+    for value in vars(module).values():
+        if inspect.isclass(value) and issubclass(value, World) and value.__module__ == module.__name__:
+            return value
+    raise WorldError(f"module {module.__name__} defines no world: it must hold a subclass of World")
+
+
+def make(name: str, seed: int, **settings: Any) -> World:
+    """Make a world: its functions are drawn from the stream ``("world", seed)`` and from nothing else.
+
+    Parameters
+    ----------
+    name : str
+        One of `available()`.
+    seed : int
+        World seed, at least 0.
+    **settings
+        Settings of that world; see its class.
+
+    Raises
+    ------
+    WorldError
+        If the name is unknown, or a setting is unknown or out of range.
+    """
+    cls = world_class(name)
+    known = [p for p in inspect.signature(cls).parameters if p != "seed"]
+    for key in settings:
+        if key not in known:
+            raise WorldError(f"{name}: setting {one_of(key, known)}")
+    return cls(seed, **settings)

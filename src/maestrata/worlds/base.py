@@ -1,0 +1,288 @@
+"""What every world is: named functions on arrays, a graph, and a description of the noise that drives it.
+
+A world is a data-generating process whose latents are known. Its functions are drawn once, from the
+stream ``("world", seed)``, and kept as float64 parameters; everything else is a pure map
+``(params, noise) -> (images, latents)`` that runs on NumPy and on torch alike (and under
+``torch.func.vmap`` over parameters and noise together). The caller draws the noise: `World.draw` does it
+from a NumPy stream, and a trainer on a device may do it there from the same `noise_spec`.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from array_api_compat import array_namespace, device, is_torch_array
+from numpy.typing import NDArray
+
+from maestrata.errors import WorldError
+from maestrata.geometry import TokenGrid
+from maestrata.graphs import LatentGraph
+from maestrata.random import stream as named_stream
+
+Noise = dict[int, Any]
+"""Noise of each level: ``level -> (..., nodes, dim)``; level 0 is that of the tokens, level L the root's."""
+
+
+@dataclass(frozen=True)
+class NoiseSpec:
+    """How the noise of one level is drawn: standard normal, or uniform over ``0 .. high - 1`` per dimension."""
+
+    kind: Literal["normal", "choice"]
+    shape: tuple[int, int]
+    high: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Images with everything that made them.
+
+    Attributes
+    ----------
+    images : float array (n, channel, y, x)
+    latents : dict of arrays
+        ``level -> (n, nodes, dim)`` for levels 1 to L; integer symbols in a discrete world.
+    noise : dict of arrays
+        ``level -> (n, nodes, dim)`` for levels 0 to L.
+    """
+
+    images: Any
+    latents: dict[int, Any]
+    noise: Noise
+
+    def __iter__(self) -> Any:
+        return iter((self.images, self.latents, self.noise))
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a probe regresses at one node: float32 values (n, dims), and symbols (n,) where it is discrete."""
+
+    kind: Literal["latent", "noise"]
+    level: int
+    node: int
+    values: NDArray[np.float32]
+    labels: NDArray[np.int64] | None = None
+
+
+class World(abc.ABC):
+    """Base of all worlds. A subclass sets the attributes below and writes `forward`.
+
+    Attributes
+    ----------
+    name : str
+    seed : int
+    settings : dict
+        All settings, defaults included.
+    grid : TokenGrid
+    levels : int
+        Level of the root, L.
+    token_pixels, channels : int
+    discrete : bool
+        Whether latents are symbols.
+    n_symbols : int or None
+    dims : dict
+        ``level -> dimension of a node`` (level 0: of the token's own variable).
+    params : dict of float64 (or integer) arrays
+        The functions of the world.
+    noise_spec : dict
+        ``level -> NoiseSpec``.
+    """
+
+    name: ClassVar[str]
+    discrete: ClassVar[bool] = False
+    channels: ClassVar[int] = 3
+
+    def __init__(self, seed: int, *, leaves: int, token_pixels: int, settings: Mapping[str, Any]) -> None:
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            raise WorldError(f"{self.name}: seed={seed!r} must be an integer, at least 0")
+        if isinstance(token_pixels, bool) or not isinstance(token_pixels, int) or token_pixels < 1:
+            raise WorldError(f"{self.name}: token_pixels={token_pixels!r} must be an integer, at least 1")
+        self.seed = seed
+        self.settings: dict[str, Any] = {"leaves": leaves, **settings, "token_pixels": token_pixels}
+        self.grid = TokenGrid.for_leaves(leaves)
+        self.levels = self.grid.levels
+        self.token_pixels = token_pixels
+        self.n_symbols: int | None = None
+        self.params: dict[str, NDArray[Any]] = {}
+        self.dims: dict[int, int] = {}
+        self.noise_spec: dict[int, NoiseSpec] = {}
+        self._converted: dict[tuple[str, str], dict[str, Any]] = {}
+
+    # what a subclass writes
+
+    @abc.abstractmethod
+    def forward(self, params: Mapping[str, Any], noise: Noise) -> tuple[Any, dict[int, Any]]:
+        """Map noise to images and latents: pure, on any array library, with any leading batch axes.
+
+        Parameters
+        ----------
+        params : mapping
+            `self.params`, in the library and dtype of the noise.
+        noise : dict of arrays (..., nodes, dim)
+
+        Returns
+        -------
+        images : array (..., channel, y, x)
+        latents : dict of arrays (..., nodes, dim), levels 1 to L
+        """
+
+    # what every world has
+
+    @property
+    def token_values(self) -> int:
+        """Values in a token: channels times pixels."""
+        return self.channels * self.token_pixels**2
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(channel, y, x) of an image."""
+        return self.channels, self.grid.height * self.token_pixels, self.grid.width * self.token_pixels
+
+    @property
+    def n_nodes(self) -> dict[int, int]:
+        """Nodes at each level, 0 to L."""
+        return {level: self.grid.n_nodes(level) for level in range(self.levels + 1)}
+
+    def node_names(self, level: int) -> tuple[str, ...]:
+        """Names of the nodes at `level` in the graph: ``z{level}.{i}``, and ``x{i}`` for tokens."""
+        stem = f"z{level}." if level else "x"
+        return tuple(f"{stem}{i}" for i in range(self.n_nodes[level]))
+
+    @property
+    def graph(self) -> LatentGraph:
+        """The latent graph, with the dimension of every node."""
+        edges, dims = [], {}
+        for level in range(self.levels, -1, -1):
+            names = self.node_names(level)
+            dims.update(dict.fromkeys(names, self.dims[level]))
+            if level < self.levels:
+                above = self.node_names(level + 1)
+                edges += [(above[p], name) for p, name in zip(self.grid.parent(level), names, strict=True)]
+        return LatentGraph(edges=edges, dims=dims)
+
+    def draw(self, n: int, rng: np.random.Generator, dtype: Any = np.float32) -> Noise:
+        """Draw noise for `n` images, from the root down, with a NumPy generator.
+
+        Returns
+        -------
+        dict of arrays (n, nodes, dim)
+            Of type `dtype` where the noise is normal, int64 where it is a choice.
+        """
+        noise: Noise = {}
+        for level in sorted(self.noise_spec, reverse=True):
+            spec = self.noise_spec[level]
+            if spec.kind == "normal":
+                noise[level] = rng.standard_normal((n, *spec.shape), dtype=dtype)
+            else:
+                noise[level] = rng.integers(0, np.asarray(spec.high), (n, *spec.shape))
+        return noise
+
+    def convert_params(self, like: Any) -> dict[str, Any]:
+        """Return the parameters in the library, floating dtype and device of the array `like` (cached)."""
+        xp = array_namespace(like)
+        where = device(like)
+        key = (str(like.dtype), str(where))
+        if key not in self._converted:
+            self._converted[key] = {
+                name: xp.asarray(value, dtype=like.dtype if value.dtype.kind == "f" else None, device=where)
+                for name, value in self.params.items()
+            }
+        return self._converted[key]
+
+    def generate(self, noise: Noise) -> Sample:
+        """Make images and latents from noise, in the noise's own library, dtype and device."""
+        like = next((a for a in noise.values() if _is_floating(a)), None)
+        if like is None:
+            raise WorldError(f"{self.name}: the noise holds no floating-point array to take the dtype from")
+        images, latents = self.forward(self.convert_params(like), noise)
+        return Sample(images, latents, noise)
+
+    def sample(self, n: int, stream: str = "test", index: tuple[int, ...] = ()) -> Sample:
+        """Draw `n` images (float32, NumPy) from the named stream ``(self.seed, stream, *index)``.
+
+        Parameters
+        ----------
+        n : int
+            At least 1.
+        stream : str
+            Name in `maestrata.random.STREAMS`; streams never share a sample.
+        index : tuple of int
+            Further coordinates of the stream, such as a seed and a step.
+        """
+        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+            raise WorldError(f"{self.name}: n={n!r} must be an integer, at least 1")
+        return self.generate(self.draw(int(n), named_stream(self.seed, stream, *index)))
+
+    def targets(self, sample: Sample) -> list[Target]:
+        """List what can be regressed: the latents of levels 1 to L and the noise injected at every level.
+
+        A discrete variable is given one-hot, with its symbols beside it.
+        """
+        found = []
+        for level, values in sorted(sample.latents.items()):
+            for node in range(values.shape[-2]):
+                found.append(_target("latent", level, node, values[:, node], [self.n_symbols] if self.discrete else None))
+        for level, spec in sorted(self.noise_spec.items()):
+            for node in range(spec.shape[0]):
+                high = list(spec.high) if spec.kind == "choice" else None
+                found.append(_target("noise", level, node, sample.noise[level][:, node], high))
+        return found
+
+
+def _is_floating(array: Any) -> bool:
+    if is_torch_array(array):
+        return bool(array.dtype.is_floating_point)
+    return bool(np.issubdtype(array.dtype, np.floating))
+
+
+def _target(
+    kind: Literal["latent", "noise"], level: int, node: int, values: Any, high: list[int | None] | None
+) -> Target:
+    values = np.asarray(values)
+    if high is None:
+        return Target(kind, level, node, values.astype(np.float32))
+    counts = [h for h in high if h is not None]
+    if len(counts) != values.shape[1]:
+        raise WorldError(f"{kind} of level {level}: {values.shape[1]} dimensions, {len(counts)} symbol counts")
+    onehot = np.concatenate([np.eye(h, dtype=np.float32)[values[:, i]] for i, h in enumerate(counts)], 1)
+    # several choices at once have no single label
+    return Target(kind, level, node, onehot, values[:, 0].astype(np.int64) if len(counts) == 1 else None)
+
+
+def orthogonal(rng: np.random.Generator, shape: tuple[int, ...], dim: int, columns: int | None = None) -> NDArray[np.float64]:
+    """Draw matrices (*shape, dim, columns) with orthonormal columns, uniformly (Haar); square by default."""
+    gauss = rng.standard_normal((*shape, dim, dim))
+    q, r = np.linalg.qr(gauss)
+    # the sign of R's diagonal makes the factor unique, hence uniform
+    q = q * np.sign(np.diagonal(r, axis1=-2, axis2=-1))[..., None, :]
+    return q if columns is None else q[..., :columns]
+
+
+def apply_maps(maps: Any, vectors: Any) -> Any:
+    """Apply one matrix per node, (nodes, out, in), to vectors (..., nodes, in): result (..., nodes, out)."""
+    xp = array_namespace(vectors)
+    lead = tuple(vectors.shape[:-2])
+    nodes, wide = vectors.shape[-2:]
+    flat = xp.reshape(vectors, (-1, nodes, wide))
+    # nodes first: a batched matrix product is several times faster than a broadcast one
+    out = xp.matmul(xp.permute_dims(flat, (1, 0, 2)), xp.permute_dims(maps, (0, 2, 1)))
+    return xp.reshape(xp.permute_dims(out, (1, 0, 2)), (*lead, nodes, maps.shape[-2]))
+
+
+def take_nodes(values: Any, index: NDArray[np.int64]) -> Any:
+    """Take nodes (axis -2) by a constant index, in any array library."""
+    xp = array_namespace(values)
+    at = xp.asarray(np.array(index), device=device(values))
+    return xp.take(values, at, axis=values.ndim - 2)
+
+
+def check_number(world: str, key: str, value: Any, low: float, high: float, *, integer: bool = False) -> None:
+    """Refuse a setting outside [low, high] or of another type, with one clear WorldError."""
+    kinds: Any = int if integer else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
+        what = "an integer" if integer else "a number"
+        raise WorldError(f"{world}: {key}={value!r} must be {what} in [{low}, {high}]")
