@@ -94,6 +94,7 @@ class World(abc.ABC):
 
     name: ClassVar[str]
     discrete: ClassVar[bool] = False
+    stackable: bool = True  # whether worlds of other seeds differ in `params` alone, so that `forward` can be vmapped
     channels: ClassVar[int] = 3
 
     def __init__(self, seed: int, *, leaves: int, token_pixels: int, settings: Mapping[str, Any]) -> None:

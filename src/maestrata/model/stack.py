@@ -1,0 +1,154 @@
+"""Many masked autoencoders of one size as one: the function of `MAE` with a member axis in front of every weight.
+
+Models this small leave a GPU idle when they are trained one by one. Here M members (seeds and worlds of one mask
+distribution) run as batched matrix products: weights are (M, out, in), activations (M, b, t, d). Member k computes what an
+`MAE` with its weights computes on its images; a test holds the two against each other. Matrix products and attention run
+in `dtype` (bfloat16 on a GPU), the residual stream, norms and the loss in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from maestrata.model.mae import LAYER_NORM_EPS, MAE, NORM_PIXELS_EPS, MAEConfig
+
+Weights = Mapping[str, Tensor]
+
+
+def stack_weights(models: Sequence[MAE], device: torch.device | str = "cpu") -> dict[str, Tensor]:
+    """Stack the weights of models of one size: ``name -> (M, *shape)`` leaf tensors that take gradients."""
+    states = [dict(model.named_parameters()) for model in models]
+    return {
+        name: torch.stack([s[name].detach() for s in states]).to(device).requires_grad_() for name in states[0]
+    }
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """One linear map per member: x (M, ..., in), weight (M, out, in), bias (M, out) -> (M, ..., out), in x's dtype."""
+    flat = x.reshape(x.shape[0], -1, x.shape[-1])
+    out = torch.baddbmm(bias.to(x.dtype).unsqueeze(1), flat, weight.to(x.dtype).transpose(1, 2))
+    return out.view(*x.shape[:-1], weight.shape[1])
+
+
+def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> Tensor:
+    """Layer norm over the last axis with one scale and shift (M, d) per member; computed in float32, given in `dtype`."""
+    shape = (x.shape[0], *(1,) * (x.ndim - 2), x.shape[-1])
+    normal = F.layer_norm(x.float(), x.shape[-1:], eps=LAYER_NORM_EPS)
+    return (normal * weight.view(shape) + bias.view(shape)).to(dtype)
+
+
+def attention(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
+    """Self-attention within each image: q (M, b, s, d), k and v (M, b, t, d) -> (M, b, s, d)."""
+
+    def split(x: Tensor) -> Tensor:  # 4-D, as the fused kernels want it: (M * b, heads, t, d / heads)
+        return x.flatten(0, 1).unflatten(-1, (heads, -1)).transpose(1, 2)
+
+    out = F.scaled_dot_product_attention(split(q), split(k), split(v))
+    return out.transpose(1, 2).reshape(q.shape)
+
+
+def block(w: Weights, x: Tensor, heads: int, last: int, dtype: torch.dtype) -> Tensor:
+    """Transformer block of every member at the last `last` tokens (all of them where it is 0): see `mae.Block`."""
+    d = x.shape[-1]
+    h = layer_norm(x, w["norm1.weight"], w["norm1.bias"], dtype)
+    if not last:
+        q, k, v = linear(h, w["qkv.weight"], w["qkv.bias"]).chunk(3, -1)
+    else:
+        q = linear(h[:, :, -last:], w["qkv.weight"][:, :d], w["qkv.bias"][:, :d])
+        k, v = linear(h, w["qkv.weight"][:, d:], w["qkv.bias"][:, d:]).chunk(2, -1)
+        x = x[:, :, -last:]
+    x = x + linear(attention(q, k, v, heads), w["proj.weight"], w["proj.bias"])
+    h = layer_norm(x, w["norm2.weight"], w["norm2.bias"], dtype)
+    hidden = F.gelu(linear(h, w["fc1.weight"], w["fc1.bias"]))
+    return x + linear(hidden, w["fc2.weight"], w["fc2.bias"])
+
+
+@lru_cache(maxsize=1)
+def compiled_block() -> Any:
+    """Return `block` compiled: once for every number of tokens, which `MAEStack` marks as dynamic."""
+    return torch.compile(block)
+
+
+class MAEStack:
+    """The function of M masked autoencoders of one size, on stacked weights.
+
+    Parameters
+    ----------
+    cfg : MAEConfig
+    device : torch.device or str
+    dtype : torch.dtype
+        Of matrix products and attention.
+    compiled : bool
+        Fuse element-wise work with `torch.compile` (pays on a GPU).
+    """
+
+    def __init__(
+        self,
+        cfg: MAEConfig,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        compiled: bool = False,
+    ) -> None:
+        self.cfg = cfg
+        self.dtype = dtype
+        self.compiled = compiled
+        self._block = compiled_block() if compiled else block
+        model = MAE(cfg)
+        self.positions = model.positions.to(device)
+        self.decoder_positions = model.decoder_positions.to(device)
+
+    def _run_block(self, w: Weights, prefix: str, x: Tensor, heads: int, last: int = 0) -> Tensor:
+        inner = {name[len(prefix) :]: tensor for name, tensor in w.items() if name.startswith(prefix)}
+        if self.compiled:
+            torch._dynamo.mark_dynamic(x, 2)
+        return self._block(inner, x, heads, last, self.dtype)
+
+    def encode(self, w: Weights, tokens: Tensor, visible_ids: Tensor | None, layers: bool = False) -> Any:
+        """Encode: tokens (M, b, n, v), visible_ids (M, b, k) or None -> (M, b, 1 + k, d), or all layers (see `MAE.encode`)."""
+        if visible_ids is None:
+            position = self.positions[1:]
+        else:
+            tokens = take(tokens, visible_ids)
+            position = self.positions[visible_ids + 1]
+        x = linear(tokens.to(self.dtype), w["embed.weight"], w["embed.bias"]) + position
+        cls = (w["cls_token"] + self.positions[0])[:, None, None].expand(-1, x.shape[1], 1, -1)
+        x = torch.cat([cls, x], 2)  # (M, b, 1 + k, d), float32
+        out = [x]
+        for i in range(self.cfg.depth):
+            x = self._run_block(w, f"blocks.{i}.", x, self.cfg.heads)
+            out.append(x)
+        out[-1] = layer_norm(x, w["norm.weight"], w["norm.bias"], torch.float32)
+        return out if layers else out[-1]
+
+    def decode(self, w: Weights, encoded: Tensor, visible_ids: Tensor, masked_ids: Tensor) -> Tensor:
+        """Predict the masked tokens' values (M, b, m, v) from the encoded visible ones (M, b, 1 + k, d)."""
+        m = masked_ids.shape[-1]
+        z = linear(encoded.to(self.dtype), w["decoder_embed.weight"], w["decoder_embed.bias"])
+        masked = w["mask_token"][:, None, None] + self.decoder_positions[masked_ids + 1]
+        visible = z[:, :, 1:] + self.decoder_positions[visible_ids + 1]
+        y = torch.cat([z[:, :, :1] + self.decoder_positions[0], visible, masked], 2)  # (M, b, 1 + n, e)
+        final = self.cfg.decoder_depth - 1
+        for i in range(self.cfg.decoder_depth):
+            y = self._run_block(w, f"decoder_blocks.{i}.", y, self.cfg.decoder_heads, m if i == final else 0)
+        y = layer_norm(y, w["decoder_norm.weight"], w["decoder_norm.bias"], self.dtype)
+        return linear(y, w["head.weight"], w["head.bias"]).float()
+
+    def losses(self, w: Weights, tokens: Tensor, visible_ids: Tensor, masked_ids: Tensor) -> Tensor:
+        """Mean squared error of every member over its masked tokens' values, (M,)."""
+        target = take(tokens, masked_ids)
+        if self.cfg.norm_pixels:
+            var, mean = torch.var_mean(target, dim=-1, keepdim=True)
+            target = (target - mean) / (var + NORM_PIXELS_EPS).sqrt()
+        prediction = self.decode(w, self.encode(w, tokens, visible_ids), visible_ids, masked_ids)
+        return (prediction - target).square().mean((1, 2, 3))
+
+
+def take(tokens: Tensor, ids: Tensor) -> Tensor:
+    """Tokens (M, b, n, v) at ids (M, b, k) -> (M, b, k, v)."""
+    return tokens.gather(2, ids.unsqueeze(-1).expand(*ids.shape, tokens.shape[-1]))

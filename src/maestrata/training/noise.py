@@ -1,0 +1,121 @@
+"""Where a stack of members gets its noise: NumPy streams (as a run on its own has), or generators on the device.
+
+A source is asked for one step at a time and gives, for all members at once, the noise of the world and the uniforms from
+which masks are drawn. Each member has streams of its own, keyed as in a run on its own: what a member sees does not depend
+on the members beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from maestrata.random import integer_seed, stream
+from maestrata.worlds.base import World
+
+
+class NoiseSource(Protocol):
+    """Noise of a step, for all members."""
+
+    def draw(self, step: int) -> dict[str, Tensor]:
+        """Return flat draws of one step: ``normal`` (M, a), ``uniform`` (M, c); see `unpack`."""
+        ...
+
+
+def sizes(world: World, batch: int, n_patches: int) -> tuple[int, int]:
+    """Numbers of normal and of uniform draws that one member needs for one step."""
+    normal = sum(batch * prod(s.shape) for s in world.noise_spec.values() if s.kind == "normal")
+    choice = sum(batch * prod(s.shape) for s in world.noise_spec.values() if s.kind == "choice")
+    return normal, choice + batch * n_patches
+
+
+def unpack(
+    world: World, batch: int, n_patches: int, normal: Tensor, uniform: Tensor
+) -> tuple[dict[int, Tensor], Tensor]:
+    """Cut flat draws into the world's noise ``level -> (M, b, nodes, dim)`` and mask uniforms (M, b, N)."""
+    noise, at = {}, {"normal": 0, "choice": 0}
+    members = normal.shape[0]
+    for level in sorted(world.noise_spec, reverse=True):
+        spec = world.noise_spec[level]
+        flat, start = (normal if spec.kind == "normal" else uniform), at[spec.kind]
+        count = batch * prod(spec.shape)
+        part = flat[:, start : start + count].view(members, batch, *spec.shape)
+        at[spec.kind] += count
+        if spec.kind == "choice":
+            part = (part * part.new_tensor(spec.high)).long()
+        noise[level] = part
+    return noise, uniform[:, at["choice"] :].view(members, batch, n_patches)
+
+
+class DeviceNoise:
+    """Draws on the device, one generator per member, many steps at a time.
+
+    Parameters
+    ----------
+    world : World
+        Any member's world: all have the same noise.
+    keys : sequence of (world_seed, seed)
+        Members.
+    batch, n_patches : int
+    device : torch.device
+    chunk : int
+        Steps drawn at once. A member's noise depends on it, and on the kind of device.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        keys: Sequence[tuple[int, int]],
+        batch: int,
+        n_patches: int,
+        device: torch.device,
+        chunk: int = 16,
+    ) -> None:
+        self.chunk = chunk
+        self._generators = []
+        for world_seed, seed in keys:
+            pair = [torch.Generator(device), torch.Generator(device)]
+            pair[0].manual_seed(integer_seed(world_seed, "train", seed))
+            pair[1].manual_seed(integer_seed(seed, "masks", world_seed))
+            self._generators.append(pair)
+        normal, uniform = sizes(world, batch, n_patches)
+        self._normal = torch.empty(len(keys), chunk, normal, device=device)
+        self._uniform = torch.empty(len(keys), chunk, uniform, device=device)
+
+    def draw(self, step: int) -> dict[str, Tensor]:
+        """Return the draws of `step`; steps are asked for in order, from 0."""
+        at = step % self.chunk
+        if at == 0:
+            for k, (data, masks) in enumerate(self._generators):
+                self._normal[k].normal_(generator=data)
+                self._uniform[k].uniform_(generator=masks)
+        return {"normal": self._normal[:, at], "uniform": self._uniform[:, at]}
+
+
+class StreamNoise:
+    """The NumPy streams that each member has in a run on its own on the CPU."""
+
+    def __init__(self, worlds: Sequence[World], seeds: Sequence[int], batch: int, n_patches: int) -> None:
+        self.worlds, self.seeds, self.batch, self.n_patches = worlds, seeds, batch, n_patches
+
+    def draw(self, step: int) -> dict[str, Tensor]:
+        """Return the draws of `step`, in any order of steps."""
+        normal, uniform = [], []
+        for world, seed in zip(self.worlds, self.seeds, strict=True):
+            noise = world.draw(self.batch, stream(world.seed, "train", seed, step))
+            masks = stream(seed, "masks", world.seed, step).random((self.batch, self.n_patches), dtype=np.float32)
+            levels = sorted(noise, reverse=True)
+            normal.append(np.concatenate([noise[i].ravel() for i in levels if noise[i].dtype.kind == "f"]))
+            # a choice c of h is carried as (c + 1/2) / h, which `unpack` turns back into c
+            chosen = [
+                ((noise[i] + 0.5) / np.asarray(world.noise_spec[i].high)).astype(np.float32).ravel()
+                for i in levels
+                if noise[i].dtype.kind != "f"
+            ]
+            uniform.append(np.concatenate([*chosen, masks.ravel()]))
+        return {"normal": torch.from_numpy(np.stack(normal)), "uniform": torch.from_numpy(np.stack(uniform))}

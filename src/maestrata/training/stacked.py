@@ -1,0 +1,211 @@
+"""Train the seeds and worlds of one (patch, ratio) cell as one stacked model.
+
+On a GPU the images are made and kept on the device, the element-wise work is compiled, and the whole step (images, masks,
+losses, gradients, clipping, AdamW) is captured once as a CUDA graph and replayed. Clipping and weight decay act per member, and
+AdamW is element-wise, so a member neither helps nor harms the others: member k equals a run on its own with the same noise.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from maestrata.errors import TrainingError
+from maestrata.geometry import patchify
+from maestrata.masks import MaskPatches, draw_masks
+from maestrata.model.mae import MAE, MAEConfig
+from maestrata.model.stack import MAEStack, stack_weights
+from maestrata.random import integer_seed
+from maestrata.training.noise import NoiseSource, unpack
+from maestrata.training.recipe import Recipe, decays, learning_rate
+from maestrata.worlds.base import World
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class StackResult:
+    """A trained stack: weights ``name -> (M, *shape)`` and the loss of every member at every step (steps, M)."""
+
+    weights: dict[str, Tensor]
+    losses: NDArray[np.float32]
+    learning_rates: NDArray[np.float64]
+
+
+class StackedTrainer:
+    """Trains M members, of one kind of world, mask patch, visible count and size.
+
+    Parameters
+    ----------
+    worlds : sequence of World
+        World of every member: one kind and one set of settings, any seeds.
+    seeds : sequence of int
+        Training seed of every member.
+    patches : MaskPatches
+    visible : int
+        Visible patches.
+    cfg : MAEConfig
+    recipe : Recipe
+    noise : NoiseSource
+    device : torch.device
+    dtype : torch.dtype, optional
+        Of matrix products; bfloat16 on a GPU and float32 elsewhere when left out.
+    compiled, captured : bool, optional
+        Compile element-wise work; capture the step as a CUDA graph. Both on a GPU only, where they are the default.
+
+    Raises
+    ------
+    TrainingError
+        If members differ in kind or settings, or a member's loss stops being finite (named, with the step).
+    """
+
+    def __init__(
+        self,
+        worlds: Sequence[World],
+        seeds: Sequence[int],
+        patches: MaskPatches,
+        visible: int,
+        cfg: MAEConfig,
+        recipe: Recipe,
+        noise: NoiseSource,
+        device: torch.device,
+        dtype: torch.dtype | None = None,
+        compiled: bool | None = None,
+        captured: bool | None = None,
+    ) -> None:
+        if len(worlds) != len(seeds) or not worlds:
+            raise TrainingError(f"a stack needs a world and a seed per member, not {len(worlds)} and {len(seeds)}")
+        for world in worlds:
+            if (world.name, world.settings) != (worlds[0].name, worlds[0].settings):
+                raise TrainingError(
+                    f"a stack holds one kind of world: {world.name} {world.settings} is not "
+                    f"{worlds[0].name} {worlds[0].settings}"
+                )
+        on_gpu = device.type == "cuda"
+        self.worlds, self.seeds, self.patches, self.visible = list(worlds), list(seeds), patches, visible
+        self.recipe, self.noise, self.device = recipe, noise, device
+        self.captured = on_gpu if captured is None else captured
+        dtype = dtype or (torch.bfloat16 if on_gpu else torch.float32)
+        self.model = MAEStack(cfg, device, dtype, on_gpu if compiled is None else compiled)
+        members = [MAE(cfg).initialise(torch.Generator().manual_seed(integer_seed(s, "init"))) for s in seeds]
+        self.weights = stack_weights(members, device)
+        self._images = _image_maker(self.worlds, device)
+        shape = {name: tensor.shape[1:] for name, tensor in self.weights.items()}
+        groups = [
+            {"params": [w for n, w in self.weights.items() if decays(n, shape[n]) == flag], "weight_decay": decay}
+            for flag, decay in ((True, recipe.weight_decay), (False, 0.0))
+        ]
+        self._lr = torch.zeros((), device=device)
+        self.optimiser = torch.optim.AdamW(
+            groups, lr=self._lr if on_gpu else 0.0, betas=recipe.betas, fused=True, capturable=on_gpu
+        )
+
+    def _step(self, normal: Tensor, uniform: Tensor) -> Tensor:
+        world, batch = self.worlds[0], self.recipe.batch
+        noise, uniforms = unpack(world, batch, self.patches.n_patches, normal, uniform)
+        tokens = patchify(self._images(noise), world.token_pixels)  # (M, b, n, v)
+        visible_ids, masked_ids = draw_masks(self.patches, self.visible, uniforms)
+        losses = self.model.losses(self.weights, tokens, visible_ids, masked_ids)
+        self.optimiser.zero_grad(set_to_none=True)
+        losses.sum().backward()
+        clip_per_member(list(self.weights.values()), self.recipe.clip)
+        self.optimiser.step()
+        return losses.detach()
+
+    def _capture(self, draws: dict[str, Tensor]) -> Callable[[dict[str, Tensor]], Tensor]:
+        """Capture one step as a CUDA graph; the warm-up steps that this takes are undone."""
+        static = {name: draw.clone() for name, draw in draws.items()}
+        before = {name: w.detach().clone() for name, w in self.weights.items()}
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(3):
+                self._step(**static)
+        torch.cuda.current_stream().wait_stream(side)
+        self.optimiser.zero_grad(set_to_none=True)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            losses = self._step(**static)
+        with torch.no_grad():
+            for name, w in self.weights.items():
+                w.copy_(before[name])
+            for state in self.optimiser.state.values():
+                for value in state.values():
+                    value.zero_()
+
+        def replay(draws: dict[str, Tensor]) -> Tensor:
+            for name, draw in draws.items():
+                static[name].copy_(draw)
+            graph.replay()
+            return losses
+
+        return replay
+
+    def run(self, progress: Callable[[int, int, Tensor], None] | None = None) -> StackResult:
+        """Train; `progress` is called now and then with (step, steps, losses of the members)."""
+        steps = self.recipe.steps
+        rates = np.array([learning_rate(self.recipe, s) for s in range(steps)])
+        history = torch.zeros(steps, len(self.seeds), device=self.device)
+        run: Callable[[dict[str, Tensor]], Tensor] = lambda draws: self._step(**draws)  # noqa: E731
+        every = max(1, steps // 20)
+        for step in range(steps):
+            draws = {name: draw.to(self.device) for name, draw in self.noise.draw(step).items()}
+            if step == 0 and self.captured:
+                run = self._capture(draws)
+            if self.device.type == "cuda":
+                self._lr.fill_(rates[step])
+            else:
+                for group in self.optimiser.param_groups:
+                    group["lr"] = float(rates[step])
+            history[step].copy_(run(draws))
+            if step % every == every - 1:
+                self._check(history[: step + 1])
+                if progress is not None:
+                    progress(step + 1, steps, history[step])
+        self._check(history)
+        return StackResult({n: w.detach() for n, w in self.weights.items()}, history.cpu().numpy(), rates)
+
+    def _check(self, history: Tensor) -> None:
+        bad = ~torch.isfinite(history)
+        if bad.any():
+            member = int(bad.any(0).nonzero()[0])
+            step = int(bad[:, member].nonzero()[0])
+            raise TrainingError(
+                f"loss is not finite at step {step} (world {self.worlds[member].name}, world_seed "
+                f"{self.worlds[member].seed}, patch {self.patches.label}, visible {self.visible}, "
+                f"seed {self.seeds[member]}): lower lr={self.recipe.lr}"
+            )
+
+
+def clip_per_member(weights: Sequence[Tensor], limit: float) -> None:
+    """Scale the gradients (M, ...) of each member to a norm of at most `limit`, as `clip_grad_norm_` does for one model."""
+    grads = [w.grad for w in weights if w.grad is not None]
+    norms = torch.stack([g.flatten(1).square().sum(1) for g in grads]).sum(0).sqrt()
+    scale = (limit / (norms + 1e-6)).clamp(max=1.0)
+    for g in grads:
+        g.mul_(scale.view(-1, *(1,) * (g.ndim - 1)))
+
+
+def _image_maker(worlds: Sequence[World], device: torch.device) -> Callable[[dict[int, Tensor]], Tensor]:
+    """Return noise ``level -> (M, b, nodes, dim)`` to images (M, b, channel, y, x), each member through its own world."""
+    like = torch.zeros((), device=device)
+    params = [world.convert_params(like) for world in worlds]
+    if worlds[0].stackable:
+        stacked = {name: torch.stack([p[name] for p in params]) for name in params[0]}
+        forward = torch.func.vmap(lambda p, noise: worlds[0].forward(p, noise)[0])
+        return lambda noise: forward(stacked, noise)
+
+    def one_by_one(noise: dict[int, Tensor]) -> Tensor:
+        members = [
+            w.forward(p, {level: n[k] for level, n in noise.items()})[0]
+            for k, (w, p) in enumerate(zip(worlds, params, strict=True))
+        ]
+        return torch.stack(members)
+
+    return one_by_one
