@@ -43,21 +43,22 @@ class Variable:
     dims : dimensions, in the order of the file.
     long_name, units : written to the file.
     dtype : NumPy name, or "str". Missing is NaN for floats; integers and strings cannot be missing.
-    low, high : closed range of the values that are not NaN; infinities are never allowed.
+    within : closed range (low, high) of the values that are not NaN, None for no end; infinities never pass.
     flags : for integers: meaning of each value (CF `flag_values`, `flag_meanings`); nothing else may occur.
     nan : False where a float must be there for every index.
     optional : a file without it is valid.
+    beside : describes an axis rather than a result; xarray shows it among the coordinates.
     """
 
     dims: tuple[str, ...]
     long_name: str
     units: str = "1"
     dtype: str = "float32"
-    low: float | None = None
-    high: float | None = None
+    within: tuple[float | None, float | None] = (None, None)
     flags: dict[int, str] | None = None
     nan: bool = True
     optional: bool = False
+    beside: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,277 @@
+"""NetCDF-4 files themselves: a cube written slab by slab, and parts read with little around it.
+
+A file appears under its name only when it is whole: it is written beside it and renamed. The same data
+give the same bytes. No xarray here, so that joining thousands of files stays quick and small.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import netCDF4
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from maestrata.cubes.fields import Kind, Variable
+from maestrata.cubes.schema import AXES, CELL, KINDS, SCHEMA_VERSION
+from maestrata.cubes.validate import as_stored, check_attrs, check_axis, check_layout, check_values, find_kind
+from maestrata.errors import CubeError
+
+__all__ = ["OWN_ATTRS", "CubeFile", "read_attrs", "read_part"]
+
+OWN_ATTRS = ("kind", "schema_version", "title", "coordinates")
+_CHUNK = 1 << 18  # values in a chunk of the file, at most
+
+
+class CubeFile:
+    """A cube being written, slab by slab; a context manager.
+
+    Leaving the block normally puts the file in its place; leaving it by an exception leaves nothing
+    behind, and whatever was at `path` before stays as it was. What is never put is NaN and takes no space.
+
+    Parameters
+    ----------
+    path : path-like
+    kind : str
+        One of `schema.KINDS`.
+    coords : mapping
+        Axis -> its values; every axis of the kind's variables that `schema.AXES` knows.
+    sizes : mapping, optional
+        Lengths of the dimensions without a coordinate.
+    variables : iterable of str, optional
+        Variables to make; by default all that are not optional.
+    attrs : mapping, optional
+        Attributes of the data (str, int or float).
+    provenance : mapping of str to str, optional
+        Where the data come from: config, seeds, versions, code fingerprint. No time stamps, or equal
+        data would make unequal files.
+
+    Raises
+    ------
+    CubeError
+        If anything does not fit the kind, or the file cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        kind: str,
+        coords: Mapping[str, ArrayLike],
+        sizes: Mapping[str, int] | None = None,
+        variables: Iterable[str] | None = None,
+        attrs: Mapping[str, Any] | None = None,
+        provenance: Mapping[str, str] | None = None,
+    ) -> None:
+        self.path = Path(path)
+        self.where = str(path)
+        self.kind: Kind = find_kind(kind, self.where)
+        names = [
+            n
+            for n, v in self.kind.variables.items()
+            if (not v.optional if variables is None else n in variables)
+        ]
+        unknown = sorted(set(variables or ()) - set(names))
+        if unknown:
+            raise CubeError(
+                f"{self.where}: variable {unknown[0]!r} must be one of: {', '.join(self.kind.variables)}"
+            )
+        self.variables = {name: self.kind.variables[name] for name in names}
+        self.coords = {
+            name: as_stored(values, AXES[name].dtype, f"coordinate {name}", self.where)
+            for name, values in coords.items()
+            if name in AXES
+        }
+        check_layout(self.kind, {n: v.dims for n, v in self.variables.items()}, list(coords), self.where)
+        for name, values in self.coords.items():
+            check_axis(name, values, self.where)
+        self.sizes = {**{n: len(v) for n, v in self.coords.items()}, **(sizes or {})}
+        for dim in (d for v in self.variables.values() for d in v.dims):
+            if dim not in self.sizes:
+                raise CubeError(f"{self.where}: length of dimension {dim} is not given")
+        self.attrs = self._collect_attrs(kind, dict(attrs or {}), dict(provenance or {}))
+        check_attrs(self.attrs, self.where)
+        self._temporary = self.path.parent / f".{self.path.name}.{os.getpid()}.tmp"
+        self._file: Any = None
+
+    def _collect_attrs(self, kind: str, attrs: dict[str, Any], provenance: dict[str, str]) -> dict[str, Any]:
+        for name, value in provenance.items():
+            if name in OWN_ATTRS or name in attrs:
+                raise CubeError(
+                    f"{self.where}: provenance {name!r} would overwrite an attribute of that name"
+                )
+            if not isinstance(value, str):
+                raise CubeError(f"{self.where}: provenance {name}={value!r} must be a string")
+        for name, value in attrs.items():
+            if name in OWN_ATTRS or not isinstance(value, str | int | float | np.integer | np.floating):
+                raise CubeError(
+                    f"{self.where}: attribute {name}={value!r} must be a string or number, not one of {OWN_ATTRS}"
+                )
+        own: dict[str, Any] = {"title": self.kind.summary, "kind": kind, "schema_version": SCHEMA_VERSION}
+        aside = [n for n, v in self.variables.items() if v.beside]
+        if aside:
+            own["coordinates"] = " ".join(aside)
+        return own | attrs | dict(sorted(provenance.items()))
+
+    def __enter__(self) -> CubeFile:
+        with self._failing_clearly():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = netCDF4.Dataset(self._temporary, "w", format="NETCDF4")
+            # Integers have one width, so that equal attributes are equal bytes on every platform.
+            self._file.setncatts(
+                {k: np.int64(v) if isinstance(v, int | np.integer) else v for k, v in self.attrs.items()}
+            )
+            used = [d for d in self.kind.dims if any(d in v.dims for v in self.variables.values())]
+            for dim in used:
+                self._file.createDimension(dim, self.sizes[dim])
+            for dim in (d for d in used if d in self.coords):
+                self._create(
+                    dim, Variable((dim,), AXES[dim].long_name, AXES[dim].units, AXES[dim].dtype, nan=False)
+                )
+                self._file[dim][:] = self.coords[dim]
+            for name, variable in self.variables.items():
+                self._create(name, variable)
+        return self
+
+    def _create(self, name: str, variable: Variable) -> None:
+        shape = [self.sizes[d] for d in variable.dims]
+        kind = str if variable.dtype == "str" else np.dtype(variable.dtype)
+        options: dict[str, Any] = {}
+        if shape and kind is not str:
+            options = {
+                "compression": "zlib",
+                "complevel": 4,
+                "shuffle": True,
+                "chunksizes": _chunks(variable.dims, shape),
+            }
+        fill = np.nan if kind is not str and np.dtype(kind).kind == "f" and variable.nan else None
+        made = self._file.createVariable(name, kind, variable.dims, fill_value=fill, **options)
+        made.setncatts({"long_name": variable.long_name, "units": variable.units})
+        if variable.flags is not None:
+            made.setncatts(
+                {
+                    "flag_values": np.array(list(variable.flags), variable.dtype),
+                    "flag_meanings": " ".join(variable.flags.values()),
+                }
+            )
+
+    def put(self, name: str, values: ArrayLike, index: tuple[Any, ...] = ()) -> None:
+        """Write `values` into variable `name` at `index` (integers and slices of the leading dimensions)."""
+        if name not in self.variables:
+            raise CubeError(f"{self.where}: variable {name!r} must be one of: {', '.join(self.variables)}")
+        variable = self.variables[name]
+        stored = as_stored(values, variable.dtype, f"variable {name}", self.where)
+        check_values(name, variable, stored, self.where)
+        target = self._file[name]
+        if not index:
+            shape = tuple(self.sizes[d] for d in variable.dims)
+            if stored.shape != shape:
+                raise CubeError(f"{self.where}: variable {name} has shape {stored.shape}; allowed: {shape}")
+        with self._failing_clearly():
+            target[index if index else ...] = stored
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                with self._failing_clearly():
+                    self._file.close()
+                    os.replace(self._temporary, self.path)
+            else:
+                with contextlib.suppress(Exception):
+                    self._file.close()
+        finally:
+            self._temporary.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _failing_clearly(self) -> Iterator[None]:
+        try:
+            yield
+        except CubeError:
+            raise
+        except (
+            OSError,
+            RuntimeError,
+        ) as error:  # netCDF4 tells a full disk as RuntimeError("NetCDF: HDF error")
+            with contextlib.suppress(Exception):
+                self._file.close()
+            self._temporary.unlink(missing_ok=True)
+            raise CubeError(f"{self.where}: cannot be written: {error}{_space(self.path.parent)}") from error
+
+
+def _space(folder: Path) -> str:
+    try:
+        room = os.statvfs(folder)
+    except OSError:
+        return ""
+    return f" ({room.f_bavail * room.f_frsize / 2**20:.0f} MB free in {folder})"
+
+
+def _chunks(dims: tuple[str, ...], shape: list[int]) -> list[int]:
+    """One cell to a chunk, so that cells that are not there take no space and one cell is read at once."""
+    chunks = [1 if d in CELL and not set(dims) <= set(CELL) else n for d, n in zip(dims, shape, strict=True)]
+    for axis in range(len(chunks)):
+        if math.prod(chunks) > _CHUNK:
+            chunks[axis] = max(1, chunks[axis] * _CHUNK // math.prod(chunks))
+    return [max(1, n) for n in chunks]
+
+
+def read_attrs(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read the attributes of a cube, and nothing else, after checking version and kind."""
+    with _raw(path) as file:
+        return {name: file.getncattr(name) for name in file.ncattrs()}
+
+
+def read_part(
+    path: str | os.PathLike[str], kind: str, variables: Iterable[str] | None = None
+) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+    """Read coordinates and some variables with little around it: for joining thousands of files.
+
+    Names and dimensions are checked; values are checked when they are put into the cube.
+
+    Parameters
+    ----------
+    path : path-like
+    kind : str
+        Kind that the file must be of.
+    variables : iterable of str, optional
+        What to read, where it is there; by default everything.
+
+    Returns
+    -------
+    coords, data : dicts of name to array
+    """
+    with _raw(path) as file:
+        if file.getncattr("kind") != kind:
+            raise CubeError(f"{path}: kind={file.getncattr('kind')!r} must be {kind!r} here")
+        names = list(file.variables)
+        layout = {n: file[n].dimensions for n in names if n not in file.dimensions}
+        coords = {n: file[n][:] for n in names if n in file.dimensions}
+        check_layout(KINDS[kind], layout, list(coords), str(path))
+        return coords, {n: file[n][...] for n in layout if variables is None or n in variables}
+
+
+@contextlib.contextmanager
+def _raw(path: str | os.PathLike[str]) -> Iterator[Any]:
+    if not Path(path).is_file():
+        raise CubeError(f"{path}: no such file; a cube is a NetCDF-4 file that maestrata wrote")
+    try:
+        file = netCDF4.Dataset(path, "r")
+    except OSError as error:
+        raise CubeError(
+            f"{path}: cannot be read as NetCDF-4 (truncated, or another format?): {error}"
+        ) from error
+    try:
+        file.set_auto_mask(False)
+        check_attrs({name: file.getncattr(name) for name in file.ncattrs()}, str(path))
+        yield file
+    except (OSError, RuntimeError, IndexError) as error:
+        raise CubeError(f"{path}: cannot be read: {error}") from error
+    finally:
+        file.close()
