@@ -1,0 +1,162 @@
+"""Measure stacked training on a GPU against transformers' ViTMAE trained one model after another.
+
+    python benchmarks/training_gpu.py --out benchmarks/results/training_gpu.json
+
+Every row is one (patch, ratio) cell of 64-token images: the time of a step of a stack (median of the timed blocks of steps),
+images per second over the stack, and the peer's time of a step for one model of the same sizes, batch and optimiser (its own
+defaults otherwise, bf16 autocast, fused AdamW, the same images made on the device). The ratio is images per second of the stack
+over those of the peer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from pathlib import Path
+
+import torch
+
+from maestrata.geometry import patchify
+from maestrata.masks import MaskPatches, draw_masks, visible_count
+from maestrata.model.mae import MAEConfig
+from maestrata.training.noise import DeviceNoise, unpack
+from maestrata.training.recipe import Recipe
+from maestrata.training.stacked import StackedTrainer
+from maestrata.worlds import make
+
+
+def time_stack(cell: dict, members: int, steps: int, options: dict) -> dict:
+    """Time `steps` steps of a stack, in five blocks, after a warm-up."""
+    device = torch.device("cuda")
+    worlds = [make(cell["world"], k // 2, leaves=cell["leaves"]) for k in range(members)]
+    seeds = [k % 2 for k in range(members)]
+    patches = MaskPatches.parse(cell["patch"], worlds[0].grid)
+    visible = visible_count(patches.n_patches, cell["mask_ratio"])
+    recipe = Recipe(images=256 * steps * 8, batch=256)
+    keys = [(w.seed, s) for w, s in zip(worlds, seeds, strict=True)]
+    noise = DeviceNoise(worlds[0], keys, recipe.batch, patches.n_patches, device)
+    cfg = MAEConfig(worlds[0].grid.height, worlds[0].grid.width, worlds[0].token_values, **cell.get("model", {}))
+    torch.cuda.reset_peak_memory_stats()
+    trainer = StackedTrainer(worlds, seeds, patches, visible, cfg, recipe, noise, device, **options)
+    trainer._lr.fill_(1e-3)
+    started = time.perf_counter()
+    draws = noise.draw(0)
+    step = trainer._capture(draws) if trainer.captured else lambda d: trainer._step(**d)
+    torch.cuda.synchronize()
+    ready = time.perf_counter() - started
+    blocks = []
+    for b in range(6):
+        torch.cuda.synchronize()
+        started = time.perf_counter()
+        for i in range(steps):
+            step(noise.draw(b * steps + i))
+        torch.cuda.synchronize()
+        blocks.append((time.perf_counter() - started) / steps)
+    median = statistics.median(blocks[1:])
+    return {
+        **{k: v for k, v in cell.items() if k != "model"},
+        "visible": visible,
+        "members": members,
+        "step_ms": 1e3 * median,
+        "step_ms_range": [1e3 * min(blocks[1:]), 1e3 * max(blocks[1:])],
+        "images_per_s": members * recipe.batch / median,
+        "start_s": ready,
+        "peak_gb": torch.cuda.max_memory_allocated() / 1e9,
+    }
+
+
+def time_peer(cell: dict, steps: int) -> dict:
+    """Time transformers' ViTMAE on one model of the cell."""
+    from transformers import ViTMAEConfig, ViTMAEForPreTraining
+
+    device = torch.device("cuda")
+    world = make(cell["world"], 0, leaves=cell["leaves"])
+    patches = MaskPatches(world.grid)
+    n = world.grid.n_tokens
+    visible = visible_count(n, cell["mask_ratio"])
+    side, pixels = world.image_shape[1], world.token_pixels
+    cfg = MAEConfig()
+    peer = ViTMAEForPreTraining(
+        ViTMAEConfig(
+            hidden_size=cfg.width,
+            num_hidden_layers=cfg.depth,
+            num_attention_heads=cfg.heads,
+            intermediate_size=cfg.mlp_ratio * cfg.width,
+            image_size=side,
+            patch_size=pixels,
+            decoder_hidden_size=cfg.decoder_width,
+            decoder_num_hidden_layers=cfg.decoder_depth,
+            decoder_num_attention_heads=cfg.decoder_heads,
+            decoder_intermediate_size=cfg.mlp_ratio * cfg.decoder_width,
+            mask_ratio=1 - (visible + 0.5) / n,  # it floors: this keeps `visible` tokens
+        )
+    ).to(device)
+    optimiser = torch.optim.AdamW(peer.parameters(), lr=2e-3, weight_decay=0.05, betas=(0.9, 0.95), fused=True)
+    noise = DeviceNoise(world, [(0, 0)], 256, patches.n_patches, device)
+    params = world.convert_params(torch.zeros((), device=device))
+
+    def step(i: int) -> None:
+        draws = noise.draw(i)
+        parts, _ = unpack(world, 256, n, draws["normal"], draws["uniform"])
+        images = world.forward(params, {level: p[0] for level, p in parts.items()})[0]
+        with torch.autocast("cuda", torch.bfloat16):
+            loss = peer(pixel_values=images).loss
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(peer.parameters(), 1.0)
+        optimiser.step()
+
+    for i in range(20):
+        step(i)
+    torch.cuda.synchronize()
+    started = time.perf_counter()
+    for i in range(steps):
+        step(i)
+    torch.cuda.synchronize()
+    took = (time.perf_counter() - started) / steps
+    return {"peer_step_ms": 1e3 * took, "peer_images_per_s": 256 / took}
+
+
+def check_masks_equal() -> None:
+    """Stop if the masks of a geometry differ between NumPy and the device."""
+    patches = MaskPatches.parse("2x2", make("gaussian_tree", 0, leaves=64).grid)
+    u = torch.rand(4, 16)
+    here, there = draw_masks(patches, 4, u.numpy()), draw_masks(patches, 4, u.cuda())
+    if any((torch.as_tensor(a) != b.cpu()).any() for a, b in zip(here, there, strict=True)):
+        raise SystemExit("masks drawn on the device differ from NumPy's")
+    assert patchify(torch.zeros(1, 3, 16, 16), 2).shape == (1, 64, 12)
+
+
+def main() -> None:
+    """Measure and save."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--world", default="additive_tree")
+    parser.add_argument("--leaves", type=int, default=64)
+    parser.add_argument("--members", type=int, nargs="+", default=[24])
+    parser.add_argument("--ratios", type=float, nargs="+", default=[0.1, 0.25, 0.5, 0.75, 0.9])
+    parser.add_argument("--patch", default="1x1")
+    parser.add_argument("--steps", type=int, default=50, help="steps in a timed block; five blocks")
+    parser.add_argument("--peer-steps", type=int, default=200, help="0 leaves the peer out")
+    parser.add_argument("--eager", action="store_true", help="do not compile")
+    args = parser.parse_args()
+    check_masks_equal()
+    rows = []
+    for ratio in args.ratios:
+        cell = {"world": args.world, "leaves": args.leaves, "patch": args.patch, "mask_ratio": ratio}
+        peer = time_peer(cell, args.peer_steps) if args.peer_steps else {}
+        for members in args.members:
+            row = {**time_stack(cell, members, args.steps, {"compiled": not args.eager}), **peer}
+            if peer:
+                row["ratio"] = row["images_per_s"] / row["peer_images_per_s"]
+            rows.append(row)
+            print({k: round(v, 3) if isinstance(v, float) else v for k, v in row.items()}, flush=True)
+    about = {"device": torch.cuda.get_device_name(), "torch": torch.__version__, "batch": 256}
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps({"about": about, "rows": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
