@@ -61,7 +61,9 @@ class TokenGrid:
     def block_shape(self, level: int) -> tuple[int, int]:
         """Height and width, in tokens, of the block under a node at `level` (0 to L)."""
         if not 0 <= level <= self.levels:
-            raise MaskError(f"level={level} must lie in 0..{self.levels} on a {self.height}x{self.width} grid")
+            raise MaskError(
+                f"level={level} must lie in 0..{self.levels} on a {self.height}x{self.width} grid"
+            )
         return 1 << ((level + 1) // 2), 1 << (level // 2)
 
     def n_nodes(self, level: int) -> int:
@@ -82,7 +84,7 @@ class TokenGrid:
         return self.node_of_token(level + 1)[self.blocks(level)[:, 0]]
 
     def children(self, level: int) -> NDArray[np.int64]:
-        """Indices at ``level - 1`` of the two children of each node, shape (n_nodes, 2); top or left first."""
+        """Indices at ``level - 1`` of each node's two children, shape (n_nodes, 2); top or left first."""
         return np.argsort(self.parent(level - 1), kind="stable").reshape(-1, 2)
 
 

@@ -50,7 +50,9 @@ class MaskPatches:
         if self.height < 1 or self.width < 1 or g.height % self.height or g.width % self.width:
             raise MaskError(f"mask patch {self.label} must divide the {g.height}x{g.width} token grid")
         if self.n_patches < 2:
-            raise MaskError(f"mask patch {self.label} covers the {g.height}x{g.width} token grid: nothing to choose")
+            raise MaskError(
+                f"mask patch {self.label} covers the {g.height}x{g.width} token grid: nothing to choose"
+            )
         if self.offset and self.size == 1:
             raise MaskError(f"mask patch {self.label}: a patch of one token has no offset twin")
 
@@ -59,7 +61,9 @@ class MaskPatches:
         """Read a label such as ``2x1``, or ``2x1o`` for its offset twin."""
         match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)(o?)", str(label))
         if match is None:
-            raise MaskError(f"mask patch {label!r} must read HEIGHTxWIDTH in tokens, such as 2x1, or 2x1o for offset")
+            raise MaskError(
+                f"mask patch {label!r} must read HEIGHTxWIDTH in tokens, such as 2x1, or 2x1o for offset"
+            )
         return cls(grid, int(match[1]), int(match[2]), bool(match[3]))
 
     @property
@@ -145,17 +149,17 @@ def draw_masks(patches: MaskPatches, visible: int, uniforms: Any) -> tuple[Any, 
     """
     n = patches.n_patches
     if uniforms.shape[-1] != n:
-        raise MaskError(f"uniforms of shape {tuple(uniforms.shape)} must end in the {n} patches of {patches.label}")
+        raise MaskError(
+            f"uniforms of shape {tuple(uniforms.shape)} must end in the {n} patches of {patches.label}"
+        )
     realised_ratio(n, visible)  # refuses an impossible count
-    order = uniforms.argsort(-1)
+    order: Any = uniforms.argsort(-1)
     lead = tuple(uniforms.shape[:-1])
-    if isinstance(order, np.ndarray):
-        tokens = patches.tokens[order]
-        ids = [part.reshape(*lead, -1) for part in (tokens[..., :visible, :], tokens[..., visible:, :])]
-        return np.sort(ids[0], -1), np.sort(ids[1], -1)
-    table = order.new_tensor(patches.tokens)
-    tokens = table[order]
+    arrays = isinstance(order, np.ndarray)
+    tokens = (patches.tokens if arrays else order.new_tensor(patches.tokens))[order]  # (..., N, size)
     ids = [part.reshape(*lead, -1) for part in (tokens[..., :visible, :], tokens[..., visible:, :])]
+    if arrays:
+        return np.sort(ids[0], -1), np.sort(ids[1], -1)
     return ids[0].sort(-1).values, ids[1].sort(-1).values
 
 

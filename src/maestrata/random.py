@@ -7,6 +7,8 @@ samples never meet, and a job can be resumed at any step without replaying the e
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 
 from maestrata.errors import RandomError, one_of
@@ -38,11 +40,11 @@ def seed_sequence(seed: int, name: str, *index: int) -> np.random.SeedSequence:
     Parameters
     ----------
     seed : int
-        Seed, at least 0.
+        Seed, 0 to 2**32 - 1.
     name : str
         One of `STREAMS`.
     *index : int
-        Further coordinates of the stream, each at least 0.
+        Further coordinates of the stream, each in the same range.
 
     Returns
     -------
@@ -52,13 +54,20 @@ def seed_sequence(seed: int, name: str, *index: int) -> np.random.SeedSequence:
     Raises
     ------
     RandomError
-        If the name is not registered, or the seed or an index is negative.
+        If the name is not registered, or the seed or an index is not an integer in that range.
     """
     if name not in STREAMS:
         raise RandomError(f"random stream {one_of(name, STREAMS)}")
-    numbers = (int(seed), *map(int, index))
-    if min(numbers) < 0:
-        raise RandomError(f"random stream {name!r}: seed and indices {numbers} must be at least 0")
+    numbers = []
+    for given in (seed, *index):
+        try:
+            number = operator.index(given)
+        except TypeError:
+            number = -1
+        # NumPy splits what needs more than 32 bits into words: (2**32,) would be the key (0, 1)
+        if not 0 <= number < 2**32:
+            raise RandomError(f"random stream {name!r}: {given!r} must be an integer in [0, 2**32)")
+        numbers.append(number)
     return np.random.SeedSequence(numbers[0], spawn_key=(STREAMS[name], *numbers[1:]))
 
 

@@ -39,15 +39,23 @@ class AdditiveTree(World):
 
     Notes
     -----
-    ``|w| + fold w`` is standardised per coordinate by its mean and deviation over 65,536 draws of the
-    stream ``("calibration", seed)``, level by level: every node has mean 0 and unit variance to within the error
-    of that sample. A token's variable has the nodes' dimension; its pixels are an orthonormal map of it.
+    ``|w| + fold w`` is standardised per coordinate by its mean and deviation over 65,536 draws of the stream
+    ``("calibration", seed)``, level by level: to within the error of that sample every node has mean 0 and,
+    on average over its dimensions, unit variance. (A single dimension has not: from two levels below the root
+    the coordinates of ``|w|`` are correlated, and B mixes them; with 16 leaves variances lie between .6 and
+    1.7.) A token's variable has the nodes' dimension; its pixels are an orthonormal map of it.
     """
 
     name = "additive_tree"
 
     def __init__(
-        self, seed: int, leaves: int = 16, dim: int = 4, rho: float = 0.98, fold: float = 0.4, token_pixels: int = 2
+        self,
+        seed: int,
+        leaves: int = 16,
+        dim: int = 4,
+        rho: float = 0.98,
+        fold: float = 0.4,
+        token_pixels: int = 2,
     ) -> None:
         super().__init__(
             seed, leaves=leaves, token_pixels=token_pixels, settings={"dim": dim, "rho": rho, "fold": fold}
@@ -66,17 +74,15 @@ class AdditiveTree(World):
 
     def _calibrate(self) -> None:
         rho = self.settings["rho"]
-        u = None
-        for level in range(self.levels, -1, -1):
-            rng = stream(self.seed, "calibration", level)
-            eps = rng.standard_normal((CALIBRATION, *self.noise_spec[level].shape))
-            if u is None:
-                u = eps
-                continue
+        root = stream(self.seed, "calibration", self.levels)
+        u = root.standard_normal((CALIBRATION, *self.noise_spec[self.levels].shape))
+        for level in range(self.levels - 1, -1, -1):
             folded = self._fold(self.params, level, u)
             self.params[f"mean{level}"] = folded.mean(0)
             self.params[f"scale{level}"] = folded.std(0)
-            u = rho * self._standardise(self.params, level, folded) + sqrt(1 - rho**2) * eps
+            if level:
+                eps = stream(self.seed, "calibration", level).standard_normal(folded.shape)
+                u = rho * self._standardise(self.params, level, folded) + sqrt(1 - rho**2) * eps
 
     def _fold(self, params: Mapping[str, Any], level: int, parents: Any) -> Any:
         w = apply_maps(params[f"A{level}"], take_nodes(parents, self.grid.parent(level)))

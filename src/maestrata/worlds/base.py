@@ -18,7 +18,7 @@ import numpy as np
 from array_api_compat import array_namespace, device, is_torch_array
 from numpy.typing import NDArray
 
-from maestrata.errors import WorldError
+from maestrata.errors import MaskError, WorldError
 from maestrata.geometry import TokenGrid
 from maestrata.graphs import LatentGraph
 from maestrata.random import stream as named_stream
@@ -29,7 +29,7 @@ Noise = dict[int, Any]
 
 @dataclass(frozen=True)
 class NoiseSpec:
-    """How the noise of one level is drawn: standard normal, or uniform over ``0 .. high - 1`` per dimension."""
+    """How the noise of a level is drawn: standard normal, or uniform over ``0 .. high - 1`` per dimension."""
 
     kind: Literal["normal", "choice"]
     shape: tuple[int, int]
@@ -94,17 +94,20 @@ class World(abc.ABC):
 
     name: ClassVar[str]
     discrete: ClassVar[bool] = False
-    stackable: bool = True  # whether worlds of other seeds differ in `params` alone, so that `forward` can be vmapped
+    stackable: bool = True  # worlds of other seeds differ in `params` alone: `forward` can be vmapped
     channels: ClassVar[int] = 3
 
     def __init__(self, seed: int, *, leaves: int, token_pixels: int, settings: Mapping[str, Any]) -> None:
-        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-            raise WorldError(f"{self.name}: seed={seed!r} must be an integer, at least 0")
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+            raise WorldError(f"{self.name}: seed={seed!r} must be an integer in [0, 2**32)")
         if isinstance(token_pixels, bool) or not isinstance(token_pixels, int) or token_pixels < 1:
             raise WorldError(f"{self.name}: token_pixels={token_pixels!r} must be an integer, at least 1")
         self.seed = seed
         self.settings: dict[str, Any] = {"leaves": leaves, **settings, "token_pixels": token_pixels}
-        self.grid = TokenGrid.for_leaves(leaves)
+        try:
+            self.grid = TokenGrid.for_leaves(leaves)
+        except MaskError as error:
+            raise WorldError(f"{self.name}: {error}") from None
         self.levels = self.grid.levels
         self.token_pixels = token_pixels
         self.n_symbols: int | None = None
@@ -224,9 +227,10 @@ class World(abc.ABC):
         A discrete variable is given one-hot, with its symbols beside it.
         """
         found = []
+        symbols = None if self.n_symbols is None else [self.n_symbols]
         for level, values in sorted(sample.latents.items()):
             for node in range(values.shape[-2]):
-                found.append(_target("latent", level, node, values[:, node], [self.n_symbols] if self.discrete else None))
+                found.append(_target("latent", level, node, values[:, node], symbols))
         for level, spec in sorted(self.noise_spec.items()):
             for node in range(spec.shape[0]):
                 high = list(spec.high) if spec.kind == "choice" else None
@@ -241,20 +245,21 @@ def _is_floating(array: Any) -> bool:
 
 
 def _target(
-    kind: Literal["latent", "noise"], level: int, node: int, values: Any, high: list[int | None] | None
+    kind: Literal["latent", "noise"], level: int, node: int, values: Any, high: list[int] | None
 ) -> Target:
     values = np.asarray(values)
     if high is None:
         return Target(kind, level, node, values.astype(np.float32))
-    counts = [h for h in high if h is not None]
-    if len(counts) != values.shape[1]:
-        raise WorldError(f"{kind} of level {level}: {values.shape[1]} dimensions, {len(counts)} symbol counts")
-    onehot = np.concatenate([np.eye(h, dtype=np.float32)[values[:, i]] for i, h in enumerate(counts)], 1)
+    if len(high) != values.shape[1]:
+        raise WorldError(f"{kind} of level {level}: {values.shape[1]} dimensions, {len(high)} symbol counts")
+    onehot = np.concatenate([np.eye(h, dtype=np.float32)[values[:, i]] for i, h in enumerate(high)], 1)
     # several choices at once have no single label
-    return Target(kind, level, node, onehot, values[:, 0].astype(np.int64) if len(counts) == 1 else None)
+    return Target(kind, level, node, onehot, values[:, 0].astype(np.int64) if len(high) == 1 else None)
 
 
-def orthogonal(rng: np.random.Generator, shape: tuple[int, ...], dim: int, columns: int | None = None) -> NDArray[np.float64]:
+def orthogonal(
+    rng: np.random.Generator, shape: tuple[int, ...], dim: int, columns: int | None = None
+) -> NDArray[np.float64]:
     """Draw matrices (*shape, dim, columns) with orthonormal columns, uniformly (Haar); square by default."""
     gauss = rng.standard_normal((*shape, dim, dim))
     q, r = np.linalg.qr(gauss)

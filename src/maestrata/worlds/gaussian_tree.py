@@ -30,7 +30,9 @@ class GaussianTree(World):
 
     name = "gaussian_tree"
 
-    def __init__(self, seed: int, leaves: int = 16, dim: int = 4, rho: float = 0.9, token_pixels: int = 2) -> None:
+    def __init__(
+        self, seed: int, leaves: int = 16, dim: int = 4, rho: float = 0.9, token_pixels: int = 2
+    ) -> None:
         super().__init__(seed, leaves=leaves, token_pixels=token_pixels, settings={"dim": dim, "rho": rho})
         check_number(self.name, "dim", dim, 1, self.token_values, integer=True)
         check_number(self.name, "rho", rho, 0, 1 - 1e-6)

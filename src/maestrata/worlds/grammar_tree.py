@@ -1,7 +1,8 @@
 """A random grammar on a binary tree: discrete latents, on which belief propagation is exact.
 
-Every symbol of a level has m productions, each an ordered pair of symbols of the level below; no two symbols of a
-level share a pair, so a pair of children determines its parent. A child alone does not: Assumption 1 fails here.
+Every symbol of a level has m productions, each an ordered pair of symbols of the level below; no two symbols
+of a level share a pair, so a pair of children determines its parent. A child alone does not: Assumption 1
+fails here.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from maestrata.errors import WorldError
+from maestrata.geometry import unpatchify
 from maestrata.random import stream
 from maestrata.worlds.base import Noise, NoiseSpec, World, check_number, take_nodes
-from maestrata.geometry import unpatchify
 
 
 class GrammarTree(World):
@@ -29,7 +30,8 @@ class GrammarTree(World):
     symbols : int
         Symbols of each level, q.
     productions : int
-        Productions of each symbol, m; ``q > 2 m`` (with ``m = q`` and every pair used the leaves are independent).
+        Productions of each symbol, m; ``q > 2 m`` (with ``m = q`` and every pair used the leaves are
+        independent).
     pixel_noise : float
         Standard deviation of the normal noise added to a token's pattern, whose values have unit variance.
     token_pixels : int
@@ -38,8 +40,9 @@ class GrammarTree(World):
     Notes
     -----
     The rules of a level are shared by its nodes. Noise: at level L the root's symbol and its production, at
-    levels L-1 to 1 the production of each node, at level 0 the pixel noise. In the graph a node stands for its symbol
-    together with its production, of which its children's symbols are functions; a probe regresses the symbol.
+    levels L-1 to 1 the production of each node, at level 0 the pixel noise. In the graph a node stands for
+    its symbol together with its production, of which its children's symbols are functions; a probe regresses
+    the symbol.
     """
 
     name = "grammar_tree"
@@ -64,12 +67,16 @@ class GrammarTree(World):
         check_number(self.name, "productions", productions, 1, 4096, integer=True)
         check_number(self.name, "pixel_noise", pixel_noise, 1e-6, 100)
         if symbols <= 2 * productions:
-            raise WorldError(f"{self.name}: symbols={symbols} must be more than twice productions={productions}")
+            raise WorldError(
+                f"{self.name}: symbols={symbols} must be more than twice productions={productions}"
+            )
         q, m = symbols, productions
         self.n_symbols = q
         self.dims = dict.fromkeys(range(self.levels + 1), 1)
         self.noise_spec = {
-            level: NoiseSpec("choice", (n, 1), (m,)) for level, n in self.n_nodes.items() if 0 < level < self.levels
+            level: NoiseSpec("choice", (n, 1), (m,))
+            for level, n in self.n_nodes.items()
+            if 0 < level < self.levels
         }
         self.noise_spec[self.levels] = NoiseSpec("choice", (1, 2), (q, m))
         self.noise_spec[0] = NoiseSpec("normal", (self.grid.n_tokens, self.token_values))

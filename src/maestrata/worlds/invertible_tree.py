@@ -1,7 +1,8 @@
 """Assumption 1 to the letter: every node is an invertible function of its parent and its own noise.
 
-``child = Q2 T Q1 T Q0 [parent, noise]`` with orthogonal Q; T turns pairs of coordinates by an angle of omega times
-the last coordinate. T and Q preserve N(0, I), so every node is exactly standard normal, and the inverse is exact.
+``child = Q2 T Q1 T Q0 [parent, noise]`` with orthogonal Q; T turns pairs of coordinates by an angle of omega
+times the last coordinate. T and Q preserve N(0, I), so every node is exactly standard normal, and the inverse
+is exact.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
+from maestrata.errors import WorldError
 from maestrata.random import stream
 from maestrata.worlds.base import Noise, NoiseSpec, World, apply_maps, check_number, orthogonal, take_nodes
 from maestrata.worlds.pixels import draw_token_map, images_to_tokens, tokens_to_images
@@ -45,15 +47,21 @@ class InvertibleTree(World):
         omega: float | None = None,
         token_pixels: int = 2,
     ) -> None:
-        if omega is None:
-            omega = 1.4 if leaves <= 16 else 1.2
         super().__init__(
             seed,
             leaves=leaves,
             token_pixels=token_pixels,
             settings={"root_dim": root_dim, "noise_dim": noise_dim, "omega": omega},
         )
-        check_number(self.name, "root_dim", root_dim, 1, self.token_values, integer=True)
+        if omega is None:
+            omega = self.settings["omega"] = 1.4 if leaves <= 16 else 1.2
+        # a token's variable, root_dim + noise_dim L, must fit into its values
+        if self.token_values <= self.levels:
+            raise WorldError(
+                f"{self.name}: token_pixels={token_pixels} gives {self.token_values} values a token, "
+                f"which must be more than the {self.levels} levels"
+            )
+        check_number(self.name, "root_dim", root_dim, 1, self.token_values - self.levels, integer=True)
         room = (self.token_values - root_dim) // self.levels
         check_number(self.name, "noise_dim", noise_dim, 1, room, integer=True)
         check_number(self.name, "omega", omega, 0, 100)

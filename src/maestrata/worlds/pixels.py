@@ -12,7 +12,7 @@ from maestrata.worlds.base import apply_maps, orthogonal
 
 
 def draw_token_map(rng: np.random.Generator, n_tokens: int, values: int, dim: int) -> NDArray[np.float64]:
-    """Draw ``P`` (n_tokens, values, dim): orthogonal columns, scaled so that a pixel has unit variance on average."""
+    """Draw ``P`` (n_tokens, values, dim): orthogonal columns, scaled to a mean pixel variance of 1."""
     return orthogonal(rng, (n_tokens,), values, dim) * np.sqrt(values / dim)
 
 
@@ -22,7 +22,7 @@ def tokens_to_images(token_map: Any, variables: Any, grid: TokenGrid, token_pixe
 
 
 def images_to_tokens(token_map: Any, images: Any, token_pixels: int) -> Any:
-    """Recover token variables (..., token, dim) from images: exact, since the columns of the map are orthogonal."""
+    """Recover token variables (..., token, dim) from images: exact, the map's columns being orthogonal."""
     values, dim = token_map.shape[-2:]
     transposed = token_map.swapaxes(-1, -2) * (dim / values)
     return apply_maps(transposed, patchify(images, token_pixels))
