@@ -110,7 +110,7 @@ class CubeFile:
         for name, value in attrs.items():
             if name in OWN_ATTRS or not isinstance(value, str | int | float | np.integer | np.floating):
                 raise CubeError(
-                    f"{self.where}: attribute {name}={value!r} must be a string or number, not one of {OWN_ATTRS}"
+                    f"{self.where}: attribute {name}={value!r} must be text or a number, not {OWN_ATTRS}"
                 )
         own: dict[str, Any] = {"title": self.kind.summary, "kind": kind, "schema_version": SCHEMA_VERSION}
         aside = [n for n, v in self.variables.items() if v.beside]

@@ -42,8 +42,8 @@ def check_attrs(attrs: Mapping[str, Any], where: str) -> Kind:
         raise CubeError(f"{where}: schema_version={version!r} must be the integer {SCHEMA_VERSION}")
     if version > SCHEMA_VERSION:
         raise CubeError(
-            f"{where}: schema_version={version} is newer than {SCHEMA_VERSION}, the newest that this maestrata "
-            "reads: use a newer maestrata"
+            f"{where}: schema_version={version} is newer than {SCHEMA_VERSION}, the newest read here: "
+            "use a newer maestrata"
         )
     if version < SCHEMA_VERSION:
         raise CubeError(

@@ -1,0 +1,43 @@
+"""Saving of figures: pdf and png, the same bytes for the same figure."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from maestrata.errors import FigureError
+from maestrata.figures.style import Style
+
+__all__ = ["FORMATS", "save"]
+
+# No dates and no program names: they would make equal figures unequal.
+FORMATS: dict[str, dict[str, None]] = {
+    "pdf": {"CreationDate": None, "ModDate": None},
+    "png": {"Software": None},
+}
+
+
+def save(figure: Figure, path: str | os.PathLike[str], style: Style) -> None:
+    """Save a figure in the format that the path's ending names; the file appears whole or not at all.
+
+    Raises
+    ------
+    FigureError
+        If the ending is not one of `FORMATS`, or the file cannot be written.
+    """
+    path = Path(path)
+    kind = path.suffix.removeprefix(".")
+    if kind not in FORMATS:
+        raise FigureError(f"{path}: a figure's ending must be one of: {', '.join(f'.{k}' for k in FORMATS)}")
+    temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with style.context():
+            figure.savefig(temporary, format=kind, metadata=FORMATS[kind])
+        os.replace(temporary, path)
+    except OSError as error:
+        raise FigureError(f"{path}: cannot be written: {error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
