@@ -48,8 +48,7 @@ def run(main: Callable[[], Any]) -> NoReturn:
 
 
 def _fail(error: object) -> int:
-    name = next((p for p in Path(sys.argv[0]).with_suffix("").parts[-1:]), "maestrata")
-    print(f"maestrata {name}: error: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
+    print(f"maestrata {Path(sys.argv[0]).stem}: error: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
     return EXIT_ERROR
 
 

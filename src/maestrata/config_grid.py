@@ -1,0 +1,205 @@
+"""The grid of a config: which cells there are, each once, and whether all that they need exists.
+
+A cell is one trained model: (world, world seed, mask patch, visible count, training seed). Two asked ratios that leave
+the same number of patches visible are the same cell.
+"""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from maestrata.config_file import Key
+from maestrata.errors import MaestrataError, one_of
+from maestrata.figures import registry
+from maestrata.masks import MaskPatches, visible_count
+from maestrata.worlds import available, make
+
+if TYPE_CHECKING:
+    from maestrata.config import Block, Config, Training
+    from maestrata.geometry import TokenGrid
+
+
+class KeyedError(Exception):
+    """What is wrong, and at which key of the config."""
+
+    def __init__(self, message: object, *key: str | int) -> None:
+        super().__init__(str(message))
+        self.key: Key = key
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One trained model.
+
+    Attributes
+    ----------
+    world : str
+        Label in the config.
+    world_seed : int
+    patch : str
+        Label of the mask patches.
+    visible : int
+        Visible mask patches.
+    seed : int
+        Training seed.
+    mask_ratios : tuple of float
+        The asked ratios that this cell stands for, ascending.
+    training : Training
+    """
+
+    world: str
+    world_seed: int
+    patch: str
+    visible: int
+    seed: int
+    mask_ratios: tuple[float, ...]
+    training: Training
+
+    @property
+    def stem(self) -> str:
+        """Folder of the cell's files under ``cells/``."""
+        return f"{self.world}/w{self.world_seed}/p{self.patch}/v{self.visible}/s{self.seed}"
+
+
+def build_cells(config: Config) -> tuple[Cell, ...]:
+    """List the cells of a config, in the order of the blocks, each once.
+
+    Raises
+    ------
+    KeyedError
+        If a cell is asked for twice with different training, or with too few images.
+    """
+    found: dict[tuple[Any, ...], tuple[Cell, int]] = {}
+    for index, block in enumerate(config.grid):
+        training = block_training(config, block)
+        for world, world_seed, patch, (visible, ratios), seed in _product(config, block):
+            cell = Cell(world, world_seed, patch, visible, seed, ratios, training)
+            old, where = found.get(key := (world, world_seed, patch, visible, seed), (cell, index))
+            if old.training != training:
+                raise KeyedError(
+                    f"cell {cell.stem} is also in grid[{where}], with other training "
+                    f"({_differences(old.training, training)}): one cell can be trained in one way only", "grid", index
+                )
+            merged = tuple(sorted({*old.mask_ratios, *ratios}))
+            found[key] = (Cell(*key, merged, training), where)
+    return tuple(cell for cell, _ in found.values())
+
+
+def block_training(config: Config, block: Block) -> Training:
+    """Return the training of a block: the config's, with what the block sets anew."""
+    new = {} if block.training is None else {k: getattr(block.training, k) for k in block.training.model_fields_set}
+    if block.images is not None:
+        new["images"] = block.images
+    return config.training.model_copy(update=new)
+
+
+def world_grid(config: Config, label: str) -> TokenGrid:
+    """Return the token grid of a world of the config."""
+    entry = config.worlds[label]
+    return _grid_of(entry.kind, json.dumps(entry.settings, sort_keys=True))
+
+
+@lru_cache
+def _grid_of(kind: str, settings: str) -> TokenGrid:
+    # a world that can be made has settings in their ranges: the one place that knows them is its own module
+    return make(kind, 0, **json.loads(settings)).grid
+
+
+def _product(config: Config, block: Block) -> Iterator[tuple[str, int, str, tuple[int, tuple[float, ...]], int]]:
+    for world in block.worlds:
+        for patch in block.patches:
+            n = MaskPatches.parse(patch, world_grid(config, world)).n_patches
+            counts: dict[int, tuple[float, ...]] = {}
+            for ratio in block.mask_ratios:
+                visible = visible_count(n, ratio)
+                counts[visible] = (*counts.get(visible, ()), ratio)
+            for world_seed in block.world_seeds:
+                for count in counts.items():
+                    for seed in block.seeds:
+                        yield world, world_seed, patch, count, seed
+
+
+def _differences(one: Training, other: Training) -> str:
+    a, b = one.model_dump(), other.model_dump()
+    return ", ".join(f"{key}: {a[key]} and {b[key]}" for key in a if a[key] != b[key])
+
+
+def probe_names() -> tuple[str, ...]:
+    """List the probes there are, without importing one."""
+    folder = Path(__file__).parent / "regression" / "probes"
+    return tuple(sorted(m.name for m in pkgutil.iter_modules([str(folder)])))
+
+
+def check(config: Config) -> None:
+    """Check what the types of the config cannot say.
+
+    Raises
+    ------
+    KeyedError
+        At the first thing that is wrong.
+    """
+    for label, world in config.worlds.items():
+        if world.kind not in available():
+            raise KeyedError(f"kind={one_of(world.kind, available())}", "worlds", label, "kind")
+        try:
+            world_grid(config, label)
+        except (MaestrataError, TypeError) as error:
+            raise KeyedError(error, "worlds", label, "settings") from None
+    _check_names("probe", config.evaluation.probes, probe_names(), "evaluation", "probes")
+    if config.figures.names != "all":
+        _check_names("figure", config.figures.names, registry.available(), "figures", "names")
+    _check_evaluation(config)
+    shapes: dict[tuple[int, bool], str] = {}
+    for index, block in enumerate(config.grid):
+        _check_block(config, block, index, shapes)
+    build_cells(config)
+
+
+def _check_names(name: str, values: tuple[str, ...], allowed: Collection[str], *key: str) -> None:
+    for index, value in enumerate(values):
+        if value not in allowed:
+            raise KeyedError(f"{name} {one_of(value, allowed)}", *key, index)
+
+
+def _check_evaluation(config: Config) -> None:
+    evaluation, depth = config.evaluation, config.model.depth
+    if evaluation.kernel_points > evaluation.probe_train:
+        raise KeyedError(
+            f"kernel_points={evaluation.kernel_points} must be at most probe_train={evaluation.probe_train}",
+            "evaluation", "kernel_points",
+        )
+    if evaluation.layers != "all" and max(evaluation.layers) > depth:
+        raise KeyedError(f"layers={list(evaluation.layers)} must lie in 0..{depth}", "evaluation", "layers")
+
+
+def _check_block(config: Config, block: Block, index: int, shapes: dict[tuple[int, bool], str]) -> None:
+    for at, label in enumerate(block.worlds):
+        if label not in config.worlds:
+            raise KeyedError(f"world {one_of(label, config.worlds)}", "grid", index, "worlds", at)
+    for at, patch in enumerate(block.patches):
+        for label in block.worlds:
+            try:
+                patches = MaskPatches.parse(patch, world_grid(config, label))
+            except MaestrataError as error:
+                raise KeyedError(f"{error} of world {label!r}", "grid", index, "patches", at) from None
+        # cubes are indexed by size and offset: two shapes of one size would be one place
+        other = shapes.setdefault((patches.size, patches.offset), patch)
+        if other != patch:
+            raise KeyedError(
+                f"mask patch {patch!r} has as many tokens as {other!r}; patches must differ in size",
+                "grid", index, "patches", at,
+            )
+    if block.images is not None and block.training is not None and "images" in block.training.model_fields_set:
+        raise KeyedError("images is given twice in one block", "grid", index, "training", "images")
+    training = block_training(config, block)
+    for name in ("images", "samples"):
+        value = getattr(training, name)
+        if value is not None and value < training.batch:
+            key = (name,) if name in block.model_fields_set else ("training",)
+            raise KeyedError(f"{name}={value} must be at least one batch of {training.batch}", "grid", index, *key)

@@ -1,0 +1,69 @@
+"""Write a world to a file: its graph, and display samples with the latents and the injected noise of every level.
+
+Nothing that is measured reads this file: training and evaluation draw from the world itself, by its seed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maestrata.cubes.io import build, write_cube
+from maestrata.steps._run import Parser, add_provenance, add_world, provenance, run
+from maestrata.worlds import make
+from maestrata.worlds.base import World
+
+def flatten(levels: dict[int, Any], stem: str) -> dict[str, NDArray[Any]]:
+    """Lay (sample, node, dim) arrays of all levels side by side, with the level, node and dimension of each column."""
+    ascending = sorted(levels)
+    index = np.concatenate(
+        [np.array([(level, *at) for at in np.ndindex(*levels[level].shape[1:])]) for level in ascending]
+    )
+    values = np.concatenate([np.asarray(levels[level]).reshape(len(levels[level]), -1) for level in ascending], axis=1)
+    named = dict(zip((f"{stem}_level", f"{stem}_node", f"{stem}_dim"), index.T, strict=True))
+    return {"values": values.astype(np.float32), **named}
+
+
+def describe(world: World) -> dict[str, NDArray[Any]]:
+    """Return the nodes of a world's graph and its edges, as positions on the nodes."""
+    names = [name for level in range(world.levels + 1) for name in world.node_names(level)]
+    at = {name: position for position, name in enumerate(names)}
+    edges = np.array([(at[parent], at[child]) for parent, child in world.graph.edges])
+    levels = np.repeat(list(world.n_nodes), list(world.n_nodes.values()))
+    return {"node": np.array(names), "node_level": levels, "edge_parent": edges[:, 0], "edge_child": edges[:, 1]}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Draw display samples of a world and write them with its graph."""
+    parser = Parser(__doc__)
+    add_world(parser)
+    parser.add_argument("--samples", type=int, default=256, help="display samples, of the stream named display")
+    parser.add_argument("--output", type=Path, required=True, help="NetCDF file of kind worlds")
+    add_provenance(parser)
+    args = parser.parse_args(argv)
+
+    world = make(args.world_kind, args.world_seed, **args.world_settings)
+    sample = world.sample(args.samples, stream="display")
+    latents, noise = flatten(sample.latents, "latent"), flatten(sample.noise, "draw")
+    graph = describe(world)
+    data = {"images": sample.images, "latents": latents.pop("values"), "noise": noise.pop("values")}
+    attrs = {
+        "world": args.world or args.world_kind,
+        "world_kind": args.world_kind,
+        "world_seed": args.world_seed,
+        "world_settings": json.dumps(world.settings, sort_keys=True),
+        "grid_height": world.grid.height,
+        "grid_width": world.grid.width,
+        "token_pixels": world.token_pixels,
+    }
+    ds = build("worlds", {"node": graph.pop("node")}, data | latents | noise | graph, attrs)
+    write_cube(ds, args.output, provenance=provenance(args))
+
+
+if __name__ == "__main__":
+    run(main)
