@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
 from maestrata.errors import MaskError, one_of
@@ -153,14 +154,27 @@ def draw_masks(patches: MaskPatches, visible: int, uniforms: Any) -> tuple[Any, 
             f"uniforms of shape {tuple(uniforms.shape)} must end in the {n} patches of {patches.label}"
         )
     realised_ratio(n, visible)  # refuses an impossible count
-    order: Any = uniforms.argsort(-1)
-    lead = tuple(uniforms.shape[:-1])
-    arrays = isinstance(order, np.ndarray)
-    tokens = (patches.tokens if arrays else order.new_tensor(patches.tokens))[order]  # (..., N, size)
-    ids = [part.reshape(*lead, -1) for part in (tokens[..., :visible, :], tokens[..., visible:, :])]
-    if arrays:
+    order = uniforms.argsort(-1)
+    ids = [_tokens_of(patches, part) for part in (order[..., :visible], order[..., visible:])]
+    if isinstance(order, np.ndarray):
         return np.sort(ids[0], -1), np.sort(ids[1], -1)
     return ids[0].sort(-1).values, ids[1].sort(-1).values
+
+
+def _tokens_of(patches: MaskPatches, which: Any) -> Any:
+    """Tokens of the patches `which` (..., k): (..., k * size), patch by patch; NumPy or torch.
+
+    By arithmetic: the table `MaskPatches.tokens` would have to be copied to the device at every call, which a
+    captured CUDA graph forbids.
+    """
+    xp = array_namespace(which)
+    grid, h, w = patches.grid, patches.height, patches.width
+    dy, dx = xp.arange(h, device=device(which)), xp.arange(w, device=device(which))
+    columns = grid.width // w
+    y, x = (which // columns * h)[..., None] + dy, (which % columns * w)[..., None] + dx
+    if patches.offset:
+        y, x = (y + h // 2) % grid.height, (x + w // 2) % grid.width
+    return xp.reshape(y[..., :, None] * grid.width + x[..., None, :], (*which.shape[:-1], -1))
 
 
 def mask_matrix(visible_ids: NDArray[Any], n_tokens: int) -> NDArray[np.bool_]:

@@ -14,7 +14,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from maestrata.random import stream
-from maestrata.worlds.base import Noise, NoiseSpec, World, apply_maps, check_number, orthogonal, take_nodes
+from maestrata.worlds.base import Noise, NoiseSpec, World, apply_maps, check_number, orthogonal, to_children
 from maestrata.worlds.pixels import draw_token_map, tokens_to_images
 
 CALIBRATION = 65_536  # samples by which a world's functions are standardised
@@ -85,7 +85,7 @@ class AdditiveTree(World):
                 u = rho * self._standardise(self.params, level, folded) + sqrt(1 - rho**2) * eps
 
     def _fold(self, params: Mapping[str, Any], level: int, parents: Any) -> Any:
-        w = apply_maps(params[f"A{level}"], take_nodes(parents, self.grid.parent(level)))
+        w = apply_maps(params[f"A{level}"], to_children(parents, self.grid, level))
         return array_namespace(w).abs(w) + self.settings["fold"] * w
 
     @staticmethod

@@ -286,6 +286,32 @@ def take_nodes(values: Any, index: NDArray[np.int64]) -> Any:
     return xp.take(values, at, axis=values.ndim - 2)
 
 
+def to_children(values: Any, grid: TokenGrid, level: int) -> Any:
+    """Give every node at `level` what its tree parent holds: (..., nodes above, dim) -> (..., nodes, dim).
+
+    By shape alone: an index would have to be copied to the device, which a captured CUDA graph forbids.
+    """
+    return place_children(values[..., None, :], grid, level)
+
+
+def place_children(pairs: Any, grid: TokenGrid, level: int) -> Any:
+    """Put what each parent gives its children into raster order: (..., nodes above, 2 or 1, dim) -> (...,
+    nodes, dim).
+
+    The children stand top or left first; where the axis has length 1 both get the same.
+    """
+    xp = array_namespace(pairs)
+    *lead, _, given, dim = pairs.shape
+    height, width = grid.block_shape(level + 1)
+    rows, columns = grid.height // height, grid.width // width
+    pairs = xp.reshape(pairs, (*lead, rows, columns, given, dim))
+    pairs = xp.broadcast_to(pairs, (*lead, rows, columns, 2, dim))
+    if height > grid.block_shape(level)[0]:  # one above the other: the row of a child comes before its column
+        k = len(lead)
+        pairs = xp.permute_dims(pairs, (*range(k), k, k + 2, k + 1, k + 3))
+    return xp.reshape(pairs, (*lead, 2 * rows * columns, dim))
+
+
 def check_number(world: str, key: str, value: Any, low: float, high: float, *, integer: bool = False) -> None:
     """Refuse a setting outside [low, high] or of another type, with one clear WorldError."""
     kinds: Any = int if integer else (int, float)

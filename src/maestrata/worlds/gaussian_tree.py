@@ -7,7 +7,7 @@ from math import sqrt
 from typing import Any
 
 from maestrata.random import stream
-from maestrata.worlds.base import Noise, NoiseSpec, World, apply_maps, check_number, orthogonal, take_nodes
+from maestrata.worlds.base import Noise, NoiseSpec, World, apply_maps, check_number, orthogonal, to_children
 from maestrata.worlds.pixels import draw_token_map, tokens_to_images
 
 
@@ -49,7 +49,7 @@ class GaussianTree(World):
         u = noise[self.levels]
         latents = {self.levels: u}
         for level in range(self.levels - 1, -1, -1):
-            parents = take_nodes(u, self.grid.parent(level))
+            parents = to_children(u, self.grid, level)
             u = rho * apply_maps(params[f"Q{level}"], parents) + sqrt(1 - rho**2) * noise[level]
             if level:
                 latents[level] = u

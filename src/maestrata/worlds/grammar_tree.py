@@ -16,7 +16,7 @@ from array_api_compat import array_namespace
 from maestrata.errors import WorldError
 from maestrata.geometry import unpatchify
 from maestrata.random import stream
-from maestrata.worlds.base import Noise, NoiseSpec, World, check_number, take_nodes
+from maestrata.worlds.base import Noise, NoiseSpec, World, check_number, place_children
 
 
 class GrammarTree(World):
@@ -97,9 +97,7 @@ class GrammarTree(World):
         for level in range(self.levels, 0, -1):
             table = xp.reshape(params[f"rules{level}"], (-1, 2))
             pair = _rows(table, (symbols * m + production)[..., 0])  # (..., nodes, 2)
-            pair = xp.reshape(pair, (*pair.shape[:-2], -1))  # children listed parent by parent
-            place = np.argsort(self.grid.children(level).ravel(), kind="stable")
-            symbols = take_nodes(pair[..., None], place)
+            symbols = place_children(pair[..., None], self.grid, level - 1)
             if level > 1:
                 latents[level - 1] = symbols
                 production = noise[level - 1]

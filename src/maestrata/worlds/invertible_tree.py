@@ -14,7 +14,7 @@ from array_api_compat import array_namespace
 
 from maestrata.errors import WorldError
 from maestrata.random import stream
-from maestrata.worlds.base import Noise, NoiseSpec, World, apply_maps, check_number, orthogonal, take_nodes
+from maestrata.worlds.base import Noise, NoiseSpec, World, apply_maps, check_number, orthogonal, to_children
 from maestrata.worlds.pixels import draw_token_map, images_to_tokens, tokens_to_images
 
 
@@ -98,7 +98,7 @@ class InvertibleTree(World):
         xp = array_namespace(u)
         latents = {self.levels: u}
         for level in range(self.levels - 1, -1, -1):
-            parents = take_nodes(u, self.grid.parent(level))
+            parents = to_children(u, self.grid, level)
             u = self.child(params, level, xp.concat([parents, noise[level]], axis=-1))
             if level:
                 latents[level] = u
