@@ -1,0 +1,71 @@
+# Two commands: `make reproduce` runs the whole, `make test` checks it. `make help` lists the rest.
+# All that is installed lies in .venv; PYTHON is the interpreter that it is made with.
+
+PYTHON ?= python3
+CONFIG ?= config/config.yaml
+CORES ?= all
+VENV := .venv
+HERE := $(CURDIR)
+# .venv first on PATH: the shell commands of the rules call plain `python`
+RUN := PATH="$(HERE)/$(VENV)/bin:$$PATH"
+
+# `PYTHON=3.12` is a version: of the target for `make wheelhouse`, of the interpreter to look for otherwise
+VERSION := $(filter 3.%,$(PYTHON))
+ifneq (,$(filter wheelhouse,$(MAKECMDGOALS)))
+INTERPRETER := $(if $(VERSION),python3,$(PYTHON))
+else
+INTERPRETER := $(if $(VERSION),python$(VERSION),$(PYTHON))
+OFFLINE := $(if $(WHEELHOUSE),--wheelhouse "$(WHEELHOUSE)")
+endif
+SETUP = "$(INTERPRETER)" scripts/environment.py
+
+.DEFAULT_GOAL := help
+.PHONY: help venv install install-dev reproduce test lint pytest lock wheelhouse verify clean clean-results
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r target text; do \
+		printf '%-20s %s\n' "$$target" "$$text"; done
+	@echo 'Settings: PYTHON=python3.12, CONFIG=config/smoke.yaml, CORES=2, WHEELHOUSE=folder (docs/install.md)'
+
+venv: ## make .venv with pip alone, so that you can install the build of torch that you want there
+	@$(SETUP) venv
+
+install:
+	@$(SETUP) runtime $(OFFLINE)
+
+install-dev:
+	@$(SETUP) dev $(OFFLINE)
+
+reproduce: install ## install, run the whole workflow on CONFIG, say where the results are
+	$(RUN) python -m snakemake --cores $(CORES) --configfile "$(CONFIG)" $(ARGS)
+	@$(RUN) python scripts/report.py "$(CONFIG)"
+
+test: lint pytest ## install, run the linters and all tests, a smoke run of the workflow included
+
+lint: install-dev ## ruff, mypy, import-linter, snakefmt
+	$(RUN) python -m ruff check
+	$(RUN) python -m mypy
+	$(RUN) python -c 'from importlinter.cli import lint_imports_command as lint; lint()'
+	$(RUN) python -m snakefmt --check --compact-diff Snakefile rules
+
+# two processes: enough to keep a laptop busy, few enough for the memory of 2 GB that a job may take
+pytest: install-dev ## the tests alone; ARGS='-k name' hands options to pytest
+	$(RUN) python -m pytest --numprocesses 2 --dist loadgroup $(ARGS)
+
+lock: install-dev ## write requirements.lock and requirements-dev.lock from pyproject.toml (UPGRADE=1: newest)
+	$(RUN) python scripts/lock.py $(if $(UPGRADE),--upgrade)
+
+wheelhouse: venv ## collect wheels for a machine without a network (PYTHON=3.12 SKIP_INSTALLED=list)
+	@$(RUN) python scripts/wheelhouse.py --folder "$(or $(WHEELHOUSE),wheelhouse)" \
+		$(if $(VERSION),--python $(VERSION)) $(if $(SKIP_INSTALLED),--skip "$(SKIP_INSTALLED)")
+
+verify: install ## compare finished results with the code at hand and with reference/
+	@$(RUN) python -m maestrata.cli verify --config "$(CONFIG)"
+
+clean: ## remove .venv and what tools leave behind; results stay
+	rm -rf $(VENV) wheelhouse .pytest_cache .hypothesis .ruff_cache .mypy_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+clean-results: ## remove results and Snakemake's memory of them
+	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
+	rm -rf .snakemake
