@@ -8,8 +8,9 @@ in `dtype` (bfloat16 on a GPU), the residual stream, norms and the loss in float
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import torch
@@ -21,12 +22,49 @@ from maestrata.model.mae import LAYER_NORM_EPS, MAE, NORM_PIXELS_EPS, MAEConfig
 Weights = Mapping[str, Tensor]
 
 
-def stack_weights(models: Sequence[MAE], device: torch.device | str = "cpu") -> dict[str, Tensor]:
-    """Stack the weights of models of one size: ``name -> (M, *shape)`` leaf tensors that take gradients."""
-    states = [dict(model.named_parameters()) for model in models]
-    return {
-        name: torch.stack([s[name].detach() for s in states]).to(device).requires_grad_() for name in states[0]
-    }
+class FlatWeights:
+    """The weights of M models in two flat tensors (M, size), one that weight decay acts on and one that it does not.
+
+    Two tensors instead of one for every layer: clipping and the optimiser are then a few kernels instead of hundreds.
+
+    Parameters
+    ----------
+    models : sequence of MAE
+        Of one size.
+    decayed : function (name, shape) -> bool
+        Whether weight decay acts on a parameter.
+    device : torch.device or str
+
+    Attributes
+    ----------
+    flat : list of two tensors (M, size)
+        Leaves that take gradients: decayed, not decayed.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[MAE],
+        decayed: Callable[[str, tuple[int, ...]], bool],
+        device: torch.device | str = "cpu",
+    ) -> None:
+        states = [dict(model.named_parameters()) for model in models]
+        shapes = {name: tuple(w.shape) for name, w in states[0].items()}
+        self._layout = [{n: s for n, s in shapes.items() if decayed(n, s) is flag} for flag in (True, False)]
+        self.flat = [
+            torch.stack([torch.cat([state[n].detach().flatten() for n in part]) for state in states])
+            .to(device)
+            .requires_grad_()
+            for part in self._layout
+        ]
+
+    def named(self) -> dict[str, Tensor]:
+        """Views ``name -> (M, *shape)``; one split a tensor, so that the backward pass is one concatenation."""
+        out = {}
+        for flat, part in zip(self.flat, self._layout, strict=True):
+            pieces = flat.split([prod(shape) for shape in part.values()], 1)
+            for (name, shape), piece in zip(part.items(), pieces, strict=True):
+                out[name] = piece.view(-1, *shape)
+        return out
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -69,12 +107,6 @@ def block(w: Weights, x: Tensor, heads: int, last: int, dtype: torch.dtype) -> T
     return x + linear(hidden, w["fc2.weight"], w["fc2.bias"])
 
 
-@lru_cache(maxsize=1)
-def compiled_block() -> Any:
-    """Return `block` compiled: once for every number of tokens, which `MAEStack` marks as dynamic."""
-    return torch.compile(block)
-
-
 class MAEStack:
     """The function of M masked autoencoders of one size, on stacked weights.
 
@@ -85,7 +117,7 @@ class MAEStack:
     dtype : torch.dtype
         Of matrix products and attention.
     compiled : bool
-        Fuse element-wise work with `torch.compile` (pays on a GPU).
+        Fuse element-wise work with `torch.compile` (pays on a GPU): once for every number of tokens.
     """
 
     def __init__(
@@ -97,56 +129,100 @@ class MAEStack:
     ) -> None:
         self.cfg = cfg
         self.dtype = dtype
-        self.compiled = compiled
-        self._block = compiled_block() if compiled else block
+        self._losses = _compiled_losses(cfg, dtype) if compiled else losses
         model = MAE(cfg)
         self.positions = model.positions.to(device)
         self.decoder_positions = model.decoder_positions.to(device)
 
-    def _run_block(self, w: Weights, prefix: str, x: Tensor, heads: int, last: int = 0) -> Tensor:
-        inner = {name[len(prefix) :]: tensor for name, tensor in w.items() if name.startswith(prefix)}
-        if self.compiled:
-            torch._dynamo.mark_dynamic(x, 2)
-        return self._block(inner, x, heads, last, self.dtype)
-
     def encode(self, w: Weights, tokens: Tensor, visible_ids: Tensor | None, layers: bool = False) -> Any:
         """Encode: tokens (M, b, n, v), visible_ids (M, b, k) or None -> (M, b, 1 + k, d), or all layers (see `MAE.encode`)."""
-        if visible_ids is None:
-            position = self.positions[1:]
-        else:
-            tokens = take(tokens, visible_ids)
-            position = self.positions[visible_ids + 1]
-        x = linear(tokens.to(self.dtype), w["embed.weight"], w["embed.bias"]) + position
-        cls = (w["cls_token"] + self.positions[0])[:, None, None].expand(-1, x.shape[1], 1, -1)
-        x = torch.cat([cls, x], 2)  # (M, b, 1 + k, d), float32
-        out = [x]
-        for i in range(self.cfg.depth):
-            x = self._run_block(w, f"blocks.{i}.", x, self.cfg.heads)
-            out.append(x)
-        out[-1] = layer_norm(x, w["norm.weight"], w["norm.bias"], torch.float32)
-        return out if layers else out[-1]
-
-    def decode(self, w: Weights, encoded: Tensor, visible_ids: Tensor, masked_ids: Tensor) -> Tensor:
-        """Predict the masked tokens' values (M, b, m, v) from the encoded visible ones (M, b, 1 + k, d)."""
-        m = masked_ids.shape[-1]
-        z = linear(encoded.to(self.dtype), w["decoder_embed.weight"], w["decoder_embed.bias"])
-        masked = w["mask_token"][:, None, None] + self.decoder_positions[masked_ids + 1]
-        visible = z[:, :, 1:] + self.decoder_positions[visible_ids + 1]
-        y = torch.cat([z[:, :, :1] + self.decoder_positions[0], visible, masked], 2)  # (M, b, 1 + n, e)
-        final = self.cfg.decoder_depth - 1
-        for i in range(self.cfg.decoder_depth):
-            y = self._run_block(w, f"decoder_blocks.{i}.", y, self.cfg.decoder_heads, m if i == final else 0)
-        y = layer_norm(y, w["decoder_norm.weight"], w["decoder_norm.bias"], self.dtype)
-        return linear(y, w["head.weight"], w["head.bias"]).float()
+        return encode(self.cfg, w, tokens, visible_ids, self.positions, self.dtype, layers)
 
     def losses(self, w: Weights, tokens: Tensor, visible_ids: Tensor, masked_ids: Tensor) -> Tensor:
         """Mean squared error of every member over its masked tokens' values, (M,)."""
-        target = take(tokens, masked_ids)
-        if self.cfg.norm_pixels:
-            var, mean = torch.var_mean(target, dim=-1, keepdim=True)
-            target = (target - mean) / (var + NORM_PIXELS_EPS).sqrt()
-        prediction = self.decode(w, self.encode(w, tokens, visible_ids), visible_ids, masked_ids)
-        return (prediction - target).square().mean((1, 2, 3))
+        if self._losses is not losses:
+            torch._dynamo.mark_dynamic(visible_ids, 2)
+            torch._dynamo.mark_dynamic(masked_ids, 2)
+        return self._losses(
+            self.cfg, w, tokens, visible_ids, masked_ids, self.positions, self.decoder_positions, self.dtype
+        )
+
+
+@lru_cache(maxsize=8)
+def _compiled_losses(cfg: MAEConfig, dtype: torch.dtype) -> Any:
+    return torch.compile(losses)
+
+
+def _inner(w: Weights, prefix: str) -> dict[str, Tensor]:
+    return {name[len(prefix) :]: tensor for name, tensor in w.items() if name.startswith(prefix)}
+
+
+def encode(
+    cfg: MAEConfig,
+    w: Weights,
+    tokens: Tensor,
+    visible_ids: Tensor | None,
+    positions: Tensor,
+    dtype: torch.dtype,
+    layers: bool = False,
+) -> Any:
+    """Encode the visible tokens of every member; see `MAEStack.encode`."""
+    if visible_ids is None:
+        position = positions[1:]
+    else:
+        tokens = take(tokens, visible_ids)
+        position = positions[visible_ids + 1]
+    x = linear(tokens.to(dtype), w["embed.weight"], w["embed.bias"]) + position
+    cls = (w["cls_token"] + positions[0])[:, None, None].expand(-1, x.shape[1], 1, -1)
+    x = torch.cat([cls, x], 2)  # (M, b, 1 + k, d), float32
+    out = [x]
+    for i in range(cfg.depth):
+        x = block(_inner(w, f"blocks.{i}."), x, cfg.heads, 0, dtype)
+        out.append(x)
+    out[-1] = layer_norm(x, w["norm.weight"], w["norm.bias"], torch.float32)
+    return out if layers else out[-1]
+
+
+def decode(
+    cfg: MAEConfig,
+    w: Weights,
+    encoded: Tensor,
+    visible_ids: Tensor,
+    masked_ids: Tensor,
+    positions: Tensor,
+    dtype: torch.dtype,
+) -> Tensor:
+    """Predict the masked tokens' values (M, b, m, v) from the encoded visible ones (M, b, 1 + k, d)."""
+    m = masked_ids.shape[-1]
+    z = linear(encoded.to(dtype), w["decoder_embed.weight"], w["decoder_embed.bias"])
+    masked = w["mask_token"][:, None, None] + positions[masked_ids + 1]
+    visible = z[:, :, 1:] + positions[visible_ids + 1]
+    y = torch.cat([z[:, :, :1] + positions[0], visible, masked], 2)  # (M, b, 1 + n, e)
+    final = cfg.decoder_depth - 1
+    for i in range(cfg.decoder_depth):
+        y = block(_inner(w, f"decoder_blocks.{i}."), y, cfg.decoder_heads, m if i == final else 0, dtype)
+    y = layer_norm(y, w["decoder_norm.weight"], w["decoder_norm.bias"], dtype)
+    return linear(y, w["head.weight"], w["head.bias"]).float()
+
+
+def losses(
+    cfg: MAEConfig,
+    w: Weights,
+    tokens: Tensor,
+    visible_ids: Tensor,
+    masked_ids: Tensor,
+    positions: Tensor,
+    decoder_positions: Tensor,
+    dtype: torch.dtype,
+) -> Tensor:
+    """Mean squared error of every member over its masked tokens' values, (M,)."""
+    target = take(tokens, masked_ids)
+    if cfg.norm_pixels:
+        var, mean = torch.var_mean(target, dim=-1, keepdim=True)
+        target = (target - mean) / (var + NORM_PIXELS_EPS).sqrt()
+    encoded = encode(cfg, w, tokens, visible_ids, positions, dtype)
+    prediction = decode(cfg, w, encoded, visible_ids, masked_ids, decoder_positions, dtype)
+    return (prediction - target).square().mean((1, 2, 3))
 
 
 def take(tokens: Tensor, ids: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from maestrata.errors import TrainingError
 from maestrata.geometry import patchify
 from maestrata.masks import MaskPatches, draw_masks
 from maestrata.model.mae import MAE, MAEConfig
-from maestrata.model.stack import MAEStack, stack_weights
+from maestrata.model.stack import FlatWeights, MAEStack
 from maestrata.random import integer_seed
 from maestrata.training.noise import NoiseSource, unpack
 from maestrata.training.recipe import Recipe, decays, learning_rate
@@ -94,12 +94,11 @@ class StackedTrainer:
         dtype = dtype or (torch.bfloat16 if on_gpu else torch.float32)
         self.model = MAEStack(cfg, device, dtype, on_gpu if compiled is None else compiled)
         members = [MAE(cfg).initialise(torch.Generator().manual_seed(integer_seed(s, "init"))) for s in seeds]
-        self.weights = stack_weights(members, device)
+        self.weights = FlatWeights(members, decays, device)
         self._images = _image_maker(self.worlds, device)
-        shape = {name: tensor.shape[1:] for name, tensor in self.weights.items()}
         groups = [
-            {"params": [w for n, w in self.weights.items() if decays(n, shape[n]) == flag], "weight_decay": decay}
-            for flag, decay in ((True, recipe.weight_decay), (False, 0.0))
+            {"params": [flat], "weight_decay": decay}
+            for flat, decay in zip(self.weights.flat, (recipe.weight_decay, 0.0), strict=True)
         ]
         self._lr = torch.zeros((), device=device)
         self.optimiser = torch.optim.AdamW(
@@ -111,17 +110,17 @@ class StackedTrainer:
         noise, uniforms = unpack(world, batch, self.patches.n_patches, normal, uniform)
         tokens = patchify(self._images(noise), world.token_pixels)  # (M, b, n, v)
         visible_ids, masked_ids = draw_masks(self.patches, self.visible, uniforms)
-        losses = self.model.losses(self.weights, tokens, visible_ids, masked_ids)
+        losses = self.model.losses(self.weights.named(), tokens, visible_ids, masked_ids)
         self.optimiser.zero_grad(set_to_none=True)
         losses.sum().backward()
-        clip_per_member(list(self.weights.values()), self.recipe.clip)
+        clip_per_member(self.weights.flat, self.recipe.clip)
         self.optimiser.step()
         return losses.detach()
 
     def _capture(self, draws: dict[str, Tensor]) -> Callable[[dict[str, Tensor]], Tensor]:
         """Capture one step as a CUDA graph; the warm-up steps that this takes are undone."""
         static = {name: draw.clone() for name, draw in draws.items()}
-        before = {name: w.detach().clone() for name, w in self.weights.items()}
+        before = [w.detach().clone() for w in self.weights.flat]
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
@@ -133,8 +132,8 @@ class StackedTrainer:
         with torch.cuda.graph(graph):
             losses = self._step(**static)
         with torch.no_grad():
-            for name, w in self.weights.items():
-                w.copy_(before[name])
+            for w, kept in zip(self.weights.flat, before, strict=True):
+                w.copy_(kept)
             for state in self.optimiser.state.values():
                 for value in state.values():
                     value.zero_()
@@ -169,7 +168,7 @@ class StackedTrainer:
                 if progress is not None:
                     progress(step + 1, steps, history[step])
         self._check(history)
-        return StackResult({n: w.detach() for n, w in self.weights.items()}, history.cpu().numpy(), rates)
+        return StackResult({n: w.detach() for n, w in self.weights.named().items()}, history.cpu().numpy(), rates)
 
     def _check(self, history: Tensor) -> None:
         bad = ~torch.isfinite(history)
@@ -183,13 +182,13 @@ class StackedTrainer:
             )
 
 
-def clip_per_member(weights: Sequence[Tensor], limit: float) -> None:
-    """Scale the gradients (M, ...) of each member to a norm of at most `limit`, as `clip_grad_norm_` does for one model."""
-    grads = [w.grad for w in weights if w.grad is not None]
-    norms = torch.stack([g.flatten(1).square().sum(1) for g in grads]).sum(0).sqrt()
+def clip_per_member(flat: Sequence[Tensor], limit: float) -> None:
+    """Scale the gradients (M, size) of each member to a norm of at most `limit`, as `clip_grad_norm_` does for one model."""
+    grads = [w.grad for w in flat if w.grad is not None]
+    norms = torch.stack([g.square().sum(1) for g in grads]).sum(0).sqrt()
     scale = (limit / (norms + 1e-6)).clamp(max=1.0)
     for g in grads:
-        g.mul_(scale.view(-1, *(1,) * (g.ndim - 1)))
+        g.mul_(scale[:, None])
 
 
 def _image_maker(worlds: Sequence[World], device: torch.device) -> Callable[[dict[int, Tensor]], Tensor]:
