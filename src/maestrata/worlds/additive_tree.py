@@ -17,7 +17,7 @@ from maestrata.random import stream
 from maestrata.worlds.base import Noise, NoiseSpec, World, apply_maps, check_number, orthogonal, to_children
 from maestrata.worlds.pixels import draw_token_map, tokens_to_images
 
-CALIBRATION = 65_536  # samples by which a world's functions are standardised
+CALIBRATION = 16_384  # samples by which a world's functions are standardised; more would slow every reading of a config
 
 
 class AdditiveTree(World):
@@ -39,7 +39,7 @@ class AdditiveTree(World):
 
     Notes
     -----
-    ``|w| + fold w`` is standardised per coordinate by its mean and deviation over 65,536 draws of the stream
+    ``|w| + fold w`` is standardised per coordinate by its mean and deviation over 16,384 draws of the stream
     ``("calibration", seed)``, level by level: to within the error of that sample every node has mean 0 and,
     on average over its dimensions, unit variance. (A single dimension has not: from two levels below the root
     the coordinates of ``|w|`` are correlated, and B mixes them; with 16 leaves variances lie between .6 and
