@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from maestrata.errors import MaestrataError
 
 EXIT_ERROR = 2
-PACKAGES = ("maestrata", "numpy", "scipy", "xarray", "netCDF4", "torch", "scikit-learn", "safetensors", "matplotlib")
+PACKAGES = ("maestrata", "numpy", "scipy", "xarray", "netCDF4", "torch", "safetensors", "matplotlib")
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
@@ -48,7 +48,8 @@ def run(main: Callable[[], Any]) -> NoReturn:
 
 
 def _fail(error: object) -> int:
-    print(f"maestrata {Path(sys.argv[0]).stem}: error: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
+    message = " ".join(str(error).split())
+    print(f"maestrata {Path(sys.argv[0]).stem}: error: {message}", file=sys.stderr, flush=True)
     return EXIT_ERROR
 
 
@@ -56,9 +57,8 @@ class Parser(argparse.ArgumentParser):
     """Argument parser of a step: exact flags only, the help from the module's docstring."""
 
     def __init__(self, doc: str | None = None, **kwargs: Any) -> None:
-        super().__init__(
-            description=doc, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs
-        )
+        style = argparse.RawDescriptionHelpFormatter
+        super().__init__(description=doc, allow_abbrev=False, formatter_class=style, **kwargs)
 
 
 def settings(text: str) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def settings(text: str) -> dict[str, Any]:
 
 
 def add_world(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that name a world: ``--world-kind``, ``--world-settings``, ``--world-seed``, ``--world`` (label)."""
+    """Add the flags that name a world: its label ``--world``, ``--world-kind``, ``-settings`` and ``-seed``."""
     parser.add_argument("--world", default=None, help="label of the world in the sweep (default: its kind)")
     parser.add_argument("--world-kind", required=True, help="name of the world, such as additive_tree")
     parser.add_argument("--world-settings", type=settings, default={}, help="settings as a JSON object")
@@ -82,11 +82,15 @@ def add_world(parser: argparse.ArgumentParser) -> None:
 
 def add_provenance(parser: argparse.ArgumentParser) -> None:
     """Add ``--fingerprint``: what the workflow computed over the code of this step."""
-    parser.add_argument("--fingerprint", default="", help="fingerprint of the step's code, kept in the output")
+    parser.add_argument("--fingerprint", default="", help="of the step's code; kept in the output")
 
 
 def provenance(
-    args: argparse.Namespace, *, device: str = "cpu", packages: Iterable[str] = PACKAGES, seeds: Sequence[str] = ()
+    args: argparse.Namespace,
+    *,
+    device: str = "cpu",
+    packages: Iterable[str] = PACKAGES,
+    seeds: Sequence[str] = (),
 ) -> dict[str, str]:
     """Describe what makes an output: no time, host or path, so that equal runs write equal bytes.
 
@@ -130,4 +134,5 @@ def versions(packages: Iterable[str] = PACKAGES) -> str:
 
 
 def _is_path(value: Any) -> bool:
-    return isinstance(value, Path) or (isinstance(value, list | tuple) and any(isinstance(v, Path) for v in value))
+    values = value if isinstance(value, list | tuple) else [value]
+    return any(isinstance(item, Path) for item in values)

@@ -1,4 +1,4 @@
-"""Write a world to a file: its graph, and display samples with the latents and the injected noise of every level.
+"""Write a world to a file: its graph, and display samples with the latents and the noise of every level.
 
 Nothing that is measured reads this file: training and evaluation draw from the world itself, by its seed.
 """
@@ -18,13 +18,15 @@ from maestrata.steps._run import Parser, add_provenance, add_world, provenance, 
 from maestrata.worlds import make
 from maestrata.worlds.base import World
 
+
 def flatten(levels: dict[int, Any], stem: str) -> dict[str, NDArray[Any]]:
-    """Lay (sample, node, dim) arrays of all levels side by side, with the level, node and dimension of each column."""
+    """Lay (sample, node, dim) arrays of all levels side by side; tell level, node and dim of each column."""
     ascending = sorted(levels)
     index = np.concatenate(
         [np.array([(level, *at) for at in np.ndindex(*levels[level].shape[1:])]) for level in ascending]
     )
-    values = np.concatenate([np.asarray(levels[level]).reshape(len(levels[level]), -1) for level in ascending], axis=1)
+    flat = [np.asarray(levels[level]).reshape(len(levels[level]), -1) for level in ascending]
+    values = np.concatenate(flat, axis=1)
     named = dict(zip((f"{stem}_level", f"{stem}_node", f"{stem}_dim"), index.T, strict=True))
     return {"values": values.astype(np.float32), **named}
 
@@ -35,14 +37,15 @@ def describe(world: World) -> dict[str, NDArray[Any]]:
     at = {name: position for position, name in enumerate(names)}
     edges = np.array([(at[parent], at[child]) for parent, child in world.graph.edges])
     levels = np.repeat(list(world.n_nodes), list(world.n_nodes.values()))
-    return {"node": np.array(names), "node_level": levels, "edge_parent": edges[:, 0], "edge_child": edges[:, 1]}
+    parent, child = edges.T
+    return {"node": np.array(names), "node_level": levels, "edge_parent": parent, "edge_child": child}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Draw display samples of a world and write them with its graph."""
     parser = Parser(__doc__)
     add_world(parser)
-    parser.add_argument("--samples", type=int, default=256, help="display samples, of the stream named display")
+    parser.add_argument("--samples", type=int, default=256, help="of the stream named display")
     parser.add_argument("--output", type=Path, required=True, help="NetCDF file of kind worlds")
     add_provenance(parser)
     args = parser.parse_args(argv)

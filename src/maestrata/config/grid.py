@@ -1,7 +1,7 @@
 """The grid of a config: which cells there are, each once, and whether all that they need exists.
 
-A cell is one trained model: (world, world seed, mask patch, visible count, training seed). Two asked ratios that leave
-the same number of patches visible are the same cell.
+A cell is one trained model: (world, world seed, mask patch, visible count, training seed). Two asked ratios
+that leave the same number of patches visible are the same cell.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maestrata.config_file import Key
+from maestrata.config.files import Key
 from maestrata.errors import MaestrataError, one_of
 from maestrata.figures import registry
 from maestrata.masks import MaskPatches, visible_count
 from maestrata.worlds import available, make
 
 if TYPE_CHECKING:
-    from maestrata.config import Block, Config, Training
+    from maestrata.config.sections import Block, Config, Training
     from maestrata.geometry import TokenGrid
 
 
@@ -84,7 +84,9 @@ def build_cells(config: Config) -> tuple[Cell, ...]:
             if old.training != training:
                 raise KeyedError(
                     f"cell {cell.stem} is also in grid[{where}], with other training "
-                    f"({_differences(old.training, training)}): one cell can be trained in one way only", "grid", index
+                    f"({_differences(old.training, training)}): a cell can be trained in one way only",
+                    "grid",
+                    index,
                 )
             merged = tuple(sorted({*old.mask_ratios, *ratios}))
             found[key] = (Cell(*key, merged, training), where)
@@ -93,7 +95,8 @@ def build_cells(config: Config) -> tuple[Cell, ...]:
 
 def block_training(config: Config, block: Block) -> Training:
     """Return the training of a block: the config's, with what the block sets anew."""
-    new = {} if block.training is None else {k: getattr(block.training, k) for k in block.training.model_fields_set}
+    anew = block.training
+    new = {key: getattr(anew, key) for key in anew.model_fields_set} if anew else {}
     if block.images is not None:
         new["images"] = block.images
     return config.training.model_copy(update=new)
@@ -111,7 +114,11 @@ def _grid_of(kind: str, settings: str) -> TokenGrid:
     return make(kind, 0, **json.loads(settings)).grid
 
 
-def _product(config: Config, block: Block) -> Iterator[tuple[str, int, str, tuple[int, tuple[float, ...]], int]]:
+_Place = tuple[str, int, str, tuple[int, tuple[float, ...]], int]
+
+
+def _product(config: Config, block: Block) -> Iterator[_Place]:
+    """Yield (world, world seed, patch, (visible count, the ratios that ask for it), seed)."""
     for world in block.worlds:
         for patch in block.patches:
             n = MaskPatches.parse(patch, world_grid(config, world)).n_patches
@@ -132,7 +139,7 @@ def _differences(one: Training, other: Training) -> str:
 
 def probe_names() -> tuple[str, ...]:
     """List the probes there are, without importing one."""
-    folder = Path(__file__).parent / "regression" / "probes"
+    folder = Path(__file__).parent.parent / "regression" / "probes"
     return tuple(sorted(m.name for m in pkgutil.iter_modules([str(folder)])))
 
 
@@ -154,7 +161,10 @@ def check(config: Config) -> None:
     _check_names("probe", config.evaluation.probes, probe_names(), "evaluation", "probes")
     if config.figures.names != "all":
         _check_names("figure", config.figures.names, registry.available(), "figures", "names")
-    _check_evaluation(config)
+    for probe in config.evaluation.probe_settings:
+        if probe not in config.evaluation.probes:
+            message = f"settings of probe {one_of(probe, config.evaluation.probes)}"
+            raise KeyedError(message, "evaluation", "probe_settings", probe)
     shapes: dict[tuple[int, bool], str] = {}
     for index, block in enumerate(config.grid):
         _check_block(config, block, index, shapes)
@@ -165,17 +175,6 @@ def _check_names(name: str, values: tuple[str, ...], allowed: Collection[str], *
     for index, value in enumerate(values):
         if value not in allowed:
             raise KeyedError(f"{name} {one_of(value, allowed)}", *key, index)
-
-
-def _check_evaluation(config: Config) -> None:
-    evaluation, depth = config.evaluation, config.model.depth
-    if evaluation.kernel_points > evaluation.probe_train:
-        raise KeyedError(
-            f"kernel_points={evaluation.kernel_points} must be at most probe_train={evaluation.probe_train}",
-            "evaluation", "kernel_points",
-        )
-    if evaluation.layers != "all" and max(evaluation.layers) > depth:
-        raise KeyedError(f"layers={list(evaluation.layers)} must lie in 0..{depth}", "evaluation", "layers")
 
 
 def _check_block(config: Config, block: Block, index: int, shapes: dict[tuple[int, bool], str]) -> None:
@@ -193,13 +192,17 @@ def _check_block(config: Config, block: Block, index: int, shapes: dict[tuple[in
         if other != patch:
             raise KeyedError(
                 f"mask patch {patch!r} has as many tokens as {other!r}; patches must differ in size",
-                "grid", index, "patches", at,
+                "grid",
+                index,
+                "patches",
+                at,
             )
-    if block.images is not None and block.training is not None and "images" in block.training.model_fields_set:
+    if block.images is not None and block.training and "images" in block.training.model_fields_set:
         raise KeyedError("images is given twice in one block", "grid", index, "training", "images")
     training = block_training(config, block)
     for name in ("images", "samples"):
         value = getattr(training, name)
         if value is not None and value < training.batch:
             key = (name,) if name in block.model_fields_set else ("training",)
-            raise KeyedError(f"{name}={value} must be at least one batch of {training.batch}", "grid", index, *key)
+            message = f"{name}={value} must be at least one batch of {training.batch}"
+            raise KeyedError(message, "grid", index, *key)

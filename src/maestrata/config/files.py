@@ -27,10 +27,15 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for key in keys:
-            if not isinstance(key, str):
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} must be text", node.start_mark)
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", node.start_mark)
+            wrong = (
+                "must be text"
+                if not isinstance(key, str)
+                else "is given twice"
+                if keys.count(key) > 1
+                else ""
+            )
+            if wrong:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} {wrong}", node.start_mark)
         return super().construct_mapping(node, deep)
 
 
@@ -84,7 +89,8 @@ def read_layers(paths: Sequence[str | Path], overrides: Mapping[str, Any] | None
 def _read_chain(path: Path, above: tuple[Path, ...]) -> list[tuple[str, Mapping[str, Any]]]:
     where = path.resolve()
     if where in above:
-        raise ConfigError(f"extends: {path} extends itself (config: {' -> '.join(map(str, (*above, where)))})")
+        chain = " -> ".join(file.name for file in (*above, where))
+        raise ConfigError(f"extends: a config file must not extend itself ({chain}) (config: {path})")
     layer = dict(_read(path))
     parent = layer.pop("extends", None)
     if parent is None:
@@ -93,7 +99,9 @@ def _read_chain(path: Path, above: tuple[Path, ...]) -> list[tuple[str, Mapping[
         raise ConfigError(f"extends={parent!r} must be the name of one config file (config: {path})")
     target = path.parent / parent
     if not target.is_file():
-        raise ConfigError(f"extends={parent!r} must name a file beside this one; there is no {target} (config: {path})")
+        raise ConfigError(
+            f"extends={parent!r} must name a config file; there is no {target} (config: {path})"
+        )
     return [(str(path), layer), *_read_chain(target, (*above, where))]
 
 
@@ -111,7 +119,7 @@ def _read(path: Path) -> Mapping[str, Any]:
         line = f", line {mark.line + 1}" if mark else ""
         raise ConfigError(f"not valid YAML: {problem} (config: {path}{line})") from None
     if not isinstance(value, dict):
-        raise ConfigError(f"config file {path} must hold a mapping of keys to values, not {type(value).__name__}")
+        raise ConfigError(f"config file {path} must map keys to values; it holds a {type(value).__name__}")
     return value
 
 
