@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from maestrata.config.files import Key, Layers, key_path, read_layers
@@ -96,7 +96,7 @@ def _key_in_file(error: ErrorDetails, raw: Any) -> Key:
     return (*key, error["loc"][-1]) if error["type"] == "missing" else tuple(key)
 
 
-def _section_at(key: Key) -> type[BaseModel] | None:
+def _section_at(key: Key) -> type[Section] | None:
     """Find the section that holds the keys under `key`."""
     parts = [part for part in key if isinstance(part, str)]
     if parts[:1] == ["worlds"]:
@@ -106,4 +106,6 @@ def _section_at(key: Key) -> type[BaseModel] | None:
     if not parts:
         return Config
     section = getattr(Config.model_fields.get(parts[0]), "default", None)
-    return type(section) if isinstance(section, Section) and len(parts) == 1 else None
+    if len(parts) == 1 and isinstance(section, Section):
+        return section.__class__
+    return None
