@@ -15,7 +15,18 @@ from pydantic_core import ErrorDetails
 
 from maestrata.config.files import Key, Layers, key_path, read_layers
 from maestrata.config.grid import KeyedError, check
-from maestrata.config.sections import Block, Config, Section, Training, World
+from maestrata.config.sections import (
+    Block,
+    Config,
+    Evaluation,
+    Figures,
+    Limits,
+    Model,
+    Section,
+    Theory,
+    Training,
+    World,
+)
 from maestrata.errors import ConfigError
 
 
@@ -98,14 +109,18 @@ def _key_in_file(error: ErrorDetails, raw: Any) -> Key:
 
 def _section_at(key: Key) -> type[Section] | None:
     """Find the section that holds the keys under `key`."""
-    parts = [part for part in key if isinstance(part, str)]
-    if parts[:1] == ["worlds"]:
+    parts = tuple(part for part in key if isinstance(part, str))
+    if parts[:1] == ("worlds",):
         return World if len(parts) == 2 else None
-    if parts[:1] == ["grid"]:
-        return {("grid",): Block, ("grid", "training"): Training}.get(tuple(parts))
-    if not parts:
-        return Config
-    section = getattr(Config.model_fields.get(parts[0]), "default", None)
-    if len(parts) == 1 and isinstance(section, Section):
-        return section.__class__
-    return None
+    sections: dict[tuple[str, ...], type[Section]] = {
+        (): Config,
+        ("model",): Model,
+        ("training",): Training,
+        ("grid",): Block,
+        ("grid", "training"): Training,
+        ("evaluation",): Evaluation,
+        ("theory",): Theory,
+        ("limits",): Limits,
+        ("figures",): Figures,
+    }
+    return sections.get(parts)
