@@ -1,9 +1,10 @@
 """Collect the wheels that a machine without a network needs (``make wheelhouse PYTHON=3.12``).
 
 Takes the pins of requirements.lock for the target's Python, builds wheels of packages that come as source
-only, and adds what those wheels need beyond the lock there (the CUDA libraries of a torch build, say). What the
-target has already (``SKIP_INSTALLED``) is left out, unless its version is too old for something that is
-collected. Runs in .venv, on Linux; the target is taken to have this machine's processor and C library, or newer.
+only, and adds what those wheels need beyond the lock there (the CUDA libraries of a torch build, say). What
+the target has already (``SKIP_INSTALLED``) is left out, unless its version is too old for something that is
+collected. Runs in .venv, on Linux; the target is taken to have this machine's processor and C library, or a
+newer one.
 """
 
 from __future__ import annotations
@@ -68,9 +69,8 @@ def needs_of(wheel: Path, version: Version, extras: set[str]) -> list[Requiremen
         name = next(n for n in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", n))
         metadata = email.message_from_bytes(archive.read(name))
     python = f"{version[0]}.{version[1]}"
-    targets = [
-        {"python_version": python, "python_full_version": f"{python}.0", "extra": extra} for extra in {"", *extras}
-    ]
+    target = {"python_version": python, "python_full_version": f"{python}.0"}
+    targets = [{**target, "extra": extra} for extra in {"", *extras}]
     needs = [Requirement(line) for line in metadata.get_all("Requires-Dist") or ()]
     return [n for n in needs if n.marker is None or any(n.marker.evaluate(target) for target in targets)]
 
@@ -84,7 +84,7 @@ def platforms() -> list[str]:
     """Return the wheel platforms that run here, newest C library first."""
     library, number = platform.libc_ver()
     if library != "glibc":
-        raise WheelhouseError(f"wheels can be collected on Linux with glibc only, not on {platform.platform()}")
+        raise WheelhouseError(f"wheels are collected on Linux with glibc only, not on {platform.platform()}")
     machine = platform.machine()
     major, minor = (int(n) for n in number.split(".")[:2])
     manylinux = [f"manylinux_{major}_{n}_{machine}" for n in range(minor, 4, -1)]
