@@ -1,0 +1,211 @@
+"""Posterior on the additive tree with 2-dimensional nodes, by belief propagation on grids (see `grid`).
+
+The step is at most a quarter of the noise's deviation. Each image is first tried on a core grid, which holds all
+but the outermost values of every node; images that lean against its rim are done again on a wide one.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maestrata.errors import InferenceError
+from maestrata.inference.base import Levels, Posterior, cast, pool_up
+from maestrata.inference.grid import Edge, NodeGrid, normalise
+from maestrata.random import stream
+from maestrata.worlds.base import World, apply_maps
+
+Array = NDArray[np.float64]
+Float32 = NDArray[np.float32]
+STEPS_PER_SIGMA = 4
+CORE, RANGE_DRAWS = 0.9995, 65_536
+RIM_MASS = 0.01  # posterior mass within two sigma of the core's rim that sends an image to the wide grid
+MEMORY = 1 << 26  # numbers held at a time
+_CACHE: WeakKeyDictionary[World, dict[Any, TreeGrid]] = WeakKeyDictionary()
+
+
+def infer(
+    world: World,
+    tokens: NDArray[np.float64],
+    visible: NDArray[np.bool_],
+    noise: bool,
+    dtype: np.dtype[Any],
+    steps_per_sigma: int = STEPS_PER_SIGMA,
+) -> Posterior:
+    """Compute the posterior; see `maestrata.inference.posterior`. `steps_per_sigma`: points per noise deviation."""
+    if world.dims[0] != 2:
+        raise InferenceError(
+            f"additive_tree with dim={world.dims[0]} has no exact posterior (inference on a grid: dim=2 only); "
+            "maestrata.inference.bounds gives an upper and a lower bound"
+        )
+    n, sigma = len(tokens), sqrt(1 - world.settings["rho"] ** 2)
+    x = apply_maps(world.params["P"].swapaxes(-1, -2) * (2 / world.token_values), tokens)
+    mean: Levels = {level: np.zeros((n, nodes, 2)) for level, nodes in world.n_nodes.items()}
+    covariance: Levels = {level: np.zeros((n, nodes, 2, 2)) for level, nodes in world.n_nodes.items()}
+    # mean of each node given its parent's posterior, of which the noise is what remains
+    predicted: Levels = {level: np.zeros((n, nodes, 2)) for level, nodes in world.n_nodes.items()}
+    todo = np.arange(n)
+    for wide in (False, True):
+        if not len(todo):
+            break
+        grid = _tree_grid(world, steps_per_sigma, wide)
+        batch = max(4, MEMORY // grid.points)
+        left = []
+        for rows in np.split(todo, range(batch, len(todo), batch)):
+            rim = grid.run(x[rows], visible[rows], (mean, covariance, predicted), rows)
+            left.append(rows[~(rim <= RIM_MASS)])
+        todo = np.concatenate(left)
+        if wide and not np.isfinite(mean[world.levels][todo]).all():
+            bad = todo[~np.isfinite(mean[world.levels][todo]).all((1, 2))]
+            raise InferenceError(
+                f"image {bad[0]} cannot have come from this world: no value of its latents explains its visible tokens"
+            )
+    mean[0] = np.where(visible[..., None], x, mean[0])
+    covariance[0] *= ~visible[..., None, None]
+    filled = np.where(visible[..., None], tokens, apply_maps(world.params["P"], mean[0]))
+    drawn: Levels | None = None
+    if noise:
+        drawn = {level: (mean[level] - predicted[level]) / sigma for level in range(world.levels)}
+        drawn = cast({**drawn, world.levels: mean[world.levels]}, dtype)
+    return Posterior(
+        world=world.name,
+        method=f"belief propagation on a grid, {steps_per_sigma} steps per noise deviation",
+        mean=cast(mean, dtype),
+        covariance=cast(covariance, dtype),
+        tokens=filled.astype(dtype, copy=False),
+        # the map's columns have squared length values / dim: variance per value is the mean over the dimensions
+        token_variance=(np.trace(covariance[0], axis1=-2, axis2=-1) / 2).astype(dtype, copy=False),
+        noise=drawn,
+    )
+
+
+def halving_error(world: World, tokens: Array, visible: NDArray[np.bool_]) -> dict[int, float]:
+    """Root mean square change of the posterior means at half the step, per level (a node's deviation is about 1)."""
+    coarse, fine = (
+        infer(world, tokens, visible, False, np.dtype(np.float64), steps_per_sigma=steps)
+        for steps in (STEPS_PER_SIGMA, 2 * STEPS_PER_SIGMA)
+    )
+    return {level: float(np.sqrt(np.mean((coarse.mean[level] - fine.mean[level]) ** 2))) for level in coarse.mean}
+
+
+def _tree_grid(world: World, steps_per_sigma: int, wide: bool) -> TreeGrid:
+    made = _CACHE.setdefault(world, {})
+    if (steps_per_sigma, wide) not in made:
+        made[steps_per_sigma, wide] = TreeGrid(world, steps_per_sigma, wide)
+    return made[steps_per_sigma, wide]
+
+
+class TreeGrid:
+    """Grids of all latents of a world, and the operators between them."""
+
+    def __init__(self, world: World, steps_per_sigma: int, wide: bool) -> None:
+        self.tree, self.levels = world.grid, world.levels
+        self.sigma = sqrt(1 - world.settings["rho"] ** 2)
+        self.grids = _cover(world, self.sigma / steps_per_sigma, wide)
+        self.points = 2 * sum(grid.size for grid in self.grids.values())
+        self.edges: dict[tuple[int, int], Edge] = {}
+        self.features: dict[tuple[int, int], Float32] = {}
+        self.evidence: dict[int, Float32] = {}
+        for (level, node), grid in self.grids.items():
+            made = [self._child_means(world, level - 1, child, grid) for child in self.tree.children(level)[node]]
+            if level == 1:
+                # exponent of N(x; F, sigma^2) over the grid, linear in (x, 1) for each of the two tokens
+                parts = [np.column_stack([f, -np.square(f).sum(1) / 2]) / self.sigma**2 for f in made]
+                self.evidence[node] = np.hstack(parts).astype(np.float32)
+            else:
+                for child, f in zip(self.tree.children(level)[node], made, strict=True):
+                    self.edges[level - 1, child] = Edge(grid, self.grids[level - 1, child], f, self.sigma)
+            columns = [np.ones(grid.size), grid.rim(2 * self.sigma)]
+            for values in [grid.points, *made]:
+                columns += [*values.T, values[:, 0] ** 2, values[:, 0] * values[:, 1], values[:, 1] ** 2]
+            self.features[level, node] = np.array(columns, np.float32)
+
+    @staticmethod
+    def _child_means(world: World, level: int, child: int, grid: NodeGrid) -> Array:
+        """F(u) = rho f(u) of one child over its parent's grid, (points, 2)."""
+        a, b = world.params[f"A{level}"][child], world.params[f"B{level}"][child]
+        w = grid.points @ a.T
+        folded = np.abs(w) + world.settings["fold"] * w
+        standard = (folded - world.params[f"mean{level}"][child]) / world.params[f"scale{level}"][child]
+        means: Array = world.settings["rho"] * standard @ b.T
+        return means
+
+    def run(
+        self, x: Array, visible: NDArray[np.bool_], out: tuple[Levels, Levels, Levels], rows: NDArray[np.int64]
+    ) -> Array:
+        """Fill posterior moments at `rows` of `out`; return the largest mass on a rim, (n,), NaN where all is 0."""
+        seen = pool_up(self.tree, visible)
+        evidence: dict[tuple[int, int], Float32] = {}
+        message: dict[tuple[int, int], Float32] = {}
+        for level in range(1, self.levels + 1):
+            for node, children in enumerate(self.tree.children(level)):
+                if level == 1:
+                    evidence[1, node] = self._token_evidence(node, x[:, children], visible[:, children])
+                    continue
+                for child in children:
+                    sent = self.edges[level - 1, child].up(evidence[level - 1, child])
+                    sent[:, ~seen[level - 1][:, child]] = 1.0
+                    message[level - 1, child] = sent
+                evidence[level, node] = normalise(message[level - 1, children[0]] * message[level - 1, children[1]])
+
+        rim = np.zeros(len(x))
+        root = self.grids[self.levels, 0]
+        prior = {0: np.exp(-np.square(root.points).sum(1, keepdims=True) / 2).astype(np.float32)}
+        for level in range(self.levels, 0, -1):
+            below: dict[int, Float32] = {}
+            for node, children in enumerate(self.tree.children(level)):
+                self._moments(level, node, evidence.pop((level, node)) * prior[node], out, rows, rim)
+                if level > 1:
+                    for child, other in (children, children[::-1]):
+                        below[child] = self.edges[level - 1, child].down(prior[node] * message[level - 1, other])
+            prior = below
+        return rim
+
+    def _token_evidence(self, node: int, x: Array, visible: NDArray[np.bool_]) -> Float32:
+        features = np.concatenate([x, np.ones((*x.shape[:2], 1))], -1) * visible[..., None]
+        logs: Float32 = self.evidence[node] @ features.reshape(len(x), -1).T.astype(np.float32)
+        logs -= logs.max(0)
+        return np.exp(logs, out=logs)
+
+    def _moments(
+        self, level: int, node: int, belief: Float32, out: tuple[Levels, Levels, Levels], rows: Any, rim: Array
+    ) -> None:
+        mean, covariance, predicted = out
+        sums = (self.features[level, node] @ belief).astype(np.float64)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            sums /= sums[0]
+        np.maximum(rim, sums[1], out=rim)
+        parts = sums[2:].T.reshape(len(rows), 3, 5)
+        mean[level][rows, node] = parts[:, 0, :2]
+        covariance[level][rows, node] = _spread(parts[:, 0])
+        for part, child in zip((1, 2), self.tree.children(level)[node], strict=True):
+            predicted[level - 1][rows, child] = parts[:, part, :2]
+            if level == 1:  # a masked token is its mean given the parent plus its own noise
+                mean[0][rows, child] = parts[:, part, :2]
+                covariance[0][rows, child] = _spread(parts[:, part]) + self.sigma**2 * np.eye(2)
+
+
+def _spread(moments: Array) -> Array:
+    """Covariances (n, 2, 2) from raw moments (n, 5): both means, then second moments 11, 12, 22."""
+    first, second = moments[:, :2], moments[:, [2, 3, 3, 4]].reshape(-1, 2, 2)
+    spread: Array = second - first[:, :, None] * first[:, None, :]
+    return spread
+
+
+def _cover(world: World, step: float, wide: bool) -> dict[tuple[int, int], NodeGrid]:
+    """Choose every node's grid from the range of its values in a large sample of the world."""
+    sigma = sqrt(1 - world.settings["rho"] ** 2)
+    sample = world.generate(world.draw(RANGE_DRAWS, stream(world.seed, "inference", 0)))
+    grids = {}
+    for level in range(world.levels, 0, -1):
+        for node in range(world.n_nodes[level]):
+            frame = world.params[f"B{level}"][node] if level < world.levels else np.eye(2)
+            values = sample.latents[level][:, node].astype(np.float64) @ frame
+            ends = (values.min(0), values.max(0)) if wide else np.quantile(values, [1 - CORE, CORE], axis=0)
+            margin = (4 if wide else 2) * sigma
+            grids[level, node] = NodeGrid.cover(frame, ends[0] - margin, ends[1] + margin, step)
+    return grids

@@ -1,0 +1,160 @@
+"""The posterior of every latent given the visible tokens: what it holds, how it is asked for.
+
+A world's inference is the module of this package that has the world's name and a function
+
+    infer(world, tokens, visible, noise, dtype) -> Posterior
+
+so adding one is adding one file.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from maestrata.errors import InferenceError
+from maestrata.geometry import TokenGrid, patchify
+from maestrata.worlds import available
+from maestrata.worlds.base import World
+
+Levels = dict[int, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """What the visible tokens of n images tell about everything else.
+
+    Attributes
+    ----------
+    world : str
+        Name of the world.
+    method : str
+        How it was computed.
+    mean : dict of arrays
+        ``level -> (n, nodes, dim)``, levels 0 (the tokens' own variables) to L: posterior means. In a
+        discrete world they are the probabilities of the symbols, dim = number of symbols.
+    covariance : dict of arrays or None
+        ``level -> (n, nodes, dim, dim)``; None in a discrete world.
+    tokens : array (n, n_tokens, values)
+        E[token's values | visible tokens]; a visible token is itself.
+    token_variance : array (n, n_tokens)
+        Posterior variance per value of a token, 0 where visible: its mean over masked tokens is the Bayes
+        loss of masked reconstruction.
+    noise : dict of arrays or None
+        ``level -> (n, nodes, dim)``: posterior mean of the injected noise in the layout of `World.targets`
+        (choices as probabilities). Only where it was asked for.
+    """
+
+    world: str
+    method: str
+    mean: Levels
+    covariance: Levels | None
+    tokens: NDArray[Any]
+    token_variance: NDArray[Any]
+    noise: Levels | None = field(default=None)
+
+    @property
+    def discrete(self) -> bool:
+        """Whether the latents are symbols."""
+        return self.covariance is None
+
+    @property
+    def probabilities(self) -> Levels:
+        """``level -> (n, nodes, symbols)``; an InferenceError where the latents are no symbols."""
+        if not self.discrete:
+            raise InferenceError(f"{self.world} has no symbols: read mean and covariance (Posterior.probabilities)")
+        return self.mean
+
+
+def supported() -> tuple[str, ...]:
+    """Names of the worlds whose posterior can be computed (at some settings at least)."""
+    return tuple(name for name in available() if name in _modules())
+
+
+@lru_cache(maxsize=1)
+def _modules() -> frozenset[str]:
+    package = importlib.import_module("maestrata.inference")
+    return frozenset(m.name for m in pkgutil.iter_modules(package.__path__))
+
+
+def posterior(
+    world: World, images: ArrayLike, visible: ArrayLike, *, noise: bool = False, dtype: DTypeLike = np.float64
+) -> Posterior:
+    """Compute the exact posterior of every latent of every level given the visible tokens.
+
+    Parameters
+    ----------
+    world : World
+    images : array (n, channel, y, x)
+        Masked tokens are never looked at, whatever they hold.
+    visible : bool array (n_tokens,) or (n, n_tokens)
+        True where a token is visible; one mask for all images, or one for each.
+    noise : bool
+        Also compute the posterior mean of the injected noise.
+    dtype : float type
+        Type of the result.
+
+    Returns
+    -------
+    Posterior
+
+    Raises
+    ------
+    InferenceError
+        If a shape does not fit the world, a mask shows no token, a visible token is not finite, or the posterior
+        of this world cannot be computed; the message then names the bounds that can be had instead.
+    """
+    tokens, shown = read_input(world, images, visible)
+    if world.name not in _modules():
+        raise InferenceError(
+            f"world {world.name!r} has no exact posterior (supported: {', '.join(supported())}); "
+            "maestrata.inference.bounds gives an upper and a lower bound"
+        )
+    module = importlib.import_module(f"maestrata.inference.{world.name}")
+    result: Posterior = module.infer(world, tokens, shown, noise, np.dtype(dtype))
+    return result
+
+
+def read_input(world: World, images: ArrayLike, visible: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Check images and masks; return tokens (n, n_tokens, values), masked ones zeroed, and masks (n, n_tokens)."""
+    pixels, shown = np.asarray(images), np.asarray(visible)
+    if pixels.ndim != 4 or pixels.shape[1:] != world.image_shape or pixels.dtype.kind not in "fiu":
+        expected = ", ".join(map(str, world.image_shape))
+        raise InferenceError(
+            f"images of shape {pixels.shape} and type {pixels.dtype} must be numbers of shape (n, {expected}) "
+            f"for {world.name}"
+        )
+    n, n_tokens = len(pixels), world.grid.n_tokens
+    if shown.dtype != np.bool_ or shown.shape not in ((n_tokens,), (n, n_tokens)):
+        raise InferenceError(
+            f"visible of shape {shown.shape} and type {shown.dtype} must be bool of shape ({n_tokens},) or "
+            f"({n}, {n_tokens})"
+        )
+    shown = np.broadcast_to(shown, (n, n_tokens))
+    empty = ~shown.any(1)
+    if empty.any():
+        raise InferenceError(f"visible has no visible token for image {int(np.argmax(empty))}: at least one is needed")
+    tokens = np.where(shown[..., None], patchify(pixels, world.token_pixels), 0).astype(np.float64)
+    if not np.isfinite(tokens).all():
+        bad = int(np.argmax(~np.isfinite(tokens).all((1, 2))))
+        raise InferenceError(f"image {bad} holds visible values that are not finite")
+    return tokens, shown
+
+
+def pool_up(grid: TokenGrid, visible: NDArray[np.bool_]) -> dict[int, NDArray[np.bool_]]:
+    """Return, for each level, whether a node has a visible token below it: ``level -> (n, nodes)``."""
+    found = {0: visible}
+    for level in range(1, grid.levels + 1):
+        found[level] = found[level - 1][:, grid.children(level)].any(-1)
+    return found
+
+
+def cast(levels: Levels, dtype: np.dtype[Any]) -> Levels:
+    """Convert every level to `dtype`, without a copy where it has it already."""
+    return {level: values.astype(dtype, copy=False) for level, values in levels.items()}
