@@ -68,7 +68,7 @@ class Cell:
 
 
 def build_cells(config: Config) -> tuple[Cell, ...]:
-    """List the cells of a config, in the order of the blocks, each once.
+    """List the cells of a config, each once, in an order that does not depend on that of the grid.
 
     Raises
     ------
@@ -90,7 +90,9 @@ def build_cells(config: Config) -> tuple[Cell, ...]:
                 )
             merged = tuple(sorted({*old.mask_ratios, *ratios}))
             found[key] = (Cell(*key, merged, training), where)
-    return tuple(cell for cell, _ in found.values())
+    order = {label: position for position, label in enumerate(config.worlds)}
+    cells = (cell for cell, _ in found.values())
+    return tuple(sorted(cells, key=lambda c: (order[c.world], c.world_seed, c.patch, c.visible, c.seed)))
 
 
 def block_training(config: Config, block: Block) -> Training:
