@@ -1,7 +1,7 @@
-"""What the rules need of a config, as plain strings: paths, flags of the steps, and fingerprints of their code.
+"""What the rules need of a config, as plain strings: paths, flags of the steps, fingerprints of code.
 
-Rules hold no logic of their own: they take everything from a `Plan`. A value reaches a job through `params` only,
-so that a change of the config replans the jobs that use it and no others.
+Rules hold no logic of their own: they take everything from a `Plan`. A value reaches a job through `params`
+only, so that a change of the config replans the jobs that use it and no others.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ def flags(values: Mapping[str, Any]) -> str:
 
     Examples
     --------
-    >>> flags({"mask_ratios": (0.1, 0.5), "norm_pixels": True, "samples": None, "settings": {"dim": 4}})
-    '--mask-ratios 0.1 0.5 --norm-pixels --settings \\'{"dim": 4}\\''
+    >>> flags({"mask_ratios": (0.1, 0.5), "norm_pixels": True, "samples": None})
+    '--mask-ratios 0.1 0.5 --norm-pixels'
     """
     parts: list[str] = []
     for key, value in values.items():
@@ -219,11 +219,11 @@ class Plan:
         Nothing is told that the cube does not hold, or it would be joined again for nothing.
         """
         used = {field for name in SOURCES[kind] for field in _wildcards(FILES[name][0])}
-        cells = list({tuple(_place(c)[f] for f in sorted(used)): c for c in reversed(self.cells)}.values())[
-            ::-1
-        ]
+        cells: dict[tuple[str, ...], Cell] = {}
+        for cell in self.cells:
+            cells.setdefault(tuple(_place(cell)[field] for field in sorted(used)), cell)
         grouped: dict[tuple[Any, ...], dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
-        for cell in cells:
+        for cell in cells.values():
             images = cell.training.images if kind == "regression" else 0
             key = (cell.world, cell.patch, cell.visible, cell.mask_ratios, images)
             grouped[key][cell.world_seed].append(cell.seed)
@@ -270,7 +270,7 @@ def _braced(pattern: str) -> list[str]:
 
 @lru_cache
 def figure_constant(figure: str, name: str, default: Any = None) -> Any:
-    """Read a constant of a figure's module without importing it (nor Matplotlib, at every start of the workflow)."""
+    """Read a constant of a figure's module without importing it: Matplotlib would slow every start."""
     path = _PACKAGE / "figures" / f"{figure}.py"
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and any(

@@ -73,7 +73,7 @@ def settings(text: str) -> dict[str, Any]:
 
 
 def add_world(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that name a world: its label ``--world``, ``--world-kind``, ``-settings`` and ``-seed``."""
+    """Add the flags that name a world: ``--world`` (its label), ``--world-kind, -settings, -seed``."""
     parser.add_argument("--world", default=None, help="label of the world in the sweep (default: its kind)")
     parser.add_argument("--world-kind", required=True, help="name of the world, such as additive_tree")
     parser.add_argument("--world-settings", type=settings, default={}, help="settings as a JSON object")
