@@ -34,12 +34,12 @@ def clean(text: str) -> str:
     numpy==2.4.6
     """
     lines = []
-    for line in text.splitlines():
+    for line in text.partition("\n# The following packages are considered to be unsafe")[0].splitlines():
         if not OF_ONE_BUILD.match(line):
             line = re.sub(r"^([\w.-]+==[^\s+]+)\+\S+", r"\1", line)
             line = re.sub(r"-c \S+\.txt(, )?|, -c \S+\.txt", "", line)
             lines.append(line.replace("-r requirements.in", "maestrata"))
-    return "\n".join(lines)
+    return "\n".join(lines).rstrip()
 
 
 def compile_lock(target: Path, requirements: list[str], constraints: list[str], upgrade: bool) -> None:
