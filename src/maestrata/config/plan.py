@@ -6,72 +6,32 @@ only, so that a change of the config replans the jobs that use it and no others.
 
 from __future__ import annotations
 
-import ast
 import json
-import re
 import shlex
 from collections import defaultdict
 from collections.abc import Mapping
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from maestrata.config.figure_facts import figure_constant, kinds_of_figure
 from maestrata.config.grid import Cell, build_cells, world_grid
+from maestrata.config.layout import CELL, FILES, PLUGINS, SOURCES, wildcards_of
 from maestrata.config.sections import Config
-from maestrata.errors import FigureError
 from maestrata.figures import registry
 from maestrata.fingerprint import fingerprint
 from maestrata.masks import MaskPatches, realised_ratio
 
 _PACKAGE = Path(__file__).parent.parent
-_CELL = "{world}/w{world_seed}/p{patch}/v{visible}/s{seed}"
-
-# File -> where it is below results/RUN/, and the rule that makes it.
-FILES = {
-    "worlds": ("worlds/{world}/w{world_seed}.nc", "worlds"),
-    "theory": ("theory/{world}/w{world_seed}.nc", "theory"),
-    "limits": ("limits/{world}/w{world_seed}.nc", "limits"),
-    "weights": (f"cells/{_CELL}/weights.safetensors", "pretrain"),
-    "history": (f"cells/{_CELL}/history.nc", "pretrain"),
-    "scores": (f"cells/{_CELL}/scores.nc", "regress"),
-    "reconstruction": (f"cells/{_CELL}/reconstructions.nc", "regress"),
-    "controls": ("controls/{world}/w{world_seed}/s{seed}.nc", "controls"),
-    "cube": ("cubes/{kind}.nc", "collect"),
-    "pdf": ("figures/{figure}.pdf", "figure"),
-    "png": ("figures/{figure}.png", "figure"),
-}
-
-# Rule -> modules of maestrata that its step finds by a name: what reading the step's imports cannot see.
-# {process}: kind of the job's world; {probe}: every probe of the config. One that does not exist is left out
-# (not every world has an exact posterior).
-PLUGINS: dict[str, tuple[str, ...]] = {
-    "worlds": ("worlds.{process}",),
-    "theory": ("worlds.{process}",),
-    "limits": ("worlds.{process}", "inference.{process}"),
-    "pretrain": ("worlds.{process}",),
-    "regress": ("worlds.{process}", "regression.probes.{probe}"),
-    "controls": ("worlds.{process}", "regression.probes.{probe}"),
-    "collect": (),
-    "figure": ("figures.{figure}",),
-}
-
-# Cube -> what it is joined from.
-SOURCES: dict[str, tuple[str, ...]] = {
-    "regression": ("scores", "controls"),
-    "training": ("history",),
-    "reconstructions": ("reconstruction",),
-    "theory": ("theory",),
-    "limits": ("limits",),
-}
 
 
-def flags(values: Mapping[str, Any]) -> str:
+def as_flags(values: Mapping[str, Any]) -> str:
     """Write values as flags of a step: lists as several values, mappings as JSON, None and False as nothing.
 
     Examples
     --------
-    >>> flags({"mask_ratios": (0.1, 0.5), "norm_pixels": True, "samples": None})
+    >>> as_flags({"mask_ratios": (0.1, 0.5), "norm_pixels": True, "samples": None})
     '--mask-ratios 0.1 0.5 --norm-pixels'
     """
     parts: list[str] = []
@@ -92,6 +52,9 @@ class Plan:
     Parameters
     ----------
     config : Config
+    partial : bool
+        Take only what is there: of what cubes are joined from, the files that exist; of cubes and figures,
+        those that can then be made.
 
     Attributes
     ----------
@@ -104,8 +67,9 @@ class Plan:
     `wildcards` are those of a Snakemake job: an object with an attribute, of type str, for each wildcard.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, partial: bool = False) -> None:
         self.config = config
+        self.partial = partial
         self.folder = f"{config.results}/{config.run}"
         self.cells = build_cells(config)
         self._by_place = {tuple(_place(cell).values()): cell for cell in self.cells}
@@ -119,18 +83,20 @@ class Plan:
     def beside(self, what: str, rule: str) -> str:
         """Return the pattern of what a rule writes beside its outputs: its ``logs`` or ``benchmarks``."""
         place = next(pattern for pattern, made_by in FILES.values() if made_by == rule)
+        name = "_".join(f"{{{field}}}" for field in wildcards_of(place))
         ending = {"logs": "log", "benchmarks": "tsv"}[what]
-        return f"{self.folder}/{what}/{rule}/{'_'.join(_braced(place))}.{ending}"
+        return f"{self.folder}/{what}/{rule}/{name}.{ending}"
 
     def places(self, name: str) -> list[dict[str, str]]:
         """List the wildcards of all files of a name that the run makes."""
-        fields = _wildcards(FILES[name][0])
+        fields = wildcards_of(FILES[name][0])
         if fields == ("kind",):
-            return [{"kind": kind} for kind in SOURCES]
+            return [{"kind": kind} for kind in SOURCES if self.sources(kind)]
         if fields == ("figure",):
-            return [{"figure": figure} for figure in self.figures]
-        chosen = {tuple(place[f] for f in fields): None for place in map(_place, self.cells)}
-        return [dict(zip(fields, values, strict=True)) for values in chosen]
+            return [{"figure": figure} for figure in self.figures if self._can_draw(figure)]
+        chosen = dict.fromkeys(tuple(place[f] for f in fields) for place in map(_place, self.cells))
+        places = [dict(zip(fields, values, strict=True)) for values in chosen]
+        return [p for p in places if Path(self.path(name).format(**p)).exists()] if self.partial else places
 
     def files(self, name: str) -> list[str]:
         """List all files of a name that the run makes."""
@@ -143,9 +109,24 @@ class Plan:
 
     def shown(self, figure: str) -> list[str]:
         """List the files that a figure is drawn from: what it needs, and what it shows where it is there."""
-        kinds = _kinds_of_figure(figure)
-        cubes = [self.path("cube").format(kind=kind) for kind in SOURCES if kind in kinds]
-        return cubes + (self.files("worlds") if "worlds" in kinds else [])
+        return [file for kind in kinds_of_figure(figure, "NEEDS", "USES") for file in self._of_kind(kind)]
+
+    def _can_draw(self, figure: str) -> bool:
+        return all(self._of_kind(kind) for kind in kinds_of_figure(figure, "NEEDS"))
+
+    def _of_kind(self, kind: str) -> list[str]:
+        """List the files of a kind that figures take."""
+        if kind == "worlds":
+            return self.files("worlds")
+        return [self.path("cube").format(kind=kind)] if self.sources(kind) else []
+
+    @property
+    def everything(self) -> list[str]:
+        """List all files that the run makes."""
+        names = [
+            name for name, (_, rule) in FILES.items() if not self.partial or rule in ("collect", "figure")
+        ]
+        return [file for name in names for file in self.files(name)]
 
     @property
     def figures(self) -> tuple[str, ...]:
@@ -169,12 +150,12 @@ class Plan:
 
     def cell(self, wildcards: Any) -> Cell:
         """Return the cell that a job is about."""
-        return self._by_place[tuple(getattr(wildcards, name) for name in _wildcards(_CELL))]
+        return self._by_place[tuple(getattr(wildcards, name) for name in wildcards_of(CELL))]
 
     def world(self, wildcards: Any) -> str:
         """Return the flags that name the world of a job."""
         entry = self.config.worlds[wildcards.world]
-        return flags(
+        return as_flags(
             {
                 "world": wildcards.world,
                 "world_kind": entry.kind,
@@ -183,13 +164,29 @@ class Plan:
             }
         )
 
-    def masks(self, wildcards: Any) -> dict[str, tuple[float, ...]]:
-        """Return the mask patches of a world and world seed, with the ratios asked of each."""
-        return self._masks[wildcards.world, wildcards.world_seed]
+    def masks(self, wildcards: Any) -> str:
+        """Return the flag that gives the mask patches of a world and world seed, with their asked ratios."""
+        return as_flags({"masks": self._masks[wildcards.world, wildcards.world_seed]})
+
+    def cell_flags(self, wildcards: Any) -> str:
+        """Return the flags that name a cell within its world."""
+        return as_flags({name: getattr(wildcards, name) for name in ("patch", "visible", "seed")})
 
     def training(self, wildcards: Any) -> str:
         """Return the flags of a cell's training."""
-        return flags(self.cell(wildcards).training.model_dump())
+        return as_flags(self.cell(wildcards).training.model_dump())
+
+    def section(self, name: str) -> str:
+        """Return the flags of a section of the config that is the same for all cells."""
+        return as_flags(getattr(self.config, name).model_dump())
+
+    def title(self, wildcards: Any) -> dict[str, str]:
+        """Return what the report lists of a figure."""
+        return {"figure": figure_constant(wildcards.figure, "TITLE")}
+
+    def caption(self, wildcards: Any) -> str:
+        """Return the caption of a figure."""
+        return str(figure_constant(wildcards.figure, "CAPTION"))
 
     def code(self, rule: str, wildcards: Any) -> str:
         """Return the fingerprint of the code that a job runs: its step, and what the step finds by name."""
@@ -218,7 +215,7 @@ class Plan:
 
         Nothing is told that the cube does not hold, or it would be joined again for nothing.
         """
-        used = {field for name in SOURCES[kind] for field in _wildcards(FILES[name][0])}
+        used = {field for name in SOURCES[kind] for field in wildcards_of(FILES[name][0])}
         cells: dict[tuple[str, ...], Cell] = {}
         for cell in self.cells:
             cells.setdefault(tuple(_place(cell)[field] for field in sorted(used)), cell)
@@ -256,32 +253,4 @@ class Plan:
 
 
 def _place(cell: Cell) -> dict[str, str]:
-    return {name: str(getattr(cell, name)) for name in _wildcards(_CELL)}
-
-
-@lru_cache
-def _wildcards(pattern: str) -> tuple[str, ...]:
-    return tuple(re.findall(r"{(\w+)}", pattern))
-
-
-def _braced(pattern: str) -> list[str]:
-    return [f"{{{name}}}" for name in _wildcards(pattern)]
-
-
-@lru_cache
-def figure_constant(figure: str, name: str, default: Any = None) -> Any:
-    """Read a constant of a figure's module without importing it: Matplotlib would slow every start."""
-    path = _PACKAGE / "figures" / f"{figure}.py"
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and any(
-            isinstance(t, ast.Name) and t.id == name for t in node.targets
-        ):
-            try:
-                return ast.literal_eval(node.value)
-            except ValueError:
-                raise FigureError(f"{name} must be a plain constant ({path}, line {node.lineno})") from None
-    return default
-
-
-def _kinds_of_figure(figure: str) -> set[str]:
-    return {*figure_constant(figure, "NEEDS", ()), *figure_constant(figure, "USES", ())}
+    return {name: str(getattr(cell, name)) for name in wildcards_of(CELL)}

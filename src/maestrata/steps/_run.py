@@ -43,7 +43,7 @@ def run(main: Callable[[], Any]) -> NoReturn:
     except (MaestrataError, OSError) as error:
         sys.exit(_fail(error))
     except MemoryError as error:
-        sys.exit(_fail(error or "out of memory"))
+        sys.exit(_fail(str(error) or "out of memory"))
     sys.exit(0)
 
 

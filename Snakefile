@@ -1,0 +1,58 @@
+"""The whole path: worlds, theory, limits, training, regression, cubes, figures. See docs/workflow.md."""
+
+import os
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+# The code beside this file is what runs, here and in the jobs, whatever else is installed; by this interpreter.
+ROOT = Path(workflow.basedir)
+sys.path.insert(0, str(ROOT / "src"))
+SEARCH = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+os.environ.update(PYTHONPATH=str(ROOT / "src"), PATH=SEARCH)
+
+from maestrata.config.load import load_config
+from maestrata.config.plan import Plan
+from maestrata.errors import MaestrataError
+
+CONFIGS = workflow.overwrite_configfiles or [ROOT / "config" / "config.yaml"]
+OVERRIDES = dict(workflow.config_settings.config)
+# `--config partial=true`: cubes and figures of what there is; nothing else is made
+PARTIAL = OVERRIDES.pop("partial", False)
+try:
+    PLAN = Plan(load_config(*CONFIGS, overrides=OVERRIDES), partial=PARTIAL)
+except MaestrataError as error:
+    sys.exit(f"error: {error}")
+
+# for the captions of the report
+config.update(run=PLAN.config.run, note=PLAN.config.note)
+
+
+report: "workflow/report/workflow.rst"
+
+
+wildcard_constraints:
+    **PLAN.constraints,
+
+
+rule all:
+    default_target: True
+    input:
+        # every file, not the last ones alone: one that was deleted is made again
+        PLAN.everything,
+
+
+if not PARTIAL:
+
+    include: "rules/worlds.smk"
+    include: "rules/theory.smk"
+    include: "rules/limits.smk"
+    include: "rules/pretrain.smk"
+    include: "rules/regress.smk"
+
+
+include: "rules/cubes.smk"
+include: "rules/figures.smk"

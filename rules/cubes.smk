@@ -1,0 +1,22 @@
+# All files of a kind, joined into one cube. The manifest says which cells there are, those without a file included.
+rule collect:
+    input:
+        lambda wildcards: PLAN.sources(wildcards.kind),
+    output:
+        PLAN.path("cube"),
+    log:
+        PLAN.beside("logs", "collect"),
+    benchmark:
+        PLAN.beside("benchmarks", "collect")
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=60,
+    params:
+        manifest=lambda wildcards: PLAN.manifest(wildcards.kind),
+        code=lambda wildcards: PLAN.code("collect", wildcards),
+    shell:
+        "python -m maestrata.steps.collect --kind {wildcards.kind} --manifest-json {params.manifest:q} "
+        "--out {output} --fingerprint {params.code} > {log} 2>&1"

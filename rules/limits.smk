@@ -1,0 +1,22 @@
+# The best that anything could do: exact inference, or named bounds, at every visibility of a world.
+rule limits:
+    output:
+        PLAN.path("limits"),
+    log:
+        PLAN.beside("logs", "limits"),
+    benchmark:
+        PLAN.beside("benchmarks", "limits")
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        runtime=60,
+    params:
+        world=PLAN.world,
+        masks=PLAN.masks,
+        settings=PLAN.section("limits"),
+        code=lambda wildcards: PLAN.code("limits", wildcards),
+    shell:
+        "python -m maestrata.steps.limits {params.world} {params.masks} {params.settings} "
+        "--output {output} --fingerprint {params.code} > {log} 2>&1"

@@ -1,0 +1,49 @@
+# What can be read from a cell's model, and from the controls that its mask does not touch.
+rule regress:
+    input:
+        weights=PLAN.path("weights"),
+    output:
+        scores=PLAN.path("scores"),
+        reconstructions=PLAN.path("reconstruction"),
+    log:
+        PLAN.beside("logs", "regress"),
+    benchmark:
+        PLAN.beside("benchmarks", "regress")
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=60,
+    params:
+        world=PLAN.world,
+        cell=PLAN.cell_flags,
+        evaluation=PLAN.section("evaluation"),
+        code=lambda wildcards: PLAN.code("regress", wildcards),
+    shell:
+        "python -m maestrata.steps.regress {params.world} {params.cell} {params.evaluation} "
+        "--weights {input.weights} --scores {output.scores} --reconstructions {output.reconstructions} "
+        "--fingerprint {params.code} > {log} 2>&1"
+
+
+rule controls:
+    output:
+        PLAN.path("controls"),
+    log:
+        PLAN.beside("logs", "controls"),
+    benchmark:
+        PLAN.beside("benchmarks", "controls")
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=60,
+    params:
+        world=PLAN.world,
+        model=PLAN.section("model"),
+        evaluation=PLAN.section("evaluation"),
+        code=lambda wildcards: PLAN.code("controls", wildcards),
+    shell:
+        "python -m maestrata.steps.controls {params.world} --seed {wildcards.seed} {params.model} {params.evaluation} "
+        "--output {output} --fingerprint {params.code} > {log} 2>&1"

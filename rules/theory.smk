@@ -1,0 +1,22 @@
+# Where the shared information sits, for every mask patch and ratio of a world.
+rule theory:
+    output:
+        PLAN.path("theory"),
+    log:
+        PLAN.beside("logs", "theory"),
+    benchmark:
+        PLAN.beside("benchmarks", "theory")
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        runtime=60,
+    params:
+        world=PLAN.world,
+        masks=PLAN.masks,
+        settings=PLAN.section("theory"),
+        code=lambda wildcards: PLAN.code("theory", wildcards),
+    shell:
+        "python -m maestrata.steps.theory {params.world} {params.masks} {params.settings} "
+        "--output {output} --fingerprint {params.code} > {log} 2>&1"
