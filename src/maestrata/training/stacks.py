@@ -1,0 +1,125 @@
+"""Which cells of a sweep train together: plan entries grouped into stacks that fit the device's memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from maestrata.errors import TrainingError
+from maestrata.masks import MaskPatches
+from maestrata.model.mae import MAEConfig
+from maestrata.training.recipe import Recipe
+from maestrata.worlds import make
+from maestrata.worlds.base import World
+
+MEMORY_SHARE = 0.6  # of the device's free memory that a stack may take: evaluation runs beside it
+TENSORS_PER_BLOCK = 60
+"""Tensors of the width that a block holds a token for the backward pass, in bfloat16: hidden layers and both residual streams.
+Set a third above the peak measured on an H100 (benchmarks/results/training_gpu.json)."""
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """One cell of a sweep plan: plain values, as the workflow's config resolves them."""
+
+    world: str
+    world_seed: int
+    patch: str
+    visible: int
+    seed: int
+    training: Mapping[str, Any]
+
+    @property
+    def stem(self) -> str:
+        """Folder of the cell's files under ``cells/``."""
+        return f"{self.world}/w{self.world_seed}/p{self.patch}/v{self.visible}/s{self.seed}"
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """A sweep as plain values, so that it can be carried out where the config's libraries are not installed.
+
+    Attributes
+    ----------
+    root : Path
+        Results of the run.
+    worlds : mapping
+        Label -> ``{"kind": ..., "settings": {...}}``.
+    model : mapping
+        Sizes of `MAEConfig`, without those that the world gives.
+    evaluation : mapping
+        Settings of `maestrata.regression.cell.Plan`.
+    cells : tuple of PlannedCell
+    """
+
+    root: Path
+    worlds: Mapping[str, Mapping[str, Any]]
+    model: Mapping[str, Any]
+    evaluation: Mapping[str, Any]
+    cells: tuple[PlannedCell, ...]
+
+    @classmethod
+    def read(cls, path: Path) -> SweepPlan:
+        """Read a plan (JSON).
+
+        Raises
+        ------
+        TrainingError
+            If it is not a plan.
+        """
+        try:
+            content = json.loads(path.read_text())
+            cells = tuple(PlannedCell(**cell) for cell in content["cells"])
+            return cls(
+                Path(content["root"]), content["worlds"], content["model"], content["evaluation"], cells
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise TrainingError(f"{path} is no sweep plan, as `maestrata plan CONFIG` writes it ({error!r})") from None
+
+    def world(self, cell: PlannedCell) -> World:
+        """Make the world of a cell."""
+        entry = self.worlds[cell.world]
+        return make(entry["kind"], cell.world_seed, **entry["settings"])
+
+    def model_config(self, world: World) -> MAEConfig:
+        """Sizes of the models on a world."""
+        return MAEConfig(world.grid.height, world.grid.width, world.token_values, **self.model)
+
+
+def recipe_of(cell: PlannedCell) -> Recipe:
+    """Training recipe of a cell."""
+    values = dict(cell.training)
+    if "betas" in values:
+        values["betas"] = tuple(values["betas"])
+    return Recipe(**values)
+
+
+def group(cells: Sequence[PlannedCell]) -> list[list[PlannedCell]]:
+    """Group cells that differ in world seed and seed alone, in order of first appearance."""
+    groups: dict[str, list[PlannedCell]] = {}
+    for cell in cells:
+        key = json.dumps([cell.world, cell.patch, cell.visible, dict(cell.training)], sort_keys=True)
+        groups.setdefault(key, []).append(cell)
+    return list(groups.values())
+
+
+def stack_limit(cfg: MAEConfig, patches: MaskPatches, visible: int, batch: int, device: torch.device) -> int:
+    """Largest number of members that fits the device's free memory; 8 on a CPU."""
+    if device.type != "cuda":
+        return 8
+    k = visible * patches.size
+    per_token = cfg.depth * (1 + k) * cfg.width + cfg.decoder_depth * (1 + cfg.n_tokens) * cfg.decoder_width
+    free = torch.cuda.mem_get_info(device)[0]
+    return max(1, int(MEMORY_SHARE * free / (batch * per_token * TENSORS_PER_BLOCK * 2)))
+
+
+def split(cells: Sequence[PlannedCell], limit: int) -> list[list[PlannedCell]]:
+    """Split one group into as few stacks of at most `limit` members as there can be, as even as possible."""
+    count = -(-len(cells) // limit)
+    size = -(-len(cells) // count)
+    return [list(cells[i : i + size]) for i in range(0, len(cells), size)]

@@ -1,0 +1,68 @@
+"""Weights of a trained model as a safetensors file: no pickle is ever read, and the file says what made it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from maestrata.errors import TrainingError
+from maestrata.model.mae import MAE, MAEConfig
+
+
+def save_weights(model: MAE, path: str | os.PathLike[str], provenance: Mapping[str, str] | None = None) -> None:
+    """Write a model's weights; the file appears under its name only when it is whole.
+
+    Parameters
+    ----------
+    model : MAE
+    path : path-like
+    provenance : mapping of str to str, optional
+        Where they come from; kept in the file beside the model's sizes.
+
+    Raises
+    ------
+    TrainingError
+        If the file cannot be written (a full disk, a read-only folder).
+    """
+    path = Path(path)
+    state = {name: w.detach().cpu().contiguous() for name, w in sorted(model.named_parameters())}
+    metadata = {**(provenance or {}), "model": json.dumps(asdict(model.cfg), sort_keys=True)}
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(save(state, metadata=dict(sorted(metadata.items()))))
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise TrainingError(f"weights cannot be written to {path}: {error.strerror or error}") from None
+
+
+def load_model(path: str | os.PathLike[str]) -> MAE:
+    """Read a model.
+
+    Parameters
+    ----------
+    path : path-like
+        As `save_weights` wrote it.
+
+    Raises
+    ------
+    TrainingError
+        If the file is not there, truncated, or not weights of an MAE.
+    """
+    try:
+        with safe_open(os.fspath(path), framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        cfg = MAEConfig(**json.loads(metadata["model"]))
+        model = MAE(cfg)
+        model.load_state_dict(state)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise TrainingError(f"{path} does not hold the weights of a model: {' '.join(str(error).split())}") from None
+    return model.eval()
