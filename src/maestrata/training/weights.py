@@ -32,11 +32,12 @@ def save_weights(model: MAE, path: str | os.PathLike[str], provenance: Mapping[s
     """
     path = Path(path)
     state = {name: w.detach().cpu().contiguous() for name, w in sorted(model.named_parameters())}
-    metadata = {**(provenance or {}), "model": json.dumps(asdict(model.cfg), sort_keys=True)}
+    # one key: safetensors writes several in an order that changes from run to run
+    about = json.dumps({**(provenance or {}), "model": asdict(model.cfg)}, sort_keys=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(save(state, metadata=dict(sorted(metadata.items()))))
+        part.write_bytes(save(state, metadata={"maestrata": about}))
         os.replace(part, path)
     except OSError as error:
         part.unlink(missing_ok=True)
@@ -58,9 +59,9 @@ def load_model(path: str | os.PathLike[str]) -> MAE:
     """
     try:
         with safe_open(os.fspath(path), framework="pt") as file:
-            metadata = file.metadata() or {}
+            about = json.loads((file.metadata() or {})["maestrata"])
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-        cfg = MAEConfig(**json.loads(metadata["model"]))
+        cfg = MAEConfig(**about["model"])
         model = MAE(cfg)
         model.load_state_dict(state)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
