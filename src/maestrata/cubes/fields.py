@@ -48,6 +48,8 @@ class Variable:
     nan : False where a float must be there for every index.
     optional : a file without it is valid.
     beside : describes an axis rather than a result; xarray shows it among the coordinates.
+    sparse : mostly NaN and otherwise without pattern (replicates): stored in small chunks, those of NaN left
+        out, the others not compressed, which takes about the same space and a tenth of the time.
     """
 
     dims: tuple[str, ...]
@@ -59,6 +61,7 @@ class Variable:
     nan: bool = True
     optional: bool = False
     beside: bool = False
+    sparse: bool = False
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from maestrata.cubes.schema import AXES, CELL, KINDS, SCHEMA_VERSION
 from maestrata.cubes.validate import as_stored, check_attrs, check_axis, check_layout, check_values, find_kind
 from maestrata.errors import CubeError
 
-__all__ = ["OWN_ATTRS", "CubeFile", "read_attrs", "read_part"]
+__all__ = ["OWN_ATTRS", "CubeFile", "Part"]
 
 OWN_ATTRS = ("kind", "schema_version", "title", "coordinates")
 _CHUNK = 1 << 18  # values in a chunk of the file, at most
@@ -143,12 +143,10 @@ class CubeFile:
         kind = str if variable.dtype == "str" else np.dtype(variable.dtype)
         options: dict[str, Any] = {}
         if shape and kind is not str:
-            options = {
-                "compression": "zlib",
-                "complevel": 4,
-                "shuffle": True,
-                "chunksizes": _chunks(variable.dims, shape),
-            }
+            # A chunk is written once and whole: a cache would only hold memory.
+            options = {"chunksizes": _chunks(variable, shape), "chunk_cache": 1 << 20}
+            if not variable.sparse:
+                options |= {"compression": "zlib", "complevel": 4, "shuffle": True}
         fill = np.nan if kind is not str and np.dtype(kind).kind == "f" and variable.nan else None
         made = self._file.createVariable(name, kind, variable.dims, fill_value=fill, **options)
         made.setncatts({"long_name": variable.long_name, "units": variable.units})
@@ -173,7 +171,16 @@ class CubeFile:
             if stored.shape != shape:
                 raise CubeError(f"{self.where}: variable {name} has shape {stored.shape}; allowed: {shape}")
         with self._failing_clearly():
-            target[index if index else ...] = stored
+            if not variable.sparse:
+                target[index if index else ...] = stored
+                return
+            for at in np.argwhere(np.isfinite(stored).any(axis=(-3, -2, -1))):
+                target[(*index, *at)] = stored[tuple(at)]
+
+    def annotate(self, provenance: Mapping[str, str]) -> None:
+        """Add provenance that is known only when the parts have been read."""
+        with self._failing_clearly():
+            self._file.setncatts(dict(sorted(provenance.items())))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -187,7 +194,8 @@ class CubeFile:
                 with contextlib.suppress(Exception):
                     self._file.close()
         finally:
-            self._temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self._temporary.unlink()
 
     @contextlib.contextmanager
     def _failing_clearly(self) -> Iterator[None]:
@@ -201,7 +209,8 @@ class CubeFile:
         ) as error:  # netCDF4 tells a full disk as RuntimeError("NetCDF: HDF error")
             with contextlib.suppress(Exception):
                 self._file.close()
-            self._temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self._temporary.unlink()
             raise CubeError(f"{self.where}: cannot be written: {error}{_space(self.path.parent)}") from error
 
 
@@ -213,65 +222,84 @@ def _space(folder: Path) -> str:
     return f" ({room.f_bavail * room.f_frsize / 2**20:.0f} MB free in {folder})"
 
 
-def _chunks(dims: tuple[str, ...], shape: list[int]) -> list[int]:
+def _chunks(variable: Variable, shape: list[int]) -> list[int]:
     """One cell to a chunk, so that cells that are not there take no space and one cell is read at once."""
-    chunks = [1 if d in CELL and not set(dims) <= set(CELL) else n for d, n in zip(dims, shape, strict=True)]
+    if variable.sparse:
+        return [1] * (len(shape) - 3) + [max(1, n) for n in shape[-3:]]
+    cells = not set(variable.dims) <= set(CELL)
+    chunks = [1 if d in CELL and cells else n for d, n in zip(variable.dims, shape, strict=True)]
     for axis in range(len(chunks)):
         if math.prod(chunks) > _CHUNK:
             chunks[axis] = max(1, chunks[axis] * _CHUNK // math.prod(chunks))
     return [max(1, n) for n in chunks]
 
 
-def read_attrs(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read the attributes of a cube, and nothing else, after checking version and kind."""
-    with _raw(path) as file:
-        return {name: file.getncattr(name) for name in file.ncattrs()}
+class Part:
+    """An open file of a known kind, read with little around it: for joining thousands. A context manager.
 
-
-def read_part(
-    path: str | os.PathLike[str], kind: str, variables: Iterable[str] | None = None
-) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
-    """Read coordinates and some variables with little around it: for joining thousands of files.
-
-    Names and dimensions are checked; values are checked when they are put into the cube.
+    Version, kind, names and dimensions are checked when it opens; values when they are put into a cube.
 
     Parameters
     ----------
     path : path-like
     kind : str
         Kind that the file must be of.
-    variables : iterable of str, optional
-        What to read, where it is there; by default everything.
 
-    Returns
-    -------
-    coords, data : dicts of name to array
+    Attributes
+    ----------
+    attrs : dict
+    coords : dict of name to array
+
+    Raises
+    ------
+    CubeError
+        If the file is missing, damaged, or of another kind or version.
     """
-    with _raw(path) as file:
-        if file.getncattr("kind") != kind:
-            raise CubeError(f"{path}: kind={file.getncattr('kind')!r} must be {kind!r} here")
-        names = list(file.variables)
-        layout = {n: file[n].dimensions for n in names if n not in file.dimensions}
-        coords = {n: file[n][:] for n in names if n in file.dimensions}
-        check_layout(KINDS[kind], layout, list(coords), str(path))
-        return coords, {n: file[n][...] for n in layout if variables is None or n in variables}
 
+    def __init__(self, path: str | os.PathLike[str], kind: str) -> None:
+        self.path = Path(path)
+        self.where = str(path)
+        self.kind = kind
 
-@contextlib.contextmanager
-def _raw(path: str | os.PathLike[str]) -> Iterator[Any]:
-    if not Path(path).is_file():
-        raise CubeError(f"{path}: no such file; a cube is a NetCDF-4 file that maestrata wrote")
-    try:
-        file = netCDF4.Dataset(path, "r")
-    except OSError as error:
-        raise CubeError(
-            f"{path}: cannot be read as NetCDF-4 (truncated, or another format?): {error}"
-        ) from error
-    try:
-        file.set_auto_mask(False)
-        check_attrs({name: file.getncattr(name) for name in file.ncattrs()}, str(path))
-        yield file
-    except (OSError, RuntimeError, IndexError) as error:
-        raise CubeError(f"{path}: cannot be read: {error}") from error
-    finally:
-        file.close()
+    def __enter__(self) -> Part:
+        if not self.path.is_file():
+            raise CubeError(
+                f"{self.where}: no such file; it must be a {self.kind!r} file that maestrata wrote"
+            )
+        with self._reading():
+            self._file = netCDF4.Dataset(self.path, "r")
+        try:
+            with self._reading():
+                self._file.set_auto_mask(False)
+                self.attrs = self._file.__dict__
+                check_attrs(self.attrs, self.where)
+                if self.attrs["kind"] != self.kind:
+                    raise CubeError(f"{self.where}: kind={self.attrs['kind']!r} must be {self.kind!r} here")
+                variables, dims = self._file.variables, self._file.dimensions
+                self.coords = {n: v[:] for n, v in variables.items() if n in dims}
+                self.names = {n: v.dimensions for n, v in variables.items() if n not in dims}
+                self.sizes = {n: len(d) for n, d in dims.items()}
+            check_layout(KINDS[self.kind], self.names, list(self.coords), self.where)
+        except BaseException:
+            self._file.close()
+            raise
+        return self
+
+    def read(self, name: str) -> NDArray[Any]:
+        """Read a variable."""
+        with self._reading():
+            return np.asarray(self._file[name][...])
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except CubeError:
+            raise
+        except (OSError, RuntimeError, IndexError, AttributeError) as error:
+            raise CubeError(
+                f"{self.where}: cannot be read as NetCDF-4 (truncated, or another format?): {error}"
+            ) from error

@@ -157,6 +157,7 @@ KINDS: dict[str, Kind] = {
                 (*READING, "replicate"),
                 "r2 of each bootstrap replicate (the same weights for all cells of a world)",
                 within=_R2,
+                sparse=True,
                 optional=True,
             ),
             "r2_node": Variable(

@@ -97,12 +97,10 @@ def as_stored(values: Any, dtype: str, name: str, where: str) -> NDArray[Any]:
     """Convert to the declared type where nothing but precision is lost; refuse anything else."""
     array = np.asarray(values)
     if dtype == "str":
-        strings = np.empty(array.shape, dtype=object)
-        strings.flat = [str(v) if isinstance(v, str) else v for v in array.flat]
-        for value in strings.flat:
+        for value in array.ravel().tolist():
             if not isinstance(value, str):
                 raise CubeError(f"{where}: {name} holds {value!r}; only strings are allowed")
-        return strings
+        return array.astype(object)
     wanted = np.dtype(dtype)
     number = array.dtype.kind in "iuf" or (array.dtype.kind == "b" and wanted.kind == "i")
     if not number or (wanted.kind == "i" and array.dtype.kind == "f"):

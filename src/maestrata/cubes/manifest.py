@@ -1,0 +1,161 @@
+"""The manifest: which cells a sweep has, and where their files are. JSON, written by the workflow.
+
+.. code-block:: json
+
+    {"paths": {"scores": "results/x/cells/{world}/w{world_seed}/p{patch}/v{visible}/s{seed}/scores.nc",
+               "controls": "results/x/controls/{world}/w{world_seed}/s{seed}.nc"},
+     "cells": [{"world": "additive", "world_seed": [0, 1], "patch": "2x1", "visible": 4,
+                "mask_ratio": [0.5], "realised_ratio": 0.5, "seed": 0, "images": 240000}]}
+
+A path is a template over ``world, world_seed, patch, visible, seed``. ``world_seed`` and ``seed`` may be
+lists, and an entry then stands for their product, so that ten thousand cells fit on a command line.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maestrata.errors import CubeError, one_of
+
+__all__ = ["Cell", "Manifest"]
+
+_PATHS = ("scores", "controls", "history", "reconstruction", "theory", "limits")
+_FIELDS = ("world", "world_seed", "patch", "visible", "mask_ratio", "realised_ratio", "seed", "images")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One model of the sweep. Asked ratios that leave the same patches visible share it."""
+
+    world: str
+    world_seed: int
+    height: int
+    width: int
+    offset: int
+    visible: int
+    mask_ratios: tuple[float, ...]
+    realised_ratio: float
+    seed: int
+    images: int
+
+    @property
+    def patch(self) -> str:
+        """Label of the mask patch, such as ``2x1``, or ``2x1o`` where offset."""
+        return f"{self.height}x{self.width}{'o' if self.offset else ''}"
+
+    @property
+    def size(self) -> int:
+        """Tokens in a mask patch."""
+        return self.height * self.width
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Cells of a sweep and templates of their files' paths."""
+
+    paths: dict[str, str]
+    cells: tuple[Cell, ...]
+
+    @classmethod
+    def parse(cls, text: str, where: str = "manifest") -> Manifest:
+        """Read a manifest.
+
+        Parameters
+        ----------
+        text : str
+            JSON.
+        where : str
+            Named in errors.
+
+        Raises
+        ------
+        CubeError
+            Naming the entry, the value and what is allowed.
+        """
+        try:
+            content = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise CubeError(f"{where}: is not JSON: {error}") from None
+        if not isinstance(content, dict) or set(content) != {"paths", "cells"}:
+            raise CubeError(f"{where}: must be a JSON object with the keys 'paths' and 'cells'")
+        paths = content["paths"]
+        for kind, template in paths.items():
+            if kind not in _PATHS:
+                raise CubeError(f"{where}: paths: {one_of(kind, _PATHS)}")
+            try:
+                _fill(template, Cell("w", 0, 1, 1, 0, 1, (), 0.5, 0, 0))
+            except (KeyError, IndexError, ValueError, AttributeError) as error:
+                raise CubeError(f"{where}: paths.{kind}={template!r} is no template ({error!r})") from None
+        entries = content["cells"]
+        if not isinstance(entries, list) or not entries:
+            raise CubeError(f"{where}: cells must be a list of at least one entry")
+        cells = [cell for i, entry in enumerate(entries) for cell in _expand(entry, f"{where}: cells[{i}]")]
+        return cls(dict(paths), tuple(cells))
+
+    def path(self, kind: str, cell: Cell) -> Path:
+        """Return where the file of a kind is for a cell."""
+        if kind not in self.paths:
+            raise CubeError(
+                f"manifest: paths has no {kind!r}, which this cube is made from; given: {list(self.paths)}"
+            )
+        return _fill(self.paths[kind], cell)
+
+
+def _fill(template: str, cell: Cell) -> Path:
+    return Path(
+        template.format(
+            world=cell.world,
+            world_seed=cell.world_seed,
+            patch=cell.patch,
+            visible=cell.visible,
+            seed=cell.seed,
+        )
+    )
+
+
+def _expand(entry: Any, where: str) -> list[Cell]:
+    if not isinstance(entry, dict) or set(entry) != set(_FIELDS):
+        raise CubeError(f"{where}: must be an object with exactly the keys {', '.join(_FIELDS)}")
+    label = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)(o?)", str(entry["patch"]))
+    if label is None:
+        raise CubeError(
+            f"{where}: patch={entry['patch']!r} must read HEIGHTxWIDTH, such as 2x1, or 2x1o for offset"
+        )
+    ratios = tuple(_numbers(entry, "mask_ratio", int | float, where))
+    for ratio in (*ratios, entry["realised_ratio"]):
+        if not isinstance(ratio, int | float) or not 0 < ratio < 1:
+            raise CubeError(f"{where}: ratio {ratio!r} must lie in (0, 1)")
+    product = itertools.product(
+        _numbers(entry, "world_seed", int, where), _numbers(entry, "seed", int, where)
+    )
+    return [
+        Cell(
+            world=str(entry["world"]),
+            world_seed=world_seed,
+            height=int(label[1]),
+            width=int(label[2]),
+            offset=int(bool(label[3])),
+            visible=_numbers(entry, "visible", int, where)[0],
+            mask_ratios=tuple(float(r) for r in ratios),
+            realised_ratio=float(entry["realised_ratio"]),
+            seed=seed,
+            images=_numbers(entry, "images", int, where)[0],
+        )
+        for world_seed, seed in product
+    ]
+
+
+def _numbers(entry: dict[str, Any], key: str, types: Any, where: str) -> list[Any]:
+    value = entry[key]
+    values = value if isinstance(value, list) else [value]
+    for item in values:
+        if not isinstance(item, types) or isinstance(item, bool) or item < 0:
+            raise CubeError(f"{where}: {key}={value!r} must be a number of at least 0, or a list of them")
+    if not values:
+        raise CubeError(f"{where}: {key} must not be empty")
+    return values

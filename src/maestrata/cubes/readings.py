@@ -1,0 +1,100 @@
+"""Scores of a cell put together with its controls, and the gain over random_init, paired by replicate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maestrata.cubes.netcdf import Part
+from maestrata.cubes.schema import READING
+from maestrata.errors import CubeError
+
+__all__ = ["Readings", "percentiles"]
+
+_REFERENCE = "random_init"
+
+
+def _place(
+    block: NDArray[Any],
+    part: Part,
+    values: NDArray[Any],
+    coords: Mapping[str, list[Any]],
+    dims: Sequence[str],
+) -> None:
+    """Put the finite values of a part into a block, by their labels."""
+    if all(part.coords[d].tolist() == coords[d] for d in dims):
+        np.copyto(block, values, where=np.isfinite(values))
+        return
+    index: Any = np.ix_(*([coords[d].index(v) for v in part.coords[d].tolist()] for d in dims))
+    block[index] = np.where(np.isnan(values), block[index], values)
+
+
+class Readings:
+    """Scores of one cell, controls included, and the gain over random_init."""
+
+    def __init__(
+        self, coords: Mapping[str, list[Any]], names: Sequence[str], base: Readings | None = None
+    ) -> None:
+        self.coords = coords
+        self.names = names
+        shape = tuple(len(coords[axis]) for axis in READING)
+        gains = ("gain", "gain_low", "gain_high")
+        self.values: dict[str, NDArray[Any]] = {
+            name: base.values[name].copy() if base else np.full(shape, np.nan, np.float32)
+            for name in (*names, *gains)
+        }
+        self.reference: NDArray[Any] | None = (
+            None if base is None or base.reference is None else base.reference.copy()
+        )
+
+    def add(self, part: Part) -> None:
+        """Add a file's scores, and the gain of every reading in it."""
+        data = {name: part.read(name) for name in self.names if name in part.names}
+        for name, values in data.items():
+            _place(self.values[name], part, values, self.coords, READING)
+        if _REFERENCE not in self.coords["encoder"]:
+            return
+        r2 = self.values["r2"]
+        self.values["gain"] = r2 - r2[self.coords["encoder"].index(_REFERENCE)]
+        if "r2_boot" in part.names:
+            self._intervals(part, part.read("r2_boot"), np.isfinite(data["r2"]))
+
+    def _intervals(self, part: Part, boot: NDArray[Any], scored: NDArray[np.bool_]) -> None:
+        encoders = part.coords["encoder"].tolist()
+        if self.reference is None:
+            self.reference = np.full((*self.values["r2"].shape[1:], boot.shape[-1]), np.nan, np.float32)
+        elif self.reference.shape[-1] != boot.shape[-1]:
+            raise CubeError(
+                f"{part.where}: r2_boot has {boot.shape[-1]} replicates and the controls "
+                f"{self.reference.shape[-1]}; they must be the same ones"
+            )
+        if _REFERENCE in encoders:
+            _place(self.reference, part, boot[encoders.index(_REFERENCE)], self.coords, READING[1:])
+        # Rows of this file that have a counterpart, found by label in the reference.
+        to_union = [np.array([self.coords[d].index(v) for v in part.coords[d].tolist()]) for d in READING]
+        rows = np.argwhere(scored)
+        union = np.stack([lookup[column] for lookup, column in zip(to_union, rows.T, strict=True)], axis=1)
+        difference = boot[tuple(rows.T)] - self.reference[tuple(union.T[1:])]
+        low, high = percentiles(difference)
+        for name, values in (("gain_low", low), ("gain_high", high)):
+            self.values[name][tuple(union.T)] = values
+
+
+def percentiles(values: NDArray[Any], share: float = 0.95) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Ends of the percentile interval of each row (n, replicates), NaN left out; NaN for a row of NaN.
+
+    The linear definition of `numpy.quantile`, by sorting, which is twenty times faster in float32.
+    """
+    ordered = np.sort(values, axis=-1)  # NaN comes last
+    kept = np.isfinite(ordered).sum(-1)
+    ends = []
+    for level in ((1 - share) / 2, (1 + share) / 2):
+        place = np.maximum(kept - 1, 0) * level
+        below = np.floor(place).astype(np.int64)
+        above = np.minimum(below + 1, np.maximum(kept - 1, 0))
+        low, high = (np.take_along_axis(ordered, i[..., None], -1)[..., 0] for i in (below, above))
+        ends.append(np.where(kept > 0, low + (high.astype(np.float64) - low) * (place - below), np.nan))
+    return ends[0], ends[1]

@@ -1,0 +1,171 @@
+"""A sweep's axes: of its cells, from the manifest, and of its files, from those that are there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maestrata.cubes.manifest import Cell
+from maestrata.cubes.netcdf import Part
+from maestrata.cubes.schema import AXES, CELL
+from maestrata.errors import CubeError
+
+__all__ = ["DONE", "MISSING", "Grid", "Scan"]
+
+Arrays = dict[str, NDArray[Any]]
+DONE, MISSING = 1, 2  # flags of `status`; 0 is not in the grid
+
+
+class Grid:
+    """Axes of the cells, and where each cell stands on them."""
+
+    def __init__(self, cells: Sequence[Cell], where: str) -> None:
+        self.coords: dict[str, list[Any]] = {
+            "world": list(dict.fromkeys(c.world for c in cells)),
+            "world_seed": sorted({c.world_seed for c in cells}),
+            "patch_size": sorted({c.size for c in cells}),
+            "offset": sorted({c.offset for c in cells}),
+            "mask_ratio": sorted({r for c in cells for r in c.mask_ratios}),
+            "seed": sorted({c.seed for c in cells}),
+        }
+        self._at = {axis: {v: i for i, v in enumerate(values)} for axis, values in self.coords.items()}
+        self.shape = tuple(len(self.coords[axis]) for axis in CELL)
+        self.status = np.zeros(self.shape, np.int8)
+        n = {axis: len(values) for axis, values in self.coords.items()}
+        self.beside: Arrays = {
+            "patch_height": np.zeros(n["patch_size"], np.int64),
+            "patch_width": np.zeros(n["patch_size"], np.int64),
+            "realised_ratio": np.full(
+                (n["patch_size"], n["offset"], n["mask_ratio"], n["world"]), np.nan, np.float64
+            ),
+        }
+        for cell in cells:
+            for at in self.index(cell):
+                if self.status[at]:
+                    raise CubeError(
+                        f"{where}: two cells stand at {dict(zip(CELL, self.labels(at), strict=True))}"
+                    )
+                self.status[at] = MISSING
+                self._describe(cell, at, where)
+
+    def index(self, cell: Cell) -> list[tuple[int, ...]]:
+        """Positions of a cell: one for each asked ratio that it stands for."""
+        return [
+            tuple(
+                self._at[axis][value]
+                for axis, value in zip(
+                    CELL, (cell.world, cell.world_seed, cell.size, cell.offset, ratio, cell.seed), strict=True
+                )
+            )
+            for ratio in cell.mask_ratios
+        ]
+
+    def labels(self, at: tuple[int, ...]) -> list[Any]:
+        """Labels of a position."""
+        return [self.coords[axis][i] for axis, i in zip(CELL, at, strict=True)]
+
+    def _describe(self, cell: Cell, at: tuple[int, ...], where: str) -> None:
+        world, _, patch, offset, ratio, _ = at
+        described = (
+            ("patch_height", (patch,), cell.height),
+            ("patch_width", (patch,), cell.width),
+            ("realised_ratio", (patch, offset, ratio, world), cell.realised_ratio),
+        )
+        for name, position, value in described:
+            old = self.beside[name][position]
+            if old not in (0, value) and not np.isnan(old):
+                raise CubeError(
+                    f"{where}: {name} is {old} and {value} at {cell.size} tokens a patch ({cell.patch}, "
+                    f"ratios {list(cell.mask_ratios)}, world {cell.world}); a cube holds one"
+                )
+            self.beside[name][position] = value
+
+
+class Scan:
+    """Axes, sizes and variables of the files looked at so far, and what they say of themselves.
+
+    Parameters
+    ----------
+    kind : str
+        Kind of the files.
+    where : str
+        Named in errors.
+    """
+
+    def __init__(self, kind: str, where: str) -> None:
+        self.kind = kind
+        self.where = where
+        self.sizes: dict[str, int] = {}
+        self.names: set[str] = set()
+        self._axes: dict[str, dict[Any, None]] = {}  # labels in the order in which they were met
+        self._said: dict[str, dict[str, None]] = {}
+
+    def start(self, groups: Mapping[Any, Sequence[Path]]) -> None:
+        """Look at the first file there is of each group, or raise `CubeError` if there is none at all."""
+        found = [next((p for p in paths if p.is_file()), None) for paths in groups.values()]
+        for path in filter(None, found):
+            with Part(path, self.kind) as part:
+                self.look(part)
+        if not any(found):
+            n = sum(len(paths) for paths in groups.values())
+            first = next(iter(groups.values()))[0]
+            raise CubeError(
+                f"{self.where}: none of the {n} files of kind {self.kind!r} is there, such as {first}"
+            )
+
+    def look(self, part: Part) -> bool:
+        """Take note of an open file; tell whether it holds labels, lengths or variables that are new."""
+        for name in ("fingerprint", "versions", "device", "threads", "config"):
+            if isinstance(part.attrs.get(name), str):
+                self._said.setdefault(name, {})[part.attrs[name]] = None
+        grown = not self.names >= set(part.names)
+        self.names |= set(part.names)
+        for axis, values in part.coords.items():
+            known = self._axes.setdefault(axis, {})
+            n_known = len(known)
+            known |= dict.fromkeys(values.tolist())
+            grown |= len(known) > n_known
+        for dim, size in part.sizes.items():
+            grown |= size > self.sizes.get(dim, 0)
+            self.sizes[dim] = max(size, self.sizes.get(dim, 0))
+        return grown
+
+    @property
+    def coords(self) -> dict[str, list[Any]]:
+        """Labels of every axis, in order."""
+        return {axis: _ordered(axis, values) for axis, values in self._axes.items()}
+
+    def provenance(self) -> dict[str, str]:
+        """What the parts say: one value where they agree, else a JSON list; of configs, key by key."""
+        out = {}
+        for name, texts in self._said.items():
+            if name == "config" and all(t.startswith("{") for t in texts):
+                out["parts_config"] = json.dumps(_merged([json.loads(t) for t in texts]), sort_keys=True)
+            else:
+                out[f"parts_{name}"] = next(iter(texts)) if len(texts) == 1 else json.dumps(sorted(texts))
+        return out
+
+
+def _merged(configs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Value of each key where all agree, else {"any of": the values that occur}."""
+    found: dict[str, dict[str, Any]] = {}
+    for config in configs:
+        for key, value in config.items():
+            found.setdefault(key, {})[json.dumps(value, sort_keys=True)] = value
+    return {
+        k: next(iter(v.values())) if len(v) == 1 else {"any of": [v[t] for t in sorted(v)]}
+        for k, v in found.items()
+    }
+
+
+def _ordered(axis: str, values: Mapping[Any, None]) -> list[Any]:
+    """Numbers rising; names in the order of the schema, or of the files."""
+    declared = AXES[axis]
+    if declared.allowed:
+        return [v for v in declared.allowed if v in values]
+    return list(values) if declared.dtype == "str" else sorted(values)
