@@ -1,0 +1,189 @@
+"""Read an encoder: every layer, pooling, evaluation mask and probe, and file the scores.
+
+The primary reading, fixed in advance: last layer after its norm, ``global``, whole image, ridge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maestrata.errors import ProbeError
+from maestrata.random import stream
+from maestrata.regression.probes import ProbeProtocol, make, probe_class
+from maestrata.regression.scorebook import ScoreBook
+from maestrata.regression.scoring import MIN_TEST, Score, Scorer, Totals, by_level
+from maestrata.regression.targets import TargetTable
+from maestrata.regression.views import Encoder, EvalMasks, View
+from maestrata.resampling import bootstrap_weights
+from maestrata.worlds.base import World
+
+MIN_TRAIN = 100
+"""With fewer training images in which a node is visible, it gets no score."""
+
+
+@dataclass
+class Evaluation:
+    """The images of a world on which every encoder is scored.
+
+    Attributes
+    ----------
+    world : World
+    images : ndarray (probe_train + test, channel, y, x)
+        Of the streams ``probe-train``, then ``test``.
+    train, test : TargetTable
+    scorer : Scorer
+    """
+
+    world: World
+    images: NDArray[np.float32]
+    train: TargetTable
+    test: TargetTable
+    scorer: Scorer
+
+    @classmethod
+    def draw(cls, world: World, probe_train: int, test: int, replicates: int) -> Evaluation:
+        """Draw images, targets and bootstrap weights: from the world alone, the same for all its models.
+
+        Raises
+        ------
+        ProbeError
+            If there are too few images for any score.
+        """
+        for key, n, least in (("probe_train", probe_train, MIN_TRAIN), ("test", test, MIN_TEST)):
+            if n < least:
+                raise ProbeError(f"{key}={n} must be at least {least}: no probe is scored on fewer images")
+        samples = world.sample(probe_train, stream="probe-train"), world.sample(test, stream="test")
+        fitted, scored = (TargetTable.of(world, sample) for sample in samples)
+        scorer = Scorer(scored, bootstrap_weights(world.seed, test, replicates))
+        images = np.concatenate([np.asarray(sample.images, dtype=np.float32) for sample in samples])
+        return cls(world, images, fitted, scored, scorer)
+
+    @cached_property
+    def totals(self) -> Totals:
+        """Totals over all test images."""
+        return self.scorer.totals()
+
+    @property
+    def n_train(self) -> int:
+        """Number of training images."""
+        return len(self.train.values)
+
+
+@dataclass
+class Reader:
+    """Runs probes on encoders and files their scores.
+
+    Attributes
+    ----------
+    evaluation : Evaluation
+    book : ScoreBook
+    probes : tuple of str
+    settings : mapping
+        Probe -> its settings.
+    last_layer : int
+    shuffle_seed : int
+        Seed of the permutation of labels for the encoder ``shuffled``.
+    """
+
+    evaluation: Evaluation
+    book: ScoreBook
+    probes: tuple[str, ...]
+    last_layer: int
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    shuffle_seed: int = 0
+    _totals: dict[str, Totals] = field(default_factory=dict, init=False, repr=False)
+
+    def read(self, encoder: Encoder, masks: Iterable[EvalMasks], *, shuffled: bool = False) -> None:
+        """Score every view of an encoder under each set of masks.
+
+        Parameters
+        ----------
+        encoder : Encoder
+        masks : iterable of EvalMasks
+        shuffled : bool
+            Fit the probes of the last layer to permuted labels too, and file those as the encoder
+            ``shuffled``. They share the factorisation, so the control costs next to nothing.
+        """
+        for mask in masks:
+            for layer, view in encoder.views(mask):
+                last = layer == self.last_layer
+                names = [encoder.name, "shuffled"] if shuffled and last else [encoder.name]
+                for pooling, probe in self._readings(view, mask.label, last):
+                    scores = self._scores(view, mask, pooling, probe, len(names) > 1)
+                    for name, score in zip(names, scores, strict=True):
+                        found = by_level(score, self.evaluation.test)
+                        self.book.add(name, layer, pooling, mask.label, probe, found)
+
+    def _readings(self, view: View, label: str, last: bool) -> Iterator[tuple[str, str]]:
+        for pooling in view.poolings:
+            for name in self.probes:
+                cls = probe_class(name)
+                if (
+                    pooling in cls.poolings
+                    and (last or not cls.last_layer_only)
+                    and (cls.eval_ratios is None or label in cls.eval_ratios)
+                ):
+                    yield pooling, name
+
+    def _scores(self, view: View, mask: EvalMasks, pooling: str, probe: str, shuffled: bool) -> list[Score]:
+        """Scores against the truth of probes fitted to the labels, and to permuted ones if asked for."""
+        labels = self.evaluation.train.values
+        if shuffled:
+            order = stream(self.shuffle_seed, "shuffle", self.evaluation.world.seed).permutation(len(labels))
+            # one column set beside the other, so that both come from one factorisation
+            labels = np.concatenate([labels, labels[order]], axis=1)
+        start = self.evaluation.n_train
+        if pooling == "aligned":
+            predictions = self._predict_nodes(view, mask, probe, labels)
+            totals = self._aligned_totals(mask)
+        else:
+            vectors = view.vectors(pooling)
+            predictions = self._make(probe).fit(vectors[:start], labels).predict(vectors[start:])
+            totals = self.evaluation.totals
+        columns = self.evaluation.test.values.shape[1]
+        parts = [predictions[:, i : i + columns] for i in range(0, labels.shape[1], columns)]
+        return [self.evaluation.scorer.score(part, totals) for part in parts]
+
+    def _predict_nodes(
+        self, view: View, mask: EvalMasks, probe: str, labels: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Predict each node's targets from its own features, where it is not wholly masked."""
+        evaluation, start = self.evaluation, self.evaluation.n_train
+        n_test, n_columns = evaluation.test.values.shape
+        out = np.zeros((n_test, labels.shape[1]), np.float32)
+        for level, features in enumerate(view.nodes()):
+            for node in range(features.shape[1]):
+                columns = evaluation.train.node_columns(level, node)
+                if not len(columns):
+                    continue
+                columns = np.concatenate([columns + i for i in range(0, labels.shape[1], n_columns)])
+                present = mask.present(level, len(features))[:, node]
+                train, test = np.flatnonzero(present[:start]), np.flatnonzero(present[start:])
+                if len(train) < MIN_TRAIN:
+                    out[:, columns] = np.nan
+                    continue
+                x, y = features[:, node], labels[:, columns]
+                fitted = self._make(probe).fit(x[:start][train], y[train])
+                out[test[:, None], columns] = fitted.predict(x[start:][test])
+        return out
+
+    def _aligned_totals(self, mask: EvalMasks) -> Totals:
+        if mask.visible_ids is None:
+            return self.evaluation.totals
+        if mask.label not in self._totals:
+            start, n = self.evaluation.n_train, len(self.evaluation.images)
+            levels = self.evaluation.test.levels
+            present = self.evaluation.test.per_column(
+                {level: mask.present(level, n)[start:] for level in levels}
+            )
+            self._totals[mask.label] = self.evaluation.scorer.totals(present)
+        return self._totals[mask.label]
+
+    def _make(self, probe: str) -> ProbeProtocol:
+        return make(probe, **self.settings.get(probe, {}))

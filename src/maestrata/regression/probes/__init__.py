@@ -1,0 +1,93 @@
+"""Probes: regressions from features to targets, one file each, found by name.
+
+A probe is a module with a class ``Probe``. Adding one is adding a file; nothing else names it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from functools import lru_cache
+from typing import Any, ClassVar, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maestrata.errors import ProbeError, one_of
+
+__all__ = ["ProbeProtocol", "available", "make", "probe_class"]
+
+
+class ProbeProtocol(Protocol):
+    """What the class ``Probe`` of every probe module is.
+
+    A new instance holds settings only; `fit` standardises features and targets by their moments over the
+    training rows, chooses its hyperparameters per target on a validation part of those rows, and draws
+    nothing at random. Rows are independent samples: the validation part may be any fixed range of them.
+
+    Attributes
+    ----------
+    last_layer_only : bool
+        Run on the last layer alone.
+    poolings : tuple of str
+    eval_ratios : tuple of str, or None
+        Labels of the evaluation ratios that it is run at; None: all.
+    """
+
+    last_layer_only: ClassVar[bool]
+    poolings: ClassVar[tuple[str, ...]]
+    eval_ratios: ClassVar[tuple[str, ...] | None]
+
+    def fit(self, x: NDArray[np.float32], y: NDArray[np.float32]) -> ProbeProtocol:
+        """Fit features (n, p) to targets (n, t); returns self."""
+        ...
+
+    def predict(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Predict targets (m, t) from features (m, p)."""
+        ...
+
+
+@lru_cache(maxsize=1)
+def available() -> tuple[str, ...]:
+    """Names of the probes: the modules of this package."""
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__)))
+
+
+def probe_class(name: str) -> type[ProbeProtocol]:
+    """Return the class of a probe.
+
+    Raises
+    ------
+    ProbeError
+        If there is no probe of that name; the message lists those there are.
+    """
+    if name not in available():
+        raise ProbeError(f"probe {one_of(name, available())}")
+    module = importlib.import_module(f"{__name__}.{name}")
+    if not inspect.isclass(getattr(module, "Probe", None)):
+        raise ProbeError(f"module {module.__name__} defines no probe: it must hold a class `Probe`")
+    return cast("type[ProbeProtocol]", module.Probe)
+
+
+def make(name: str, **settings: Any) -> ProbeProtocol:
+    """Make a probe that is ready to be fitted.
+
+    Parameters
+    ----------
+    name : str
+        One of `available()`.
+    **settings
+        Settings of that probe; see its class.
+
+    Raises
+    ------
+    ProbeError
+        If the name or a setting is unknown.
+    """
+    cls = probe_class(name)
+    known = list(inspect.signature(cls).parameters)
+    for key in settings:
+        if key not in known:
+            raise ProbeError(f"probe {name}: setting {one_of(key, known)}")
+    return cls(**settings)

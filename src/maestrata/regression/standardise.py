@@ -1,0 +1,58 @@
+"""Standardisation by the moments of the training rows, and the split of those rows: shared by all probes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maestrata.errors import ProbeError
+
+MIN_ROWS = 8
+CHUNK = 2048  # rows taken to float64 at a time
+CONSTANT = 1e-6
+"""A column whose deviation is below this share of its mean is constant: float32 tells no more."""
+
+
+@dataclass(frozen=True)
+class Standard:
+    """Column means and deviations, float64; the deviation of a constant column counts as infinite."""
+
+    mean: NDArray[np.float64]
+    std: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, values: NDArray[np.floating]) -> Standard:
+        """Moments of the columns of `values` (n, columns)."""
+        mean = values.mean(0, dtype=np.float64)
+        squares = np.zeros_like(mean)
+        for start in range(0, len(values), CHUNK):
+            centred = values[start : start + CHUNK] - mean
+            squares += np.einsum("nc,nc->c", centred, centred)
+        std = np.sqrt(squares / len(values))
+        return cls(mean, np.where(std > CONSTANT * np.abs(mean), std, np.inf))
+
+    def apply(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Standardise: mean 0 and deviation 1 over the training rows; constant columns become 0."""
+        out = values - self.mean
+        out /= self.std
+        return out
+
+    def undo(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Take standardised values back to their units; constant columns become their mean."""
+        scale = np.where(np.isfinite(self.std), self.std, 0.0)
+        return (values * scale.astype(values.dtype) + self.mean.astype(values.dtype)).astype(
+            np.float32, copy=False
+        )
+
+
+def check_rows(x: NDArray[np.floating], y: NDArray[np.floating], probe: str) -> None:
+    """Refuse training rows that no probe can be fitted to."""
+    if x.ndim != 2 or y.ndim != 2 or len(x) != len(y):
+        raise ProbeError(f"{probe}: features {x.shape} and targets {y.shape} must be (n, p) and (n, t)")
+    if len(x) < MIN_ROWS:
+        raise ProbeError(f"{probe}: {len(x)} training rows, at least {MIN_ROWS} are needed")
+    # one pass over the sum finds any NaN or infinity without an array of flags
+    if not np.isfinite(np.sum(x, dtype=np.float64) + np.sum(y, dtype=np.float64)):
+        raise ProbeError(f"{probe}: features or targets hold NaN or infinity")

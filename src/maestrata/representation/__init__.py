@@ -1,0 +1,1 @@
+"""Representations: what the encoder gives for each token, and the ways of making it one vector."""

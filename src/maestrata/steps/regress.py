@@ -1,0 +1,65 @@
+"""Read a trained cell: regress every level's latents and noise, and fill in masked display images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from maestrata.cubes.netcdf import CubeFile
+from maestrata.masks import MaskPatches, evaluation_masks
+from maestrata.model.mae import MAE
+from maestrata.regression.cell import score_cell
+from maestrata.representation.reconstruct import reconstruct
+from maestrata.steps._reading import add_evaluation, evaluation_plan, write_scores
+from maestrata.steps._run import Parser, add_provenance, add_world, provenance, run
+from maestrata.training.weights import load_model
+from maestrata.worlds import make
+from maestrata.worlds.base import World
+
+DISPLAY = 8
+"""Images that every cell of a world fills in: the first of the stream ``display``."""
+
+
+def write_reconstructions(
+    model: MAE, world: World, patches: MaskPatches, visible: int, path: Path, about: dict[str, str]
+) -> None:
+    """Write display images, what the model fills in under masks like those of its training, and the masks."""
+    images = world.sample(DISPLAY, stream="display").images
+    prediction, seen = reconstruct(model, images, *evaluation_masks(world.seed, patches, visible, DISPLAY))
+    data = {"image": images, "prediction": prediction, "visible": seen}
+    sizes = dict(zip(("sample", "channel", "y", "x"), images.shape, strict=True))
+    with CubeFile(path, "reconstruction", {}, sizes, data, {}, about) as file:
+        for name, values in data.items():
+            file.put(name, values)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Score a cell and write its scores and its reconstructions."""
+    parser = Parser(__doc__)
+    add_world(parser)
+    parser.add_argument(
+        "--patch", required=True, help="mask patches that the cell was trained with, such as 2x1"
+    )
+    parser.add_argument("--visible", type=int, required=True, help="visible patches in training")
+    parser.add_argument("--seed", type=int, required=True, help="training seed")
+    parser.add_argument("--weights", type=Path, required=True, help="of the trained model")
+    add_evaluation(parser)
+    parser.add_argument("--scores", type=Path, required=True, help="NetCDF file of kind scores")
+    parser.add_argument(
+        "--reconstructions", type=Path, required=True, help="NetCDF file of kind reconstruction"
+    )
+    add_provenance(parser)
+    args = parser.parse_args(argv)
+
+    plan = evaluation_plan(args)
+    world = make(args.world_kind, args.world_seed, **args.world_settings)
+    patches = MaskPatches.parse(args.patch, world.grid)
+    model = load_model(args.weights)
+    about = provenance(args, device=plan.device)
+    book = score_cell(model, world, patches, args.visible, args.seed, plan)
+    write_reconstructions(model, world, patches, args.visible, args.reconstructions, about)
+    write_scores(book, args.scores, about)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,187 @@
+"""All scores of a cell, end to end, on a small model that nobody trained."""
+
+import numpy as np
+import pytest
+
+import maestrata.worlds as worlds
+from maestrata.cubes.io import build
+from maestrata.errors import MaskError, ProbeError
+from maestrata.masks import MaskPatches
+from maestrata.model.mae import MAEConfig
+from maestrata.regression.cell import Plan, score_cell, score_controls
+from maestrata.regression.encoders import initial_model
+
+PLAN = Plan(probe_train=600, test=500, replicates=40, probe_settings={"kernel_ridge": {"points": 150}})
+CFG = MAEConfig(grid_height=4, grid_width=2, width=16, depth=2, decoder_width=16)
+
+
+def _dataset(book):
+    return build("scores", book.coords, book.arrays())
+
+
+@pytest.fixture(scope="module")
+def world():
+    return worlds.make("gaussian_tree", 0, leaves=8)
+
+
+@pytest.fixture(scope="module")
+def cell(world):
+    return _dataset(score_cell(initial_model(CFG, 1), world, MaskPatches(world.grid), 2, 0, PLAN))
+
+
+@pytest.fixture(scope="module")
+def controls(world):
+    return _dataset(score_controls(CFG, world, 0, PLAN))
+
+
+def test_every_reading_that_should_be_there_is(cell):
+    assert cell.encoder.values.tolist() == ["trained", "random_init", "pixels", "pca", "shuffled"]
+    assert cell.eval_ratio.values.tolist() == ["0", "0.5", "training"]
+    there = np.isfinite(cell.r2.sel(target="noise")).all("level")
+    ridge, kernel = there.sel(probe="ridge"), there.sel(probe="kernel_ridge")
+    assert ridge.sel(encoder="trained", pooling=["global", "cls", "aligned"]).all()
+    assert ridge.sel(encoder="trained", pooling="concat").any("eval_ratio").values.tolist() == [
+        False,
+        False,
+        True,
+    ]
+    assert ridge.sel(encoder="random_init", eval_ratio="training", pooling=["global", "cls", "aligned"]).all()
+    assert not there.sel(encoder=["random_init", "pixels", "pca"], eval_ratio=["0", "0.5"]).any()
+    assert (
+        ridge.sel(encoder="shuffled", layer=2).all() and not there.sel(encoder="shuffled", layer=[0, 1]).any()
+    )
+    assert ridge.sel(encoder="pixels", layer=2, eval_ratio="training").values.tolist() == [
+        True,
+        False,
+        True,
+        True,
+    ]
+    assert ridge.sel(encoder="pca", layer=2, eval_ratio="training").values.tolist() == [
+        True,
+        True,
+        False,
+        True,
+    ]
+    expected = {("trained", 2, "global", "0"), ("shuffled", 2, "global", "0")}
+    found = np.argwhere(kernel.transpose("encoder", "layer", "pooling", "eval_ratio").values)
+    axes = [kernel[a].values.tolist() for a in ("encoder", "layer", "pooling", "eval_ratio")]
+    assert {tuple(axis[i] for axis, i in zip(axes, row, strict=True)) for row in found} == expected
+    # level 0 is observed: it has noise, and no latent
+    assert np.isnan(cell.r2.sel(target="latent", level=0)).all()
+
+
+def test_numbers_make_sense_in_a_linear_world(cell):
+    primary = cell.sel(layer=2, pooling="global", eval_ratio="0", probe="ridge", target="latent")
+    assert (primary.r2.sel(encoder="trained", level=[1, 2, 3]) > 0.1).all()
+    assert (np.abs(primary.r2.sel(encoder="shuffled", level=[1, 2, 3])) < 0.1).all()
+    assert (primary.r2_low <= primary.r2_high).where(np.isfinite(primary.r2_low), True).all()
+    assert (primary.n_test.sel(encoder="trained", level=[1, 2, 3]) == 500).all()
+    # a linear world: all pixels tell each latent at least as well as the encoder that only mixes them
+    aligned = cell.r2.sel(
+        pooling="concat", layer=2, eval_ratio="training", probe="ridge", target="latent", level=1
+    )
+    assert aligned.sel(encoder="pixels") > aligned.sel(encoder="random_init") - 0.05
+
+
+def test_aligned_counts_the_images_in_which_the_node_is_visible(cell, world):
+    n = cell.n_test.sel(encoder="trained", layer=2, pooling="aligned", probe="ridge", target="noise")
+    assert (n.sel(eval_ratio="0") == 500).all()
+    # 2 of 8 tokens visible: a token a quarter of the time, the root always
+    assert 80 < n.sel(eval_ratio="training", level=0) < 125
+    assert n.sel(eval_ratio="training", level=3) == 500
+    assert (np.diff(n.sel(eval_ratio="training")) > 0).all()
+
+
+def test_scores_of_each_node(cell, world):
+    node = cell.r2_node.sel(encoder="trained", pooling="aligned", target="latent")
+    names = list(world.node_names(1))
+    mean = cell.r2.sel(
+        encoder="trained", layer=2, pooling="aligned", eval_ratio="0", probe="ridge", target="latent"
+    )
+    np.testing.assert_allclose(node.sel(node=names).mean(), mean.sel(level=1), rtol=1e-5)
+    assert node.node.values.tolist()[:2] == ["x0", "x1"] and node.node.values.tolist()[-1] == "z3.0"
+
+
+def test_a_second_run_gives_the_same_bits(cell, world):
+    again = _dataset(score_cell(initial_model(CFG, 1), world, MaskPatches(world.grid), 2, 0, PLAN))
+    assert cell.identical(again)
+
+
+def test_training_masks_that_are_the_common_ones_are_read_once_and_told_twice(world):
+    plan = Plan(probe_train=200, test=200, replicates=5, probes=("ridge",))
+    found = _dataset(score_cell(initial_model(CFG, 1), world, MaskPatches(world.grid), 4, 0, plan))
+    for name in ("trained", "shuffled"):
+        half, own = (
+            found.sel(encoder=name, eval_ratio=r, drop=True).drop_vars("r2_node") for r in ("0.5", "training")
+        )
+        assert half.identical(own) and np.isfinite(half.r2).any()
+
+
+def test_more_images_than_fit_in_memory_at_once_change_nothing(world, monkeypatch):
+    import maestrata.regression.encoders as encoders
+
+    plan = Plan(probe_train=200, test=200, replicates=5, probes=("ridge",))
+    arguments = (initial_model(CFG, 1), world, MaskPatches(world.grid), 2, 0, plan)
+    whole = _dataset(score_cell(*arguments))
+    split = encoders.layer_passes
+    monkeypatch.setattr(encoders, "layer_passes", lambda layers, size: split(layers, size, budget=1))
+    assert whole.identical(_dataset(score_cell(*arguments)))
+
+
+def test_discrete_latents_have_an_accuracy():
+    world = worlds.make("grammar_tree", 0, leaves=8, symbols=5, productions=1)
+    plan = Plan(probe_train=400, test=400, replicates=5, probes=("ridge",))
+    found = _dataset(score_cell(initial_model(CFG, 0), world, MaskPatches(world.grid, 2, 1), 2, 0, plan))
+    one = found.sel(layer=2, pooling="concat", eval_ratio="0", probe="ridge", target="latent")
+    assert (one.accuracy.sel(encoder="trained", level=[1, 2, 3]) > 0.9).all()
+    # labels of other images tell the root, one of five symbols equally often, as well as chance does
+    assert abs(one.accuracy.sel(encoder="shuffled", level=3) - 0.2) < 0.1
+    # the root's noise is two choices at once, which have no one label
+    assert np.isnan(found.accuracy.sel(target="noise", level=3)).all()
+
+
+def test_controls_fill_what_the_cell_leaves_out(cell, controls):
+    assert controls.encoder.values.tolist() == ["random_init", "pixels", "pca"]
+    assert controls.eval_ratio.values.tolist() == ["0", "0.5"]
+    at = {"layer": 2, "pooling": "global", "probe": "ridge", "target": "noise", "level": [0, 1, 2, 3]}
+    shared = {"encoder": controls.encoder, "eval_ratio": controls.eval_ratio}
+    assert np.isfinite(controls.r2.sel(at)).all()
+    assert np.isnan(cell.r2.sel(at | shared)).all()
+    assert np.isfinite(cell.r2.sel(at | {"encoder": controls.encoder, "eval_ratio": "training"})).all()
+    kernel = np.isfinite(controls.r2.sel(probe="kernel_ridge", target="noise")).all("level")
+    assert kernel.sum() == 3 and kernel.sel(layer=2, pooling="global", eval_ratio="0").all()
+
+
+def test_differences_between_encoders_are_paired(cell, controls):
+    """All jobs of a world share bootstrap weights: what two encoders have in common falls out."""
+    at = {
+        "layer": 2,
+        "pooling": "global",
+        "eval_ratio": "0",
+        "probe": "ridge",
+        "target": "latent",
+        "level": 2,
+    }
+    trained, start = (
+        cell.r2_boot.sel(encoder="trained", **at),
+        controls.r2_boot.sel(encoder="random_init", **at),
+    )
+    assert np.corrcoef(trained, start)[0, 1] > 0.5
+    assert (trained - start).std() < 0.8 * np.hypot(trained.std(), start.std())
+
+
+def test_bad_plans_end_before_anything_is_computed(world):
+    model, patches = initial_model(CFG, 0), MaskPatches(world.grid)
+    for plan, message in (
+        (Plan(probes=("lasso",)), "'lasso' must be one of"),
+        (Plan(probes=()), "at least one probe"),
+        (Plan(probes=("ridge",), probe_settings={"kernel_ridge": {}}), "not among the probes"),
+        (Plan(probe_train=50), "probe_train=50 must be at least 100"),
+        (Plan(test=50), "test=50 must be at least 100"),
+    ):
+        with pytest.raises(ProbeError, match=message):
+            score_cell(model, world, patches, 2, 0, plan)
+    with pytest.raises(MaskError, match="visible=8"):
+        score_cell(model, world, patches, 8, 0, Plan(probe_train=200, test=200, replicates=2))
+    with pytest.raises(ProbeError, match="do not fit a model"):
+        score_cell(initial_model(MAEConfig(), 0), world, patches, 2, 0, PLAN)

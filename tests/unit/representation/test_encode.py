@@ -1,0 +1,79 @@
+"""Encoding: layers, batches, and that masked pixels cannot reach a representation."""
+
+import numpy as np
+import pytest
+import torch
+
+from maestrata.errors import ProbeError
+from maestrata.geometry import TokenGrid, patchify, unpatchify
+from maestrata.masks import MaskPatches, evaluation_masks
+from maestrata.model.mae import MAE, MAEConfig
+from maestrata.representation.encode import image_tokens, layer_passes, represent
+
+GRID = TokenGrid.for_leaves(16)
+CFG = MAEConfig(width=16, depth=2, decoder_width=16)
+
+
+def _model(seed=0):
+    return MAE(CFG).initialise(torch.Generator().manual_seed(seed))
+
+
+def _images(n=20, seed=0):
+    return np.random.default_rng(seed).standard_normal((n, 3, 8, 8), dtype=np.float32)
+
+
+def test_layers_are_the_models_own():
+    model, images = _model(), _images()
+    visible, _ = evaluation_masks(0, MaskPatches(GRID), 5, len(images))
+    found = represent(model, images, visible, batch=7)
+    expected = model.encode(torch.from_numpy(patchify(images, 2)), torch.from_numpy(visible), layers=True)
+    assert sorted(found) == [0, 1, 2]
+    for layer, tokens in found.items():
+        assert tokens.shape == (20, 6, 16) and tokens.dtype == np.float32
+        np.testing.assert_allclose(tokens, expected[layer].detach().numpy(), atol=1e-5)
+
+
+def test_a_chosen_layer_is_the_same_as_among_all():
+    model, images = _model(), _images()
+    alone = represent(model, images, layers=[2])
+    assert list(alone) == [2]
+    np.testing.assert_array_equal(alone[2], represent(model, images)[2])
+
+
+@pytest.mark.parametrize("patches", [MaskPatches(GRID), MaskPatches(GRID, 2, 1, True)])
+def test_masked_pixels_leave_no_trace(patches):
+    model, images = _model(), _images()
+    visible, masked = evaluation_masks(3, patches, patches.n_patches // 2, len(images))
+    other = patchify(images, 2).copy()
+    np.put_along_axis(other, np.repeat(masked[..., None], 12, -1), np.float32(1e6), axis=1)
+    before = represent(model, images, visible)
+    after = represent(model, unpatchify(other, GRID, 2), visible)
+    for layer in before:
+        np.testing.assert_array_equal(before[layer], after[layer])
+    # and a visible pixel does leave one
+    np.put_along_axis(other, np.repeat(visible[:, :1, None], 12, -1), np.float32(3.0), axis=1)
+    assert not np.array_equal(represent(model, unpatchify(other, GRID, 2), visible)[2], before[2])
+
+
+def test_the_model_is_left_as_it_was():
+    model = _model().train()
+    represent(model, _images(2))
+    assert model.training and all(p.grad is None for p in model.parameters())
+
+
+def test_bad_input_is_named():
+    model, images = _model(), _images(4)
+    with pytest.raises(ProbeError, match=r"layer=3 must lie in 0\.\.2"):
+        represent(model, images, layers=[3])
+    with pytest.raises(ProbeError, match="3 masks do not fit 4 images"):
+        represent(model, images, np.zeros((3, 2), np.int64))
+    with pytest.raises(ProbeError, match="do not fit a model of 4x4 tokens of 12 values"):
+        image_tokens(np.zeros((4, 3, 16, 16), np.float32), model)
+    with pytest.raises(ProbeError, match="batch=0"):
+        represent(model, images, batch=0)
+
+
+def test_passes_cover_all_layers_within_the_budget():
+    assert list(layer_passes(range(5), 100, budget=250)) == [[0, 1], [2, 3], [4]]
+    assert list(layer_passes(range(3), 100, budget=10)) == [[0], [1], [2]]
+    assert list(layer_passes(range(3), 100)) == [[0, 1, 2]]
