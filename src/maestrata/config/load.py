@@ -124,3 +124,7 @@ def _section_at(key: Key) -> type[Section] | None:
         ("figures",): Figures,
     }
     return sections.get(parts)
+
+
+if __name__ == "__main__":
+    print(json_schema(), end="")

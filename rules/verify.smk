@@ -1,0 +1,15 @@
+# Names every file that other code made than that at hand, also where .snakemake is gone: `snakemake verify`.
+rule verify:
+    log:
+        f"{PLAN.folder}/logs/verify.log",
+    localrule: True
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        configs=CONFIGS,
+    shell:
+        "python -m maestrata.config.verify --config {params.configs:q} 2>&1 | tee {log}"

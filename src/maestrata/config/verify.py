@@ -1,0 +1,106 @@
+"""Compare what a run's files say made them with the code at hand: for when Snakemake's own memory is gone.
+
+``python -m maestrata.config.verify [--config FILE]``, or ``snakemake verify``, names every file that differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import struct
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import netCDF4
+
+from maestrata.config.load import load_config
+from maestrata.config.plan import Plan
+from maestrata.errors import MaestrataError
+
+_NO_RECORD = "records no fingerprint"
+
+
+def verify(plan: Plan) -> list[str]:
+    """Name every file of a run that is missing, cannot be read, or was made by other code than that at hand.
+
+    Parameters
+    ----------
+    plan : Plan
+        Its paths are taken from the working directory.
+
+    Returns
+    -------
+    list of str
+        One line a file, in the order of the stages; empty if all is as it should be.
+    """
+    problems = []
+    for path, expected in plan.expected().items():
+        if not Path(path).is_file():
+            problems.append(f"{path}: missing")
+            continue
+        try:
+            found = recorded(Path(path))
+        except (OSError, ValueError, KeyError, struct.error, StopIteration) as error:
+            problems.append(f"{path}: cannot be read ({error or 'truncated'})")
+            continue
+        if found != expected:
+            made = f"made by code {found}" if found else _NO_RECORD
+            problems.append(f"{path}: {made}; the code at hand is {expected}")
+    return problems
+
+
+def recorded(path: Path) -> str | None:
+    """Return the fingerprint that a file carries: of a cube, of weights, or of a figure."""
+    if path.suffix == ".nc":
+        with netCDF4.Dataset(path) as file:
+            return str(file.getncattr("fingerprint")) if "fingerprint" in file.ncattrs() else None
+    if path.suffix == ".safetensors":
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            header = json.loads(file.read(length))
+        found = header.get("__metadata__", {}).get("fingerprint")
+        return str(found) if found else None
+    if path.suffix == ".png":
+        texts = dict(_png_texts(path.read_bytes()))
+        return texts.get("fingerprint")
+    raise ValueError(f"no fingerprint is read from {path.suffix} files")
+
+
+def _png_texts(data: bytes) -> Iterator[tuple[str, str]]:
+    """Yield the text chunks of a PNG file."""
+    if data[:8] != b"\x89PNG\r\n\x1a\n":
+        raise ValueError("not a PNG file")
+    at = 8
+    while data[at + 4 : at + 8] != b"IEND":
+        length, kind = struct.unpack(">I4s", data[at : at + 8])
+        if kind == b"tEXt":
+            key, _, value = data[at + 8 : at + 8 + length].partition(b"\0")
+            yield key.decode("latin-1"), value.decode("latin-1")
+        at += 12 + length
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Verify the run of a config; return 0 if nothing differs, 1 if something does, 2 for a config that is wrong."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--config", nargs="+", default=["config/config.yaml"], help="config files of the run")
+    args = parser.parse_args(argv)
+    try:
+        plan = Plan(load_config(*args.config))
+        problems = verify(plan)
+    except MaestrataError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    for line in problems:
+        print(line)
+    count = len(plan.expected())
+    print(
+        f"{len(problems)} of {count} files differ from the code at hand"
+        if problems
+        else f"{count} files: all as made by the code at hand"
+    )
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

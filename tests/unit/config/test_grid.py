@@ -1,0 +1,108 @@
+"""The grid: which cells a config has, each once."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from maestrata.config.grid import Cell, build_cells, probe_names
+from maestrata.config.load import load_config
+from maestrata.config.sections import Config
+from maestrata.regression import probes
+
+CONFIGS = Path(__file__).parents[3] / "config"
+
+
+def config(*blocks: dict[str, Any]) -> Config:
+    return Config.model_validate_json(
+        json.dumps(
+            {
+                "run": "try",
+                "worlds": {"b": {"kind": "gaussian_tree"}, "a": {"kind": "grammar_tree"}},
+                "grid": blocks,
+            }
+        )
+    )
+
+
+def cells(*blocks: dict[str, Any]) -> tuple[Cell, ...]:
+    return build_cells(config(*blocks))
+
+
+def test_a_block_is_a_product_and_the_grid_a_union() -> None:
+    found = cells(
+        {"worlds": ["a", "b"], "world_seeds": 2, "mask_ratios": [0.25, 0.75], "seeds": [3, 5]},
+        {"worlds": ["a"], "patches": ["2x1", "2x1o"], "mask_ratios": [0.5]},
+    )
+    assert len(found) == 2 * 2 * 2 * 2 + 2
+    assert len({c.stem for c in found}) == len(found)
+    assert found[-1].stem == "a/w1/p1x1/v12/s5"
+
+
+def test_ratios_that_leave_the_same_patches_visible_are_one_cell() -> None:
+    (cell,) = cells({"worlds": ["a"], "mask_ratios": [0.52, 0.5]})
+    assert (cell.visible, cell.mask_ratios) == (8, (0.5, 0.52))
+    (cell,) = cells({"worlds": ["a"], "mask_ratios": [0.52]}, {"worlds": ["a"], "mask_ratios": [0.5]})
+    assert (cell.visible, cell.mask_ratios) == (8, (0.5, 0.52))
+
+
+def test_the_order_of_the_grid_does_not_matter() -> None:
+    one = {"worlds": ["a", "b"], "patches": ["1x1", "2x1"], "mask_ratios": [0.25, 0.5], "seeds": [0, 1]}
+    other = {"worlds": ["b", "a"], "patches": ["2x1", "1x1"], "mask_ratios": [0.5, 0.25], "seeds": [1, 0]}
+    assert cells(one) == cells(other)
+
+
+def test_blocks_set_training_anew() -> None:
+    found = cells(
+        {"worlds": ["a"], "mask_ratios": [0.5], "images": 5000, "training": {"lr": 0.001, "samples": 1000}},
+        {"worlds": ["b"], "mask_ratios": [0.5]},
+    )
+    by_world = {c.world: c.training for c in found}
+    assert (by_world["a"].images, by_world["a"].lr, by_world["a"].samples) == (5000, 0.001, 1000)
+    assert by_world["a"].batch == by_world["b"].batch
+    assert by_world["b"] == config({"worlds": ["b"], "mask_ratios": [0.5]}).training
+
+
+def test_probes_are_found_without_being_imported() -> None:
+    assert probe_names() == probes.available()
+
+
+def per_world(name: str) -> Counter[tuple[str, str, int]]:
+    found = build_cells(load_config(CONFIGS / f"{name}.yaml"))
+    return Counter((c.world, c.patch, c.training.images) for c in found)
+
+
+def test_the_default_grid() -> None:
+    assert per_world("config") == {
+        ("additive", "1x1", 240_000): 10,  # two world seeds
+        ("additive", "2x1", 240_000): 2,
+        ("additive", "2x2", 240_000): 2,
+        ("grammar", "1x1", 160_000): 3,
+        ("gaussian", "1x1", 60_000): 5,
+        ("invertible", "1x1", 60_000): 3,
+        ("dag", "1x1", 60_000): 1,
+    }
+
+
+def test_the_evening_grid_has_twelve_worlds_of_thirteen_cells() -> None:
+    found = build_cells(load_config(CONFIGS / "evening.yaml"))
+    assert Counter(c.world_seed for c in found) == dict.fromkeys(range(12), 13)
+    assert {c.world for c in found} == {"additive"}
+
+
+def test_the_full_grid_has_64_leaves() -> None:
+    found = build_cells(load_config(CONFIGS / "full.yaml"))
+    assert len(found) == 3 * 5 * 12 * 2
+    assert {c.training.images for c in found} == {1_000_000}
+    assert max(c.visible for c in found if c.patch == "1x1") == 58
+
+
+def test_the_smoke_grid_is_small_and_nonlinear() -> None:
+    config = load_config(CONFIGS / "smoke.yaml")
+    found = build_cells(config)
+    assert config.note == "smoke: not evidence"
+    assert len({c.patch for c in found}) > 1
+    assert len({r for c in found for r in c.mask_ratios}) > 1
+    assert {config.worlds[c.world].kind for c in found} >= {"additive_tree", "grammar_tree"}

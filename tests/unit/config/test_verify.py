@@ -1,0 +1,38 @@
+"""Comparing what files say made them with the code at hand."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+
+import netCDF4
+import pytest
+
+from maestrata.config.verify import recorded
+
+
+def cube(path: Path, **attrs: str) -> Path:
+    with netCDF4.Dataset(path, "w") as file:
+        file.setncatts(attrs)
+    return path
+
+
+def weights(path: Path, metadata: dict[str, str]) -> Path:
+    header = json.dumps({"__metadata__": metadata}).encode()
+    path.write_bytes(struct.pack("<Q", len(header)) + header)
+    return path
+
+
+def test_fingerprints_are_read_from_cubes_and_weights(tmp_path: Path) -> None:
+    assert recorded(cube(tmp_path / "a.nc", fingerprint="abc")) == "abc"
+    assert recorded(cube(tmp_path / "b.nc")) is None
+    assert recorded(weights(tmp_path / "a.safetensors", {"fingerprint": "abc"})) == "abc"
+    assert recorded(weights(tmp_path / "b.safetensors", {})) is None
+
+
+def test_a_truncated_file_is_no_crash(tmp_path: Path) -> None:
+    path = weights(tmp_path / "a.safetensors", {"fingerprint": "abc"})
+    path.write_bytes(path.read_bytes()[:5])
+    with pytest.raises(struct.error):
+        recorded(path)
