@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from maestrata.config import load_config
+from maestrata.config.load import load_config
 from maestrata.errors import MaestrataError
 
 
