@@ -221,7 +221,7 @@ def _summary(
             put("tied_share", at, ensemble.mean(tie_left))
             number = values["number"]
             put("mean_level", at, ensemble.ratio(number @ levels, number.sum(1)))
-    axes = dict.fromkeys(by_level, ("reading", "tie", "level"))
+    axes: dict[str, tuple[str, ...]] = dict.fromkeys(by_level, ("reading", "tie", "level"))
     axes |= {
         "p_node": ("reading", "tie", "node"),
         "mean_level": ("reading", "tie"),
@@ -246,8 +246,9 @@ def _by_level(
 ) -> dict[str, NDArray[Any]]:
     """Per mask and level: share of nodes in c, their number and dimension, and the noise dimensions above."""
     on_level = (arrays.level[:, None] == levels).astype(np.float32)
+    # products in 32 bits, which hold these integers exactly
     members = chosen.astype(np.float32)
-    number = members @ on_level
+    number = (members @ on_level).astype(np.float64)
     if arrays.noise_dims is None:
         intrinsic = np.full(number.shape, np.nan)
     else:

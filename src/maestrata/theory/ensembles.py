@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +41,7 @@ class MaskEnsemble:
     weights: NDArray[np.float64]
     exact: bool
 
-    def mean(self, values: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def mean(self, values: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the mean over masks of values (n_masks, ...) and its standard error (0 where exact)."""
         flat = np.asarray(values, np.float64).reshape(len(values), -1)
         mean = self.weights @ flat
@@ -51,7 +51,7 @@ class MaskEnsemble:
         error = flat.std(0, ddof=1) / np.sqrt(len(flat))
         return mean.reshape(shape), error.reshape(shape)
 
-    def ratio(self, above: NDArray[np.floating], below: NDArray[np.floating]) -> tuple[float, float]:
+    def ratio(self, above: NDArray[Any], below: NDArray[Any]) -> tuple[float, float]:
         """Return the ratio of two means over masks, values (n_masks,), and its error (delta method)."""
         bottom = float(self.weights @ below)
         if bottom == 0:

@@ -24,7 +24,7 @@ def reduced_rank(
     of B alone. Rounds of alternating least squares find the valley and crawl in it; quasi-Newton steps on
     that function, whose gradient costs no more than a round, end there. Three starts, the best is kept.
     """
-    found = []
+    found: list[tuple[float, int, NDArray[np.float64], bool]] = []
     for start in _starts(problem, full, rank):
         encoder = start
         for _ in range(_ROUNDS):

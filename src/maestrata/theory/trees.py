@@ -162,14 +162,16 @@ def colour(arrays: GraphArrays, masked: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def cuts_of_tree(arrays: GraphArrays, masked: NDArray[np.bool_], ties: tuple[Tie, ...]) -> Cuts:
     """Find the smallest separating sets of one mask, as `maestrata.theory.flow.separators_by_flow` does."""
     one = masked[None]
-    sides = [separators_by_tree(arrays, one, None, near) for near in ("masked", "visible")]
-    unique = bool(np.array_equal(*sides))
+    near_masked = separators_by_tree(arrays, one, None, "masked")
+    near_visible = separators_by_tree(arrays, one, None, "visible")
+    unique = np.array_equal(near_masked, near_visible)
     sets: dict[Tie, NDArray[np.int64]] = {}
     tied: dict[Tie, bool] = {}
     for tie in ties:
         if unique:
-            sets[tie], tied[tie] = np.flatnonzero(sides[1][0]), False
+            sets[tie], tied[tie] = np.flatnonzero(near_visible[0]), False
             continue
-        far, near = (separators_by_tree(arrays, one, tie, side) for side in ("masked", "visible"))
-        sets[tie], tied[tie] = np.flatnonzero(near[0]), not np.array_equal(far, near)
+        found = separators_by_tree(arrays, one, tie, "visible")
+        sets[tie] = np.flatnonzero(found[0])
+        tied[tie] = not np.array_equal(found, separators_by_tree(arrays, one, tie, "masked"))
     return Cuts(sets, tied, unique)
