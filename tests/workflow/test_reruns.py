@@ -1,0 +1,241 @@
+"""After a finished smoke run, each change plans exactly the jobs that it concerns."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from maestrata.cubes.io import open_cube
+
+if TYPE_CHECKING:
+    from conftest import Checkout
+
+CUBES = {"regression", "training", "reconstructions", "theory", "limits"}
+CELLS = {  # of config/smoke.yaml
+    "additive": {"patch=1x1, visible=4, seed=0", "patch=1x1, visible=2, seed=0"},
+    "grammar": {"patch=2x1, visible=2, seed=0"},
+}
+
+
+def place(world: str) -> str:
+    return f"world={world}, world_seed=0"
+
+
+def jobs(rule: str, *worlds: str) -> set[str]:
+    """Jobs of a rule for some worlds of the smoke run, or for all."""
+    worlds = worlds or tuple(CELLS)
+    if rule in ("pretrain", "regress"):
+        return {f"{rule} {place(world)}, {cell}" for world in worlds for cell in CELLS[world]}
+    if rule == "controls":
+        return {f"{rule} {place(world)}, seed=0" for world in worlds}
+    return {f"{rule} {place(world)}" for world in worlds}
+
+
+def constants(checkout: Checkout, name: str) -> set[str]:
+    """Kinds that a figure's module names."""
+    text = (checkout.folder / f"src/maestrata/figures/{name}.py").read_text()
+    found = re.findall(r"^(?:NEEDS|USES) = \((.*?)\)$", text, re.MULTILINE | re.DOTALL)
+    return set(re.findall(r'"(\w+)"', " ".join(found)))
+
+
+def after(checkout: Checkout, *changed: str) -> set[str]:
+    """Jobs that follow when files of these kinds change: their cubes, and the figures that show them."""
+    names = {p.stem for p in (checkout.folder / "results/smoke/figures").glob("*.png")}
+    figures = {f"figure figure={n}" for n in names if constants(checkout, n) & set(changed)}
+    return {f"collect kind={kind}" for kind in changed if kind in CUBES} | figures
+
+
+def test_nothing_to_do_after_a_run(finished: Checkout) -> None:
+    assert "Nothing to be done" in finished.run("--dry-run")
+    assert finished.planned() == set()
+
+
+def test_a_smoke_run_is_at_most_25_jobs(finished: Checkout) -> None:
+    (count,) = re.findall(r"(\d+) of \1 steps \(100%\) done", (finished.folder / "run.log").read_text())
+    assert int(count) <= 25
+
+
+def test_comments_docstrings_and_times_plan_nothing(checkout: Checkout) -> None:
+    for path in (checkout.folder / "src").rglob("*.py"):
+        path.touch()
+    checkout.edit("src/maestrata/worlds/additive_tree.py", lambda text: text.replace('"""', '"""Anew. ', 1))
+    checkout.edit("src/maestrata/model/mae.py", lambda text: f"{text}\n# a comment\n")
+    checkout.edit("config/smoke.yaml", lambda text: f"# a comment\n{text}")
+    assert checkout.planned() == set()
+
+
+def test_a_moved_checkout_plans_nothing(checkout: Checkout, tmp_path: Path) -> None:
+    assert checkout.move(tmp_path / "elsewhere").planned() == set()
+
+
+def test_a_world_edited_plans_its_jobs_alone(checkout: Checkout) -> None:
+    checkout.add_code("worlds/grammar_tree")
+    rules = ("worlds", "theory", "limits", "pretrain", "regress", "controls")
+    expected = set().union(*(jobs(rule, "grammar") for rule in rules))
+    assert checkout.planned() == expected | after(checkout, "worlds", *CUBES)
+
+
+def test_a_probe_edited_plans_what_is_read(checkout: Checkout) -> None:
+    checkout.add_code("regression/probes/kernel_ridge")
+    expected = jobs("regress") | jobs("controls") | after(checkout, "regression", "reconstructions")
+    assert checkout.planned() == expected
+
+
+def test_the_model_edited_plans_no_theory(checkout: Checkout) -> None:
+    checkout.add_code("model/mae")
+    expected = jobs("pretrain") | jobs("regress") | jobs("controls")
+    assert checkout.planned() == expected | after(checkout, "regression", "training", "reconstructions")
+
+
+def test_masks_edited_plan_all_but_the_worlds(checkout: Checkout) -> None:
+    checkout.add_code("masks")
+    rules = ("theory", "limits", "pretrain", "regress", "controls")
+    assert checkout.planned() == set().union(*(jobs(rule) for rule in rules)) | after(checkout, *CUBES)
+
+
+def test_a_figure_edited_plans_itself(checkout: Checkout) -> None:
+    name = sorted((checkout.folder / "results/smoke/figures").glob("*.png"))[0].stem
+    checkout.add_code(f"figures/{name}")
+    assert checkout.planned() == {f"figure figure={name}"}
+
+
+def test_the_style_edited_plans_figures_alone(checkout: Checkout) -> None:
+    checkout.add_code("figures/style")
+    names = {p.stem for p in (checkout.folder / "results/smoke/figures").glob("*.png")}
+    assert checkout.planned() == {f"figure figure={name}" for name in names}
+
+
+def test_a_new_import_counts(checkout: Checkout) -> None:
+    (checkout.folder / "src/maestrata/worlds/extra.py").write_text("X = 1\n")
+    checkout.edit(
+        "src/maestrata/steps/worlds.py",
+        lambda text: text.replace("import json\n", "import json\nimport maestrata.worlds.extra\n", 1),
+    )
+    assert checkout.planned() == jobs("worlds") | after(checkout, "worlds")
+
+
+def change_config(checkout: Checkout, **changes: object) -> None:
+    """Replace keys of config/smoke.yaml; mappings are merged."""
+
+    def change(text: str) -> str:
+        content = yaml.safe_load(text)
+        for key, value in changes.items():
+            content[key] = {**content.get(key, {}), **value} if isinstance(value, dict) else value
+        return yaml.safe_dump(content)
+
+    checkout.edit("config/smoke.yaml", change)
+
+
+def grid(*additive_ratios: float, seeds: int = 1) -> list[dict[str, object]]:
+    """The grid of config/smoke.yaml with other ratios or seeds of the additive world."""
+    return [
+        {"worlds": ["additive"], "mask_ratios": list(additive_ratios), "seeds": seeds},
+        {"worlds": ["grammar"], "patches": ["2x1"], "mask_ratios": [0.5]},
+    ]
+
+
+def test_a_value_of_one_stage_plans_that_stage(checkout: Checkout) -> None:
+    change_config(checkout, theory={"masks": 501})
+    assert checkout.planned() == jobs("theory") | after(checkout, "theory")
+
+
+def test_a_value_of_the_evaluation_trains_nothing(checkout: Checkout) -> None:
+    change_config(checkout, evaluation={"replicates": 101})
+    expected = jobs("regress") | jobs("controls") | after(checkout, "regression", "reconstructions")
+    assert checkout.planned() == expected
+
+
+def test_the_note_plans_figures_alone(checkout: Checkout) -> None:
+    change_config(checkout, note="another note")
+    names = {p.stem for p in (checkout.folder / "results/smoke/figures").glob("*.png")}
+    assert checkout.planned() == {f"figure figure={name}" for name in names}
+
+
+def test_a_ratio_added_plans_its_cell_and_on(checkout: Checkout) -> None:
+    change_config(checkout, grid=grid(0.5, 0.75, 0.25))
+    cell = f"{place('additive')}, patch=1x1, visible=6, seed=0"
+    expected = (
+        {f"pretrain {cell}", f"regress {cell}"} | jobs("theory", "additive") | jobs("limits", "additive")
+    )
+    assert checkout.planned() == expected | after(checkout, *CUBES)
+
+
+def test_a_ratio_that_is_the_same_cell_trains_nothing(checkout: Checkout) -> None:
+    change_config(checkout, grid=grid(0.5, 0.75, 0.52))
+    expected = jobs("theory", "additive") | jobs("limits", "additive")
+    assert checkout.planned() == expected | after(checkout, *CUBES)
+
+
+def test_a_ratio_removed_plans_from_collect_on(checkout: Checkout) -> None:
+    change_config(checkout, grid=grid(0.5))
+    expected = jobs("theory", "additive") | jobs("limits", "additive")
+    assert checkout.planned() == expected | after(checkout, *CUBES)
+
+
+def test_reordered_values_plan_nothing(checkout: Checkout) -> None:
+    change_config(checkout, grid=grid(0.75, 0.5)[::-1])
+    assert checkout.planned() == set()
+
+
+def test_a_seed_added_plans_its_cells_and_controls(checkout: Checkout) -> None:
+    change_config(checkout, grid=grid(0.5, 0.75, seeds=2))
+    new = {f"{place('additive')}, patch=1x1, visible={v}, seed=1" for v in (2, 4)}
+    expected = {f"{rule} {cell}" for rule in ("pretrain", "regress") for cell in new}
+    expected |= {f"controls {place('additive')}, seed=1"}
+    assert checkout.planned() == expected | after(checkout, "regression", "training", "reconstructions")
+
+
+def test_a_deleted_output_is_made_again(checkout: Checkout) -> None:
+    cell = "cells/grammar/w0/p2x1/v2/s0"
+    (checkout.folder / f"results/smoke/{cell}/reconstructions.nc").unlink()
+    assert jobs("regress", "grammar") <= checkout.planned()
+    assert not checkout.planned() & (jobs("pretrain") | jobs("regress", "additive") | jobs("theory"))
+
+
+def test_deleted_weights_are_trained_again(checkout: Checkout) -> None:
+    (checkout.folder / "results/smoke/cells/grammar/w0/p2x1/v2/s0/weights.safetensors").unlink()
+    expected = jobs("pretrain", "grammar") | jobs("regress", "grammar")
+    assert checkout.planned() == expected | after(checkout, "regression", "training", "reconstructions")
+
+
+def test_verify_names_what_other_code_made(checkout: Checkout) -> None:
+    assert "0 not as the code at hand makes them" in checkout.run("--cores", "1", "--quiet", "all", "verify")
+    shutil.rmtree(checkout.folder / ".snakemake")
+    checkout.add_code("worlds/grammar_tree")
+    done = checkout.snakemake("--cores", "1", "verify")
+    assert done.returncode != 0
+    named = set(re.findall(r"^(results/\S+): made by code", done.stdout, re.MULTILINE))
+    made_with_it = {p for p in named if "/grammar/" in p}
+    assert named == made_with_it
+    assert len(made_with_it) == 3 + 4 + 1  # world, theory, limits; a cell's four files; controls
+
+
+@pytest.mark.parametrize("what", ["missing", "truncated"])
+def test_verify_names_broken_files(checkout: Checkout, what: str) -> None:
+    path = "results/smoke/cells/grammar/w0/p2x1/v2/s0/weights.safetensors"
+    file = checkout.folder / path
+    file.unlink() if what == "missing" else file.write_bytes(file.read_bytes()[:4])
+    done = checkout.snakemake("--cores", "1", "verify")
+    assert done.returncode != 0
+    assert re.search(rf"^{path}: (missing|cannot be read)", done.stdout, re.MULTILINE)
+
+
+def test_a_part_of_a_sweep_gives_cubes_and_figures(checkout: Checkout) -> None:
+    cell = checkout.folder / "results/smoke/cells/grammar/w0/p2x1/v2/s0"
+    shutil.rmtree(cell)
+    (checkout.folder / "results/smoke/cubes/regression.nc").unlink()
+    partial = ("--configfile", "config/smoke.yaml", "--config", "partial=true")
+    kinds = ("regression", "training", "reconstructions")
+    assert checkout.planned(config=partial) == after(checkout, *kinds)
+    checkout.run("--cores", "2", config=partial)
+    assert not cell.exists()
+    status = open_cube(checkout.folder / "results/smoke/cubes/regression.nc").status
+    assert int((status == 2).sum()) == 1
+    assert int((status == 1).sum()) == 2
+    # what was missing is then made, and joined again
+    assert jobs("pretrain", "grammar") | after(checkout, *kinds) <= checkout.planned()

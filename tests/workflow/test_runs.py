@@ -1,0 +1,99 @@
+"""Whole runs: what they refuse, what they promise, and that they give the same bytes."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Checkout
+
+SMOKE = ("--configfile", "config/smoke.yaml")
+CONFIGS = sorted(p.name for p in (Path(__file__).parents[2] / "config").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_config_can_be_planned(fresh: Checkout, name: str) -> None:
+    jobs = fresh.planned(config=("--configfile", f"config/{name}"))
+    assert {job.partition(" ")[0] for job in jobs} == {
+        *("worlds", "theory", "limits", "pretrain", "regress", "controls", "collect", "figure")
+    }
+
+
+def test_lint(fresh: Checkout) -> None:
+    assert "good condition" in fresh.run("--lint")
+
+
+WRONG = [
+    ("trainin: {}\n", "trainin: unknown key"),
+    ("training: {batch: many}\n", "training.batch='many' must be a valid integer"),
+    ("grid: [{worlds: [grammar], mask_ratios: [1.0]}]\n", "mask_ratios[0]=1.0 must lie in (0, 1)"),
+    ("grid: [{worlds: [grammar], patches: [3x1], mask_ratios: [.5]}]\n", "3x1 must divide"),
+    ("worlds: {grammar: {kind: cfg}}\n", "kind='cfg' must be one of"),
+    ("evaluation: {probes: [svm]}\n", "probe 'svm' must be one of"),
+    ("figures: {names: [sketch]}\n", "figure 'sketch' must be one of"),
+    ("run: ../../elsewhere\n", "run='../../elsewhere'"),
+    ("extends: none.yaml\n", "extends='none.yaml' must name a config file"),
+]
+
+
+@pytest.mark.parametrize(("line", "said"), WRONG, ids=[said for _, said in WRONG])
+def test_a_wrong_config_gives_one_line_and_writes_nothing(fresh: Checkout, line: str, said: str) -> None:
+    extends = "" if line.startswith("extends") else "extends: smoke.yaml\n"
+    (fresh.folder / "config/wrong.yaml").write_text(extends + line)
+    before = sorted(p for p in fresh.folder.rglob("*") if "__pycache__" not in p.parts)
+    done = fresh.snakemake("--cores", "1", config=("--configfile", "config/wrong.yaml"))
+    assert done.returncode != 0
+    errors = [text for text in done.stdout.splitlines() if not text.startswith("Using ")]
+    (error,) = errors
+    assert error.startswith("error: ")
+    assert said in error
+    assert "config/wrong.yaml" in error
+    assert sorted(p for p in fresh.folder.rglob("*") if "__pycache__" not in p.parts) == before
+
+
+def test_two_runs_give_the_same_bytes(finished: Checkout, fresh: Checkout) -> None:
+    fresh.run("--cores", "1")  # the other ran two jobs at a time
+    kinds = (".nc", ".safetensors", ".pdf", ".png")
+    one, other = finished.results(*kinds), fresh.results(*kinds)
+    assert one.keys() == other.keys()
+    assert {path.rpartition(".")[2] for path in one} == {kind[1:] for kind in kinds}
+    assert [path for path in one if one[path] != other[path]] == []
+
+
+def test_a_report_is_made(checkout: Checkout) -> None:
+    checkout.run("--report", "report.zip")
+    with zipfile.ZipFile(checkout.folder / "report.zip") as archive:
+        page = next(name for name in archive.namelist() if name.endswith("report.html"))
+        text = archive.read(page).decode()
+    assert "smoke: not evidence" in text
+    for figure in (checkout.folder / "results/smoke/figures").glob("*.png"):
+        assert figure.name in text
+
+
+def test_a_stale_lock_says_which_command_to_run(checkout: Checkout) -> None:
+    (checkout.folder / "results/smoke/worlds/grammar/w0.nc").unlink()
+    locks = checkout.folder / ".snakemake" / "locks"
+    locks.mkdir(exist_ok=True)
+    (locks / "0.output.lock").write_text(f"{checkout.folder}/results/smoke/worlds/grammar/w0.nc\n")
+    done = checkout.snakemake("--cores", "1")
+    assert done.returncode != 0
+    assert "--unlock" in done.stdout
+    checkout.run("--unlock")
+    assert checkout.planned()
+
+
+def test_overrides_at_the_command_line_are_checked(fresh: Checkout) -> None:
+    done = fresh.snakemake("--dry-run", config=(*SMOKE, "--config", "training={lr: 2}"))
+    assert done.returncode != 0
+    assert re.search(r"^error: training\.lr=2.* must lie in \(0, 1\)", done.stdout, re.MULTILINE)
+
+
+def test_the_folder_of_a_run_is_where_the_config_says(fresh: Checkout, tmp_path: Path) -> None:
+    said = fresh.run("--dry-run", config=(*SMOKE, "--config", "run=other", f"results={tmp_path}/far"))
+    assert f"{tmp_path}/far/other/cubes/regression.nc" in said
+    assert "results/smoke" not in said
