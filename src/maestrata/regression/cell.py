@@ -96,9 +96,9 @@ def score_cell(
     plan = plan or Plan()
     plan.check()
     evaluation = Evaluation.draw(world, plan.probe_train, plan.test, plan.replicates)
-    n = len(evaluation.images)
-    common = [standard_masks(ratio, world.grid, world.seed, n) for ratio in COMMON_RATIOS]
-    own = EvalMasks.draw(TRAINING, world.grid, world.seed, n, patches, visible)
+    counts = (plan.probe_train, plan.test)
+    common = [standard_masks(ratio, world.grid, world.seed, counts) for ratio in COMMON_RATIOS]
+    own = EvalMasks.draw(TRAINING, world.grid, world.seed, counts, patches, visible)
     book = _book(world, ("trained", *CONTROLS, "shuffled"), [*common, own], model.cfg.depth, plan)
     reader = Reader(evaluation, book, plan.probes, model.cfg.depth, plan.probe_settings, seed)
     twin = next((m for m in common if m.same_as(own)), None)
@@ -131,7 +131,8 @@ def score_controls(cfg: MAEConfig, world: World, seed: int, plan: Plan | None = 
     plan = plan or Plan()
     plan.check()
     evaluation = Evaluation.draw(world, plan.probe_train, plan.test, plan.replicates)
-    masks = [standard_masks(ratio, world.grid, world.seed, len(evaluation.images)) for ratio in COMMON_RATIOS]
+    counts = (plan.probe_train, plan.test)
+    masks = [standard_masks(ratio, world.grid, world.seed, counts) for ratio in COMMON_RATIOS]
     book = _book(world, CONTROLS, masks, cfg.depth, plan)
     reader = Reader(evaluation, book, plan.probes, cfg.depth, plan.probe_settings, seed)
     for control in _controls(evaluation, cfg, seed, plan):

@@ -1,7 +1,7 @@
 """What a probe can be given of one encoder under one set of masks: vectors per image, or per node.
 
-A view holds the training and the test images of a world, in that order, since evaluation masks are drawn for
-them together; it pools all rows once and hands out the two parts.
+A view holds the training and the test images of a world, in that order; it pools all rows once and hands out the
+two parts.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from maestrata.masks import MaskPatches, evaluation_masks, visible_count
 from maestrata.representation.pooling import node_means, place_tokens, pool, visible_under
 
 Vectors = NDArray[np.float32]
+Counts = tuple[int, int]  # training images, test images
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,20 @@ class EvalMasks:
         label: str,
         grid: TokenGrid,
         world_seed: int,
-        n: int,
+        counts: Counts,
         patches: MaskPatches | None,
         visible: int | None,
     ) -> EvalMasks:
-        """Draw the masks of `n` images in `patches` with `visible` of them visible; both None: no masks."""
+        """Draw masks in `patches` with `visible` of them visible; both None: no masks.
+
+        `counts` are the numbers of training and of test images. The masks of a test image depend on nothing else, so
+        that the exact posterior of the same images sees the same tokens.
+        """
         if patches is None or visible is None:
             return cls(label, grid, None)
-        return cls(label, grid, evaluation_masks(world_seed, patches, visible, n)[0])
+        splits = zip(counts, ("probe-train", "test"), strict=True)
+        ids = [evaluation_masks(world_seed, patches, visible, n, split)[0] for n, split in splits]
+        return cls(label, grid, np.concatenate(ids))
 
     def same_as(self, other: EvalMasks) -> bool:
         """Whether both show every image alike."""
@@ -65,13 +72,13 @@ class EvalMasks:
         return visible_under(self.visible_ids, self.grid, level) > 0
 
 
-def standard_masks(ratio: float, grid: TokenGrid, world_seed: int, n: int) -> EvalMasks:
+def standard_masks(ratio: float, grid: TokenGrid, world_seed: int, counts: Counts) -> EvalMasks:
     """Masks of a common evaluation ratio: none for 0, else in one-token patches whatever the training's."""
     label = f"{ratio:g}"
     if ratio == 0:
         return EvalMasks(label, grid, None)
     patches = MaskPatches(grid)
-    return EvalMasks.draw(label, grid, world_seed, n, patches, visible_count(patches.n_patches, ratio))
+    return EvalMasks.draw(label, grid, world_seed, counts, patches, visible_count(patches.n_patches, ratio))
 
 
 class View(Protocol):

@@ -26,7 +26,7 @@ def _view(encoder, masks):
 
 @pytest.mark.parametrize("ratio", [0.0, 0.5])
 def test_pixels_are_pooled_as_tokens_are(ratio):
-    tokens, masks = _tokens(), standard_masks(ratio, GRID, 0, 200)
+    tokens, masks = _tokens(), standard_masks(ratio, GRID, 0, (150, 50))
     view = _view(Pixels(tokens, 3), masks)
     shown = np.ones((200, 16), bool)
     if masks.visible_ids is not None:
@@ -43,7 +43,7 @@ def test_pixels_are_pooled_as_tokens_are(ratio):
 
 @pytest.mark.parametrize("control", [lambda t: Pixels(t, 3), lambda t: Pca(t, 3, 150, 8)])
 def test_controls_see_no_masked_pixel(control):
-    tokens, masks = _tokens(), standard_masks(0.5, GRID, 0, 200)
+    tokens, masks = _tokens(), standard_masks(0.5, GRID, 0, (150, 50))
     other = tokens.copy()
     hidden = np.stack([np.setdiff1d(np.arange(16), ids) for ids in masks.visible_ids])
     np.put_along_axis(other, np.repeat(hidden[..., None], 12, -1), np.float32(9), axis=1)
@@ -57,7 +57,7 @@ def test_controls_see_no_masked_pixel(control):
 
 def test_components_are_those_of_the_training_images():
     tokens = _tokens() * np.linspace(0.1, 3, 12, dtype=np.float32) + 2
-    view = _view(Pca(tokens, 3, 150, 8), standard_masks(0.0, GRID, 0, 200))
+    view = _view(Pca(tokens, 3, 150, 8), standard_masks(0.0, GRID, 0, (150, 50)))
     flat = tokens.reshape(200, -1)
     oracle = PCA(8).fit(flat[:150].astype(np.float64))
     found = view.vectors("global")
@@ -87,7 +87,7 @@ def test_random_init_is_where_training_starts():
 def test_views_of_a_model_read_every_layer_and_concat_at_the_last():
     cfg = MAEConfig(width=16, depth=2, decoder_width=16)
     images = np.random.default_rng(0).standard_normal((9, 3, 8, 8), dtype=np.float32)
-    masks = EvalMasks.draw("training", GRID, 0, 9, MaskPatches(GRID, 2, 1), 3)
+    masks = EvalMasks.draw("training", GRID, 0, (5, 4), MaskPatches(GRID, 2, 1), 3)
     views = dict(ModelEncoder("trained", initial_model(cfg, 0), images).views(masks))
     assert sorted(views) == [0, 1, 2]
     assert ["concat" in views[layer].poolings for layer in range(3)] == [False, False, True]
@@ -96,13 +96,13 @@ def test_views_of_a_model_read_every_layer_and_concat_at_the_last():
 
 
 def test_masks_are_the_same_for_every_model_and_differ_by_geometry():
-    half = standard_masks(0.5, GRID, 0, 50)
-    assert half.label == "0.5" and standard_masks(0.0, GRID, 0, 50).label == "0"
-    assert half.same_as(EvalMasks.draw("training", GRID, 0, 50, MaskPatches(GRID), 8))
-    assert not half.same_as(EvalMasks.draw("training", GRID, 1, 50, MaskPatches(GRID), 8))
-    assert not half.same_as(EvalMasks.draw("training", GRID, 0, 50, MaskPatches(GRID), 7))
-    assert not half.same_as(standard_masks(0.0, GRID, 0, 50))
+    half = standard_masks(0.5, GRID, 0, (30, 20))
+    assert half.label == "0.5" and standard_masks(0.0, GRID, 0, (30, 20)).label == "0"
+    assert half.same_as(EvalMasks.draw("training", GRID, 0, (30, 20), MaskPatches(GRID), 8))
+    assert not half.same_as(EvalMasks.draw("training", GRID, 1, (30, 20), MaskPatches(GRID), 8))
+    assert not half.same_as(EvalMasks.draw("training", GRID, 0, (30, 20), MaskPatches(GRID), 7))
+    assert not half.same_as(standard_masks(0.0, GRID, 0, (30, 20)))
     present = half.present(1, 50)
     expected = [[any(t in ids for t in block) for block in GRID.blocks(1)] for ids in half.visible_ids]
     np.testing.assert_array_equal(present, expected)
-    assert standard_masks(0.0, GRID, 0, 50).present(4, 50).all()
+    assert standard_masks(0.0, GRID, 0, (30, 20)).present(4, 50).all()
