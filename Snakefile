@@ -8,16 +8,15 @@ from snakemake.utils import min_version
 
 min_version("9.27")
 
-# The code beside this file is what runs, here and in the jobs, whatever else is installed; by this interpreter.
+# The code beside this file is what runs, whatever else is installed.
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "src"))
-SEARCH = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-os.environ.update(PYTHONPATH=str(ROOT / "src"), PATH=SEARCH)
 
 from maestrata.config.load import load_config
-from maestrata.config.plan import Plan
+from maestrata.config.plan import Plan, job_environment
 from maestrata.errors import MaestrataError
 
+os.environ.update(job_environment(ROOT))
 CONFIGS = workflow.overwrite_configfiles or [ROOT / "config" / "config.yaml"]
 OVERRIDES = dict(workflow.config_settings.config)
 # `--config partial=true`: cubes and figures of what there is; nothing else is made

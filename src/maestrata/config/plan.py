@@ -7,7 +7,9 @@ only, so that a change of the config replans the jobs that use it and no others.
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import sys
 from collections import defaultdict
 from collections.abc import Mapping
 from functools import cached_property
@@ -44,6 +46,12 @@ def as_flags(values: Mapping[str, Any]) -> str:
         elif value is not True:
             parts += map(str, value) if isinstance(value, list | tuple) else [str(value)]
     return shlex.join(parts)
+
+
+def job_environment(root: Path) -> dict[str, str]:
+    """Return the environment in which jobs find the code of the checkout at `root`, and this interpreter."""
+    first = {"PYTHONPATH": str(root / "src"), "PATH": str(Path(sys.executable).parent)}
+    return {name: os.pathsep.join(filter(None, [path, os.environ.get(name)])) for name, path in first.items()}
 
 
 class Plan:

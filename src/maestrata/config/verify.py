@@ -81,7 +81,7 @@ def _png_texts(data: bytes) -> Iterator[tuple[str, str]]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Verify the run of a config; return 0 if nothing differs, 1 if something does, 2 for a config that is wrong."""
+    """Verify the run of a config: 0 if nothing differs, 1 if something does, 2 where the config is wrong."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--config", nargs="+", default=["config/config.yaml"], help="config files of the run")
     args = parser.parse_args(argv)
@@ -91,13 +91,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MaestrataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    for line in problems:
-        print(line)
-    count = len(plan.expected())
     print(
-        f"{len(problems)} of {count} files differ from the code at hand"
-        if problems
-        else f"{count} files: all as made by the code at hand"
+        *problems,
+        f"{len(plan.expected())} files, {len(problems)} not as the code at hand makes them",
+        sep="\n",
     )
     return 1 if problems else 0
 
