@@ -1,7 +1,6 @@
 """What a probe can be given of one encoder under one set of masks: vectors per image, or per node.
 
-A view holds the training and the test images of a world, in that order; it pools all rows once and hands out the
-two parts.
+A view holds the training and the test images of a world, in that order: it pools all rows at once.
 """
 
 from __future__ import annotations
@@ -45,16 +44,14 @@ class EvalMasks:
         grid: TokenGrid,
         world_seed: int,
         counts: Counts,
-        patches: MaskPatches | None,
-        visible: int | None,
+        patches: MaskPatches,
+        visible: int,
     ) -> EvalMasks:
-        """Draw masks in `patches` with `visible` of them visible; both None: no masks.
+        """Draw masks in `patches` with `visible` of them visible.
 
-        `counts` are the numbers of training and of test images. The masks of a test image depend on nothing else, so
-        that the exact posterior of the same images sees the same tokens.
+        `counts` are the numbers of training and of test images. The mask of a test image depends on no
+        number of images, so that the exact posterior of the same images sees the same tokens.
         """
-        if patches is None or visible is None:
-            return cls(label, grid, None)
         splits = zip(counts, ("probe-train", "test"), strict=True)
         ids = [evaluation_masks(world_seed, patches, visible, n, split)[0] for n, split in splits]
         return cls(label, grid, np.concatenate(ids))

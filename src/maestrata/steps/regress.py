@@ -25,7 +25,8 @@ def write_reconstructions(
 ) -> None:
     """Write display images, what the model fills in under masks like those of its training, and the masks."""
     images = world.sample(DISPLAY, stream="display").images
-    prediction, seen = reconstruct(model, images, *evaluation_masks(world.seed, patches, visible, DISPLAY))
+    masks = evaluation_masks(world.seed, patches, visible, DISPLAY, "display")
+    prediction, seen = reconstruct(model, images, *masks)
     data = {"image": images, "prediction": prediction, "visible": seen}
     sizes = dict(zip(("sample", "channel", "y", "x"), images.shape, strict=True))
     with CubeFile(path, "reconstruction", {}, sizes, data, {}, about) as file:

@@ -5,7 +5,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 from maestrata.geometry import TokenGrid
-from maestrata.masks import MaskPatches
+from maestrata.masks import MaskPatches, evaluation_masks
 from maestrata.model.mae import MAEConfig
 from maestrata.regression.controls import Pca, Pixels, principal_axes
 from maestrata.regression.encoders import ModelEncoder, initial_model
@@ -102,6 +102,10 @@ def test_masks_are_the_same_for_every_model_and_differ_by_geometry():
     assert not half.same_as(EvalMasks.draw("training", GRID, 1, (30, 20), MaskPatches(GRID), 8))
     assert not half.same_as(EvalMasks.draw("training", GRID, 0, (30, 20), MaskPatches(GRID), 7))
     assert not half.same_as(standard_masks(0.0, GRID, 0, (30, 20)))
+    # a test image keeps its mask whatever the number of images: the exact posterior must see the same tokens
+    np.testing.assert_array_equal(
+        half.visible_ids[30:], evaluation_masks(0, MaskPatches(GRID), 8, 20, "test")[0]
+    )
     present = half.present(1, 50)
     expected = [[any(t in ids for t in block) for block in GRID.blocks(1)] for ids in half.visible_ids]
     np.testing.assert_array_equal(present, expected)

@@ -78,7 +78,7 @@ def test_reconstructions_show_the_masks_of_training(folder):
     found = open_cube(folder / "reconstructions.nc")
     world = worlds.make("additive_tree", 3, leaves=8)
     np.testing.assert_array_equal(found.image, world.sample(8, stream="display").images)
-    visible, _ = evaluation_masks(3, MaskPatches(world.grid, 2, 1), 2, 8)
+    visible, _ = evaluation_masks(3, MaskPatches(world.grid, 2, 1), 2, 8, "display")
     seen = mask_matrix(visible, 8).reshape(8, 4, 2).repeat(2, axis=1).repeat(2, axis=2)
     np.testing.assert_array_equal(found.visible, seen)
     same = (found.prediction == found.image).all("channel")
