@@ -55,3 +55,4 @@ if not PARTIAL:
 
 include: "rules/cubes.smk"
 include: "rules/figures.smk"
+include: "rules/verify.smk"

@@ -15,7 +15,7 @@ rule limits:
     params:
         world=PLAN.world,
         masks=PLAN.masks,
-        settings=PLAN.section("limits"),
+        settings=PLAN.limits(),
         code=lambda wildcards: PLAN.code("limits", wildcards),
     shell:
         "python -m maestrata.steps.limits {params.world} {params.masks} {params.settings} "

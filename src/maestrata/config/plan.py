@@ -188,6 +188,11 @@ class Plan:
         """Return the flags of a section of the config that is the same for all cells."""
         return as_flags(getattr(self.config, name).model_dump())
 
+    def limits(self) -> str:
+        """Return the flags of the limits: on the very images, in the replicates, that models are scored on."""
+        shared = {"samples": self.config.evaluation.test, "replicates": self.config.evaluation.replicates}
+        return as_flags(shared | self.config.limits.model_dump())
+
     def title(self, wildcards: Any) -> dict[str, str]:
         """Return what the report lists of a figure."""
         return {"figure": figure_constant(wildcards.figure, "TITLE")}

@@ -166,9 +166,10 @@ class Theory(Section):
 
 
 class Limits(Section):
-    """Exact inference, or bounds, at every visibility of the grid."""
+    """Exact inference, or bounds, at every visibility of the grid, on the test images of the evaluation."""
 
-    samples: PositiveInt = Field(default=8192, description="test images")
+    grid_samples: PositiveInt = Field(default=2048, description="test images of inference on a grid")
+    bound_samples: PositiveInt = Field(default=1024, description="test images of the upper bound")
 
 
 class Figures(Section):
