@@ -1,0 +1,31 @@
+"""What is kept of a trained model: its weights and its history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maestrata.cubes.netcdf import CubeFile
+from maestrata.model.mae import MAE
+from maestrata.training.weights import save_weights
+
+
+def write_run(
+    model: MAE,
+    losses: NDArray[np.float32],
+    learning_rates: NDArray[np.float64],
+    batch: int,
+    weights: Path,
+    history: Path,
+    about: Mapping[str, str],
+) -> None:
+    """Write weights (safetensors) and history (NetCDF of kind history), each whole or not at all."""
+    steps = np.arange(len(losses))
+    data = {"loss": losses, "learning_rate": learning_rates, "images_seen": (steps + 1) * batch}
+    with CubeFile(history, "history", {"step": steps}, {}, data, {}, about) as file:
+        for name, values in data.items():
+            file.put(name, values)
+    save_weights(model, weights, about)

@@ -1,0 +1,106 @@
+"""Checkpoints: what a run needs to go on with the same bits after it was killed.
+
+A checkpoint stands beside the outputs and is no output: the workflow engine deletes the outputs of a job that failed. It is keyed by
+everything that the run depends on, so that another config or other code never takes it up, and it is removed when the run is
+done. The file is written whole or not at all, and holds no pickle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from maestrata.errors import TrainingError
+
+log = logging.getLogger(__name__)
+
+
+def run_key(depends_on: Mapping[str, Any]) -> str:
+    """Return the key of a run: a digest of all values that it depends on (plain values, JSON)."""
+    return hashlib.sha256(json.dumps(depends_on, sort_keys=True, default=str).encode()).hexdigest()
+
+
+class Checkpoint:
+    """Checkpoint of one run.
+
+    Parameters
+    ----------
+    path : path-like
+    key : str
+        See `run_key`.
+    seconds : float
+        Time between two checkpoints.
+    steps : int, optional
+        Steps between two checkpoints instead, whatever time they take.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], key: str, seconds: float = 30.0, steps: int | None = None
+    ) -> None:
+        self.path, self.key, self.seconds, self.steps = Path(path), key, seconds, steps
+        self._last = time.monotonic()
+
+    def due(self, step: int) -> bool:
+        """Whether a checkpoint is to be written after `step` steps."""
+        if self.steps is not None:
+            return step % self.steps == 0
+        return time.monotonic() - self._last >= self.seconds
+
+    def write(self, step: int, tensors: Mapping[str, Tensor]) -> None:
+        """Write the state after `step` steps.
+
+        Raises
+        ------
+        TrainingError
+            If it cannot be written, as on a full disk; nothing half-written stays.
+        """
+        body = save({name: t.detach().cpu().contiguous() for name, t in tensors.items()})
+        about = {"key": self.key, "step": step, "digest": hashlib.sha256(body).hexdigest()}
+        part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with open(part, "wb") as file:
+                file.write(json.dumps(about).encode() + b"\n")
+                file.write(body)
+            os.replace(part, self.path)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise TrainingError(f"checkpoint cannot be written to {self.path}: {error.strerror or error}") from None
+        self._last = time.monotonic()
+
+    def read(self) -> tuple[int, dict[str, Tensor]] | None:
+        """Return the step and state to go on from; None where there is nothing that fits, and why is logged."""
+        try:
+            head, _, body = self.path.read_bytes().partition(b"\n")
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise TrainingError(f"checkpoint {self.path} cannot be read: {error.strerror or error}") from None
+        try:
+            about = json.loads(head)
+            if about["digest"] != hashlib.sha256(body).hexdigest():
+                raise ValueError("it is truncated or damaged")
+            if about["key"] != self.key:
+                log.info("checkpoint %s is of another config or other code: starting anew", self.path)
+                return None
+            tensors = load(body)
+            log.info("going on from step %d of checkpoint %s", about["step"], self.path)
+            return int(about["step"]), tensors
+        except (ValueError, KeyError, TypeError, SafetensorError) as error:
+            log.warning("checkpoint %s is discarded: %s", self.path, error)
+            return None
+
+    def remove(self) -> None:
+        """Remove the checkpoint: the run is done."""
+        self.path.unlink(missing_ok=True)
+
