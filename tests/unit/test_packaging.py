@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -97,6 +99,27 @@ def test_conda_environment_has_the_ranges_of_the_project() -> None:
     expected = {CONDA_NAMES.get(n.name, canonicalize_name(n.name)): n.specifier for n in requirements()}
     expected["python"] = Requirement(f"python{PROJECT['project']['requires-python']}").specifier
     assert conda == expected
+
+
+# Distribution -> what it is imported as, where that differs.
+IMPORTED_AS = {"array-api-compat": "array_api_compat", "pyyaml": "yaml", "scikit-learn": "sklearn"}
+
+
+def test_dependencies_are_what_the_library_imports() -> None:
+    """No more (each is a download and a risk), no less (or a fresh machine lacks it)."""
+    imported = set()
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                imported.add(node.module.partition(".")[0])
+    imported -= {"maestrata", *sys.stdlib_module_names}
+    names = {Requirement(text).name for text in PROJECT["project"]["dependencies"]}
+    declared = {IMPORTED_AS.get(name, name) for name in names}
+    comes_with = {"pydantic_core"}  # part of pydantic
+    by_command = {"snakemake"}
+    assert imported - comes_with == declared - by_command
 
 
 def test_one_version_everywhere() -> None:

@@ -96,7 +96,7 @@ def test_never_replaces_a_torch(index: Path) -> None:
 
 
 def test_drops_the_leavings_of_an_earlier_one(index: Path, make_wheel: Callable[..., Path]) -> None:
-    """Wheels of another version or Python would be found first; other people's wheels are not ours to delete."""
+    """Wheels of another version or Python would be taken; other people's wheels are not ours to delete."""
     old = make_wheel(index, "alpha", "0.9")
     foreign = make_wheel(index, "extra", "1.0", tag="cp311-cp311-any")
     other = make_wheel(index, "mine", "1.0")
