@@ -59,6 +59,11 @@ AXES: dict[str, Axis] = {
     "step": Axis("int64", "optimiser steps done", "step", low=0),
     "reading": Axis("str", "reading of Theorem 1", allowed=("separator", "invertible")),
     "tie": Axis("str", "which smallest set is taken where several are", allowed=("highest", "lowest")),
+    "drawing": Axis(
+        "str", "how masks are drawn: a fixed number or each patch", allowed=("fixed", "independent")
+    ),
+    "linear_loss": Axis("str", "loss of the linear masked autoencoder", allowed=("masked", "all")),
+    "example": Axis("str", "fixed mask", allowed=("conservative", "ideal", "aggressive")),
     "bound": Axis("str", "kind of limit", allowed=("exact", "upper", "lower")),
 }
 
@@ -68,6 +73,7 @@ READING = ("encoder", "layer", "pooling", "eval_ratio", "probe", "target", "leve
 
 _IMAGE = ("sample", "channel", "y", "x")
 _RATIO = ("world", "world_seed", "patch_size", "offset", "mask_ratio")
+_IN_C = (*_RATIO, "drawing", "reading", "tie", "level")
 
 _float64 = partial(Variable, dtype="float64")
 _count = partial(Variable, dtype="int64", within=(0, None))
@@ -77,6 +83,7 @@ _SHARE = (0, 1)
 _POSITIVE = (0, None)
 _R2 = (None, 1)
 _PIXEL = "pixel value"
+_LEVEL = "level"
 _MSE = "pixel value squared"
 _INTERVAL = "of the 95 % percentile bootstrap over test images (ci_sample)"
 _LOSS = "mean squared error on masked tokens, training images"
@@ -93,6 +100,17 @@ def _scores(dims: tuple[str, ...]) -> dict[str, Variable]:
         ),
         "n_test": Variable(dims, "test images used", "image", within=_POSITIVE),
     }
+
+
+def _with_error(variables: dict[str, Variable]) -> dict[str, Variable]:
+    """Add to means over masks their Monte Carlo standard errors."""
+    errors = {
+        f"{name}_error": _float64(
+            v.dims, f"Monte Carlo standard error of {name} (0: all masks)", v.units, within=_POSITIVE
+        )
+        for name, v in variables.items()
+    }
+    return variables | errors
 
 
 # Shape of the patches and realised ratios, beside every axis of patches and asked ratios.
@@ -229,58 +247,66 @@ KINDS: dict[str, Kind] = {
         | _PATCHES,
     ),
     "theory": Kind(
-        "Where the shared information sits, exactly or over sampled masks, for every mask distribution",
-        {
-            "p_in_c": _float64(
-                (*_RATIO, "reading", "tie", "level"),
-                "probability that a node of the level is in c",
+        "Where the shared information sits, for every distribution of masks, and what rival accounts say",
+        _with_error(
+            {
+                "p_in_c": _float64(_IN_C, "probability that a node of the level is in c", within=_SHARE),
+                "number": _float64(_IN_C, "nodes of the level in c, mean", "node", within=_POSITIVE),
+                "dim": _float64(_IN_C, "dimensions of the level in c, mean", within=_POSITIVE),
+                "intrinsic_dim": _float64(
+                    _IN_C, "noise dimensions of the level that c determines, mean", within=_POSITIVE
+                ),
+                "mean_level": _float64(_IN_C[:-1], "level of a member of c, mean", _LEVEL, within=_POSITIVE),
+                "tied_share": _float64(
+                    _IN_C[:-1], "share of masks of which the tie rule leaves several c", within=_SHARE
+                ),
+                "unique_share": _float64(
+                    (*_RATIO, "drawing", "reading"), "share of masks with a unique c", within=_SHARE
+                ),
+                "supply": _float64(
+                    (*_RATIO, "level"), "R2 of the level given the visible part, Gaussian twin", within=_R2
+                ),
+                "demand": _float64(
+                    (*_RATIO, "level"),
+                    "share of masked tokens whose first ancestor with a visible token is on the level",
+                    within=_SHARE,
+                ),
+                "climb": _float64(_RATIO, "level of that ancestor, mean", _LEVEL, within=_POSITIVE),
+            }
+        )
+        | {
+            "n_masks": _float64(
+                (*_RATIO, "drawing"), "masks looked at (all, where errors are 0)", "mask", within=_POSITIVE
+            ),
+            "closed_p_in_c": _float64(
+                (*_RATIO, "drawing", "reading", "level"),
+                "p_in_c in closed form (regular trees, aligned patches, highest tie)",
                 within=_SHARE,
             ),
-            "p_in_c_error": _float64(
-                (*_RATIO, "reading", "tie", "level"),
-                "Monte Carlo standard error of p_in_c",
+            "closed_mean_level": _float64(
+                (*_RATIO, "drawing", "reading"), "mean_level in closed form", _LEVEL, within=_POSITIVE
+            ),
+            "twin_rho": _float64(
+                ("world", "world_seed"), "correlation per edge of the Gaussian twin", within=_SHARE
+            ),
+            "supply_demand": _float64(_RATIO, "climb times supply of the root", _LEVEL, within=_POSITIVE),
+            "linear_reach": _float64(
+                (*_RATIO, "linear_loss"),
+                "level at which the linear MAE meets the tokens that it predicts from, mean",
+                _LEVEL,
                 within=_POSITIVE,
-                optional=True,
-            ),
-            "mean_level": _float64(
-                (*_RATIO, "reading", "tie"),
-                "mean level of c, weighted by dimension",
-                "level",
-                within=_POSITIVE,
-            ),
-            "mean_level_error": _float64(
-                (*_RATIO, "reading", "tie"),
-                "Monte Carlo standard error of mean_level",
-                "level",
-                within=_POSITIVE,
-                optional=True,
-            ),
-            "unique_share": _float64(
-                (*_RATIO, "reading"), "share of masks with a unique c", within=_SHARE, optional=True
-            ),
-            "intrinsic_dim": _float64(
-                (*_RATIO, "reading", "tie"), "mean intrinsic dimension of c", within=_POSITIVE, optional=True
-            ),
-            "supply": _float64(
-                (*_RATIO, "level"),
-                "what the visible part tells of the level's latents (R2)",
-                within=_R2,
-                optional=True,
-            ),
-            "demand": _float64(
-                (*_RATIO, "level"),
-                "share of masked tokens whose first ancestor with a visible token is on the level",
-                within=_SHARE,
-                optional=True,
             ),
             "linear_r2": _float64(
-                (*_RATIO, "level"),
-                "R2 of the level from the linear MAE's features",
-                within=_R2,
-                optional=True,
+                (*_RATIO, "level"), "R2 of the level from features of the reduced-rank linear MAE", within=_R2
             ),
-            "n_masks": _float64(
-                _RATIO, "masks looked at (all, where exact)", "mask", within=_POSITIVE, optional=True
+            "linear_rank": _float64(("world", "world_seed"), "rank of that linear MAE", within=_POSITIVE),
+            "example_masked": _float64(
+                ("world", "world_seed", "example", "node"), "token is masked in the example", within=_SHARE
+            ),
+            "example_in_c": _float64(
+                ("world", "world_seed", "example", "reading", "tie", "node"),
+                "node is in c of the example",
+                within=_SHARE,
             ),
         }
         | _PATCHES,
