@@ -18,5 +18,5 @@ rule collect:
         manifest=lambda wildcards: PLAN.manifest(wildcards.kind),
         code=lambda wildcards: PLAN.code("collect", wildcards),
     shell:
-        "python -m maestrata.steps.collect --kind {wildcards.kind} --manifest-json {params.manifest:q} "
-        "--out {output} --fingerprint {params.code} > {log} 2>&1"
+        "python -m maestrata.steps.collect --kind {wildcards.kind} --manifest {params.manifest:q} "
+        "--output {output} --fingerprint {params.code} > {log} 2>&1"

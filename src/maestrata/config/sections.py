@@ -156,6 +156,9 @@ class Evaluation(Section):
         default=("ridge", "kernel_ridge"), description="modules of maestrata.regression.probes"
     )
     probe_settings: dict[Name, dict[str, Scalar]] = Field(default={}, description="probe -> its settings")
+    poolings: Annotated[
+        tuple[Literal["global", "cls", "concat", "aligned"], ...], AfterValidator(_distinct)
+    ] = Field(default=("global", "cls", "concat", "aligned"), description="how tokens become one vector")
     replicates: PositiveInt = Field(default=500, description="bootstrap replicates over test images")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import netCDF4
 import pytest
+from matplotlib.figure import Figure
 
 from maestrata.config.verify import recorded
 
@@ -29,6 +30,15 @@ def test_fingerprints_are_read_from_cubes_and_weights(tmp_path: Path) -> None:
     assert recorded(cube(tmp_path / "b.nc")) is None
     assert recorded(weights(tmp_path / "a.safetensors", {"fingerprint": "abc"})) == "abc"
     assert recorded(weights(tmp_path / "b.safetensors", {})) is None
+
+
+def test_fingerprints_are_read_from_figures(tmp_path: Path) -> None:
+    figure = Figure()
+    for suffix, key in ((".png", "fingerprint"), (".pdf", "Keywords")):
+        figure.savefig(tmp_path / f"a{suffix}", metadata={key: "abc123"})
+        figure.savefig(tmp_path / f"b{suffix}")
+        assert recorded(tmp_path / f"a{suffix}") == "abc123"
+        assert recorded(tmp_path / f"b{suffix}") is None
 
 
 def test_a_truncated_file_is_no_crash(tmp_path: Path) -> None:
