@@ -189,7 +189,7 @@ class Plan:
         return as_flags(getattr(self.config, name).model_dump())
 
     def limits(self) -> str:
-        """Return the flags of the limits: on the very images, in the replicates, that models are scored on."""
+        """Return the flags of the limits: the images and replicates are those that models are scored on."""
         shared = {"samples": self.config.evaluation.test, "replicates": self.config.evaluation.replicates}
         return as_flags(shared | self.config.limits.model_dump())
 
