@@ -19,6 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 from maestrata.errors import MaestrataError
 from maestrata.random import stream
 
+Floats = NDArray[np.float64]
+
 
 def bootstrap_weights(world_seed: int, n: int, replicates: int) -> NDArray[np.float32]:
     """Multinomial counts of `replicates` bootstrap samples of `n` images.
@@ -51,13 +53,15 @@ def bootstrap_weights(world_seed: int, n: int, replicates: int) -> NDArray[np.fl
     return weights
 
 
-def r2_score(y: ArrayLike, pred: ArrayLike) -> NDArray[np.float64]:
+def r2_score(y: ArrayLike, pred: ArrayLike, present: ArrayLike | None = None) -> NDArray[np.float64]:
     """R2 of each target over the images (first axis), in float64.
 
     Parameters
     ----------
     y, pred : array, shape (n, ...)
         Truth and prediction; the trailing axes are targets.
+    present : bool array, shape (n, ...), optional
+        Images that count, target by target; all by default.
 
     Returns
     -------
@@ -69,15 +73,14 @@ def r2_score(y: ArrayLike, pred: ArrayLike) -> NDArray[np.float64]:
     MaestrataError
         If the shapes differ or there are fewer than two images.
     """
-    y, pred = _pair(y, pred)
+    centred, error, varies = _centre(*_pair(y, pred, present))
     with np.errstate(invalid="ignore", divide="ignore"):
-        total = np.square(y - y.mean(0)).sum(0)
-        # An exactly constant column leaves rounding dust in `total`, hence the test on the range.
-        varies = np.ptp(y, axis=0) > 0
-        return np.where(varies, 1.0 - np.square(y - pred).sum(0) / total, np.nan)
+        return np.where(varies, 1.0 - np.square(error).sum(0) / np.square(centred).sum(0), np.nan)
 
 
-def r2_bootstrap(y: ArrayLike, pred: ArrayLike, weights: NDArray[np.float32]) -> NDArray[np.float64]:
+def r2_bootstrap(
+    y: ArrayLike, pred: ArrayLike, weights: NDArray[np.float32], present: ArrayLike | None = None
+) -> NDArray[np.float64]:
     """R2 of each target in each bootstrap replicate.
 
     Parameters
@@ -85,6 +88,8 @@ def r2_bootstrap(y: ArrayLike, pred: ArrayLike, weights: NDArray[np.float32]) ->
     y, pred : array, shape (n,) or (n, targets)
     weights : ndarray of float32, shape (replicates, n)
         From `bootstrap_weights`.
+    present : bool array like `y`, optional
+        Images that count, target by target; all by default.
 
     Returns
     -------
@@ -96,32 +101,49 @@ def r2_bootstrap(y: ArrayLike, pred: ArrayLike, weights: NDArray[np.float32]) ->
     MaestrataError
         If shapes do not match.
     """
-    y, pred = _pair(y, pred)
-    y, pred = y.reshape(len(y), -1), pred.reshape(len(y), -1)
+    y, pred, counts = _pair(y, pred, present)
+    y, pred, counts = y.reshape(len(y), -1), pred.reshape(len(y), -1), counts.reshape(len(y), -1)
     if weights.ndim != 2 or weights.shape[1] != len(y):
-        raise MaestrataError(
-            f"bootstrap weights of shape {weights.shape} do not fit {len(y)} images: expected (replicates, {len(y)})"
-        )
+        raise MaestrataError(f"bootstrap weights of shape {weights.shape} do not fit {len(y)} images")
     n_targets = y.shape[1]
-    # Centred and scaled so that float32 keeps six digits of the variance whatever the target's units.
-    centred = y - y.mean(0)
+    centred, error, varies = _centre(y, pred, counts)
+    # Scaled so that float32 keeps six digits of the variance whatever the target's units.
     scale = np.maximum(np.abs(centred).max(0), np.finfo(np.float64).tiny)
-    centred, error = centred / scale, (y - pred) / scale
+    centred, error = centred / scale, error / scale
     columns = np.concatenate([error**2, centred**2, centred], axis=1).astype(np.float32)
     sums = (weights @ columns).astype(np.float64)
     sse, squares, plain = (sums[:, k * n_targets : (k + 1) * n_targets] for k in range(3))
-    drawn = weights.sum(1, dtype=np.float64)[:, None]
-    sst = squares - plain**2 / drawn
+    if counts.all():
+        drawn = weights.sum(1, dtype=np.float64)[:, None]
+    else:
+        drawn = (weights @ counts.astype(np.float32)).astype(np.float64)
+    sst = squares - plain**2 / np.maximum(drawn, 1)
     # What is left of a target that is constant within the replicate is float32 rounding.
-    varies = sst > 1e-5 * np.maximum(squares, np.finfo(np.float64).tiny)
+    good = varies & (sst > 1e-5 * np.maximum(squares, np.finfo(np.float64).tiny))
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(varies & (np.ptp(y, axis=0) > 0), 1.0 - sse / sst, np.nan)
+        return np.where(good, 1.0 - sse / sst, np.nan)
 
 
-def _pair(y: ArrayLike, pred: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _centre(y: Floats, pred: Floats, present: NDArray[np.bool_]) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Targets about their mean and errors, 0 where an image does not count; and which targets vary."""
+    counted = np.maximum(present.sum(0), 1)
+    centred = np.where(present, y - np.where(present, y, 0.0).sum(0) / counted, 0.0)
+    # An exactly constant column leaves rounding dust in `centred`, hence the test on the range.
+    varies = np.where(present, y, -np.inf).max(0) > np.where(present, y, np.inf).min(0)
+    return centred, np.where(present, y - pred, 0.0), varies
+
+
+def _pair(
+    y: ArrayLike, pred: ArrayLike, present: ArrayLike | None
+) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     y, pred = np.asarray(y, dtype=np.float64), np.asarray(pred, dtype=np.float64)
     if y.shape != pred.shape or y.ndim < 1 or len(y) < 2:
         raise MaestrataError(
-            f"targets of shape {y.shape} and predictions of shape {pred.shape} must have one shape (n >= 2, ...) (R2)"
+            f"targets of shape {y.shape}, predictions of shape {pred.shape}: must be one shape (n >= 2, ...)"
         )
-    return y, pred
+    counts = np.ones(y.shape, bool) if present is None else np.asarray(present)
+    if counts.shape != y.shape or counts.dtype != np.bool_:
+        raise MaestrataError(
+            f"present of shape {counts.shape} and type {counts.dtype} must be bool of {y.shape} (R2)"
+        )
+    return y, pred, counts

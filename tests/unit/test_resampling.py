@@ -56,3 +56,19 @@ def test_bad_shapes_are_named():
         r2_bootstrap(np.zeros(5), np.zeros(5), np.ones((4, 6), np.float32))
     with pytest.raises(MaestrataError, match="n=0"):
         bootstrap_weights(0, 0, 10)
+
+
+def test_images_that_do_not_count_are_as_if_not_there():
+    y, pred = _data()
+    present = np.random.default_rng(1).random(y.shape) < 0.6
+    weights = bootstrap_weights(0, len(y), 5)
+    boot = r2_bootstrap(y, pred, weights, present)
+    for column in range(y.shape[1]):
+        kept = present[:, column]
+        expected = sklearn_r2(y[kept, column], pred[kept, column])
+        np.testing.assert_allclose(r2_score(y, pred, present)[column], expected, rtol=1e-10)
+        rows = [np.repeat(np.flatnonzero(kept), w[kept].astype(int)) for w in weights]
+        repeated = [sklearn_r2(y[r, column], pred[r, column]) for r in rows]
+        np.testing.assert_allclose(boot[:, column], repeated, atol=2e-5)
+    with pytest.raises(MaestrataError, match="present"):
+        r2_score(y, pred, present.astype(int))

@@ -19,7 +19,7 @@ import numpy as np
 from maestrata.cubes.manifest import Cell, Manifest
 from maestrata.cubes.netcdf import CubeFile, Part
 from maestrata.cubes.readings import Readings
-from maestrata.cubes.schema import KINDS, READING
+from maestrata.cubes.schema import AXES, KINDS, READING
 from maestrata.cubes.sweep import DONE, MISSING, Arrays, Grid, Scan
 from maestrata.errors import CubeError, one_of
 
@@ -171,7 +171,10 @@ def _per_world(kind: str, manifest: Manifest, where: str, provenance: dict[str, 
     paths = list(dict.fromkeys(manifest.path(kind, cell) for cell in manifest.cells))
     scan = Scan(kind, where)
     scan.start({path: [path] for path in paths if path.is_file()} or {None: paths})
-    declared = {n: v for n, v in KINDS[kind].variables.items() if n in scan.names}
+    # Replicates stay in the files of a world.
+    declared = {
+        n: v for n, v in KINDS[kind].variables.items() if n in scan.names and all(d in AXES for d in v.dims)
+    }
     coords = dict(scan.coords)
     # Worlds in the order of the config, as in the other cubes.
     order = [c.world for c in manifest.cells]
@@ -182,7 +185,7 @@ def _per_world(kind: str, manifest: Manifest, where: str, provenance: dict[str, 
         if not path.is_file():
             continue
         with Part(path, kind) as part:
-            for name in part.names:
+            for name in filter(declared.__contains__, part.names):
                 values = part.read(name).astype(np.float64)
                 index = np.ix_(
                     *([coords[d].index(v) for v in part.coords[d].tolist()] for d in declared[name].dims)

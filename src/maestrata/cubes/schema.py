@@ -74,6 +74,7 @@ READING = ("encoder", "layer", "pooling", "eval_ratio", "probe", "target", "leve
 _IMAGE = ("sample", "channel", "y", "x")
 _RATIO = ("world", "world_seed", "patch_size", "offset", "mask_ratio")
 _IN_C = (*_RATIO, "drawing", "reading", "tie", "level")
+_LIMIT = (*_RATIO, "eval_ratio", "bound", "target", "level")
 
 _float64 = partial(Variable, dtype="float64")
 _count = partial(Variable, dtype="int64", within=(0, None))
@@ -313,26 +314,56 @@ KINDS: dict[str, Kind] = {
     ),
     "limits": Kind(
         "The best that anything could do: exact inference, or named bounds where that cannot be had",
-        {
-            "r2": _float64(
-                (*_RATIO, "eval_ratio", "bound", "target", "level"),
-                "R2 of the posterior mean, mean over nodes and dimensions",
-                within=_R2,
+        _scores(_LIMIT)
+        | {
+            # readings of aligned tokens leave out images in which nothing of a node is visible
+            "r2_present": Variable(
+                _LIMIT, "r2 over the images in which a token of the node is visible", within=_R2
             ),
-            "accuracy": _float64(
-                (*_RATIO, "eval_ratio", "bound", "target", "level"),
-                "accuracy of the most probable symbol",
-                within=_SHARE,
+            "r2_present_low": Variable(_LIMIT, f"lower end of r2_present {_INTERVAL}", within=_R2),
+            "r2_present_high": Variable(_LIMIT, f"upper end of r2_present {_INTERVAL}", within=_R2),
+            "r2_boot": Variable(
+                (*_LIMIT, "replicate"),
+                "r2 of each bootstrap replicate (the weights of the scores)",
+                within=_R2,
+                sparse=True,
+                optional=True,
+            ),
+            "r2_present_boot": Variable(
+                (*_LIMIT, "replicate"),
+                "r2_present of each bootstrap replicate",
+                within=_R2,
+                sparse=True,
                 optional=True,
             ),
             "bayes_loss": _float64(
                 (*_RATIO, "bound"),
-                "mean squared error of E[masked pixels given visible ones]",
+                "least possible loss on masked tokens: mean posterior variance (bound upper: no loss is lower)",
                 _MSE,
+                within=_POSITIVE,
+            ),
+            "bayes_loss_error": _float64(
+                (*_RATIO, "bound"), "standard error of bayes_loss over test images", _MSE, within=_POSITIVE
+            ),
+            "bayes_loss_test": _float64(
+                (*_RATIO, "bound"),
+                "squared error of E[masked given visible] on the test images and masks",
+                _MSE,
+                within=_POSITIVE,
+            ),
+            "explainable_share": _float64(
+                ("world", "world_seed", "level"),
+                "share of the variance of masked tokens that the latents of the level and above explain",
+                within=(None, 1),
+            ),
+            "halving_error": _float64(
+                ("world", "world_seed", "level"),
+                "root mean square change of posterior means at half the grid step",
                 within=_POSITIVE,
                 optional=True,
             ),
         }
         | _PATCHES,
+        ordered=(("r2_low", "r2_high"), ("r2_present_low", "r2_present_high")),
     ),
 }

@@ -1,7 +1,8 @@
 """Posterior on the additive tree with 2-dimensional nodes, by belief propagation on grids (see `grid`).
 
-The step is at most a quarter of the noise's deviation. Each image is first tried on a core grid, which holds all
-but the outermost values of every node; images that lean against its rim are done again on a wide one.
+The step is at most a quarter of the noise's deviation. Each image is first tried on a core grid, which
+holds all but the outermost values of every node; images that lean against its rim are done again on a wide
+one.
 """
 
 from __future__ import annotations
@@ -36,10 +37,12 @@ def infer(
     dtype: np.dtype[Any],
     steps_per_sigma: int = STEPS_PER_SIGMA,
 ) -> Posterior:
-    """Compute the posterior; see `maestrata.inference.posterior`. `steps_per_sigma`: points per noise deviation."""
+    """Compute the posterior; see `maestrata.inference.posterior`. `steps_per_sigma`: points per noise
+    deviation.
+    """
     if world.dims[0] != 2:
         raise InferenceError(
-            f"additive_tree with dim={world.dims[0]} has no exact posterior (inference on a grid: dim=2 only); "
+            f"additive_tree with dim={world.dims[0]} has no exact posterior (on a grid: dim=2 only); "
             "maestrata.inference.bounds gives an upper and a lower bound"
         )
     n, sigma = len(tokens), sqrt(1 - world.settings["rho"] ** 2)
@@ -62,7 +65,7 @@ def infer(
         if wide and not np.isfinite(mean[world.levels][todo]).all():
             bad = todo[~np.isfinite(mean[world.levels][todo]).all((1, 2))]
             raise InferenceError(
-                f"image {bad[0]} cannot have come from this world: no value of its latents explains its visible tokens"
+                f"image {bad[0]} is not of this world: no value of its latents explains its visible tokens"
             )
     mean[0] = np.where(visible[..., None], x, mean[0])
     covariance[0] *= ~visible[..., None, None]
@@ -77,19 +80,24 @@ def infer(
         mean=cast(mean, dtype),
         covariance=cast(covariance, dtype),
         tokens=filled.astype(dtype, copy=False),
-        # the map's columns have squared length values / dim: variance per value is the mean over the dimensions
+        # the map's columns have squared length values / dim: variance per value is the mean over the
+        # dimensions
         token_variance=(np.trace(covariance[0], axis1=-2, axis2=-1) / 2).astype(dtype, copy=False),
         noise=drawn,
     )
 
 
 def halving_error(world: World, tokens: Array, visible: NDArray[np.bool_]) -> dict[int, float]:
-    """Root mean square change of the posterior means at half the step, per level (a node's deviation is about 1)."""
+    """Root mean square change of the posterior means at half the step, per level (a node's deviation is
+    about 1).
+    """
     coarse, fine = (
         infer(world, tokens, visible, False, np.dtype(np.float64), steps_per_sigma=steps)
         for steps in (STEPS_PER_SIGMA, 2 * STEPS_PER_SIGMA)
     )
-    return {level: float(np.sqrt(np.mean((coarse.mean[level] - fine.mean[level]) ** 2))) for level in coarse.mean}
+    return {
+        level: float(np.sqrt(np.mean((coarse.mean[level] - fine.mean[level]) ** 2))) for level in coarse.mean
+    }
 
 
 def _tree_grid(world: World, steps_per_sigma: int, wide: bool) -> TreeGrid:
@@ -111,7 +119,9 @@ class TreeGrid:
         self.features: dict[tuple[int, int], Float32] = {}
         self.evidence: dict[int, Float32] = {}
         for (level, node), grid in self.grids.items():
-            made = [self._child_means(world, level - 1, child, grid) for child in self.tree.children(level)[node]]
+            made = [
+                self._child_means(world, level - 1, child, grid) for child in self.tree.children(level)[node]
+            ]
             if level == 1:
                 # exponent of N(x; F, sigma^2) over the grid, linear in (x, 1) for each of the two tokens
                 parts = [np.column_stack([f, -np.square(f).sum(1) / 2]) / self.sigma**2 for f in made]
@@ -135,9 +145,15 @@ class TreeGrid:
         return means
 
     def run(
-        self, x: Array, visible: NDArray[np.bool_], out: tuple[Levels, Levels, Levels], rows: NDArray[np.int64]
+        self,
+        x: Array,
+        visible: NDArray[np.bool_],
+        out: tuple[Levels, Levels, Levels],
+        rows: NDArray[np.int64],
     ) -> Array:
-        """Fill posterior moments at `rows` of `out`; return the largest mass on a rim, (n,), NaN where all is 0."""
+        """Fill posterior moments at `rows` of `out`; return the largest mass on a rim, (n,), NaN where all
+        is 0.
+        """
         seen = pool_up(self.tree, visible)
         evidence: dict[tuple[int, int], Float32] = {}
         message: dict[tuple[int, int], Float32] = {}
@@ -150,7 +166,9 @@ class TreeGrid:
                     sent = self.edges[level - 1, child].up(evidence[level - 1, child])
                     sent[:, ~seen[level - 1][:, child]] = 1.0
                     message[level - 1, child] = sent
-                evidence[level, node] = normalise(message[level - 1, children[0]] * message[level - 1, children[1]])
+                evidence[level, node] = normalise(
+                    message[level - 1, children[0]] * message[level - 1, children[1]]
+                )
 
         rim = np.zeros(len(x))
         root = self.grids[self.levels, 0]
@@ -161,7 +179,9 @@ class TreeGrid:
                 self._moments(level, node, evidence.pop((level, node)) * prior[node], out, rows, rim)
                 if level > 1:
                     for child, other in (children, children[::-1]):
-                        below[child] = self.edges[level - 1, child].down(prior[node] * message[level - 1, other])
+                        below[child] = self.edges[level - 1, child].down(
+                            prior[node] * message[level - 1, other]
+                        )
             prior = below
         return rim
 
@@ -172,7 +192,13 @@ class TreeGrid:
         return np.exp(logs, out=logs)
 
     def _moments(
-        self, level: int, node: int, belief: Float32, out: tuple[Levels, Levels, Levels], rows: Any, rim: Array
+        self,
+        level: int,
+        node: int,
+        belief: Float32,
+        out: tuple[Levels, Levels, Levels],
+        rows: Any,
+        rim: Array,
     ) -> None:
         mean, covariance, predicted = out
         sums = (self.features[level, node] @ belief).astype(np.float64)

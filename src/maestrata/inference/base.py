@@ -68,7 +68,9 @@ class Posterior:
     def probabilities(self) -> Levels:
         """``level -> (n, nodes, symbols)``; an InferenceError where the latents are no symbols."""
         if not self.discrete:
-            raise InferenceError(f"{self.world} has no symbols: read mean and covariance (Posterior.probabilities)")
+            raise InferenceError(
+                f"{self.world} has no symbols: read mean and covariance (Posterior.probabilities)"
+            )
         return self.mean
 
 
@@ -107,8 +109,9 @@ def posterior(
     Raises
     ------
     InferenceError
-        If a shape does not fit the world, a mask shows no token, a visible token is not finite, or the posterior
-        of this world cannot be computed; the message then names the bounds that can be had instead.
+        If a shape does not fit the world, a mask shows no token, a visible token is not finite, or the
+        posterior of this world cannot be computed; the message then names the bounds that can be had
+        instead.
     """
     tokens, shown = read_input(world, images, visible)
     if world.name not in _modules():
@@ -121,14 +124,18 @@ def posterior(
     return result
 
 
-def read_input(world: World, images: ArrayLike, visible: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Check images and masks; return tokens (n, n_tokens, values), masked ones zeroed, and masks (n, n_tokens)."""
+def read_input(
+    world: World, images: ArrayLike, visible: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Check images and masks; return tokens (n, n_tokens, values), masked ones zeroed, and masks (n,
+    n_tokens).
+    """
     pixels, shown = np.asarray(images), np.asarray(visible)
     if pixels.ndim != 4 or pixels.shape[1:] != world.image_shape or pixels.dtype.kind not in "fiu":
         expected = ", ".join(map(str, world.image_shape))
         raise InferenceError(
-            f"images of shape {pixels.shape} and type {pixels.dtype} must be numbers of shape (n, {expected}) "
-            f"for {world.name}"
+            f"images of shape {pixels.shape} and type {pixels.dtype} must be numbers of shape "
+            f"(n, {expected}) for {world.name}"
         )
     n, n_tokens = len(pixels), world.grid.n_tokens
     if shown.dtype != np.bool_ or shown.shape not in ((n_tokens,), (n, n_tokens)):
@@ -139,7 +146,9 @@ def read_input(world: World, images: ArrayLike, visible: ArrayLike) -> tuple[NDA
     shown = np.broadcast_to(shown, (n, n_tokens))
     empty = ~shown.any(1)
     if empty.any():
-        raise InferenceError(f"visible has no visible token for image {int(np.argmax(empty))}: at least one is needed")
+        raise InferenceError(
+            f"visible has no visible token for image {int(np.argmax(empty))}: at least one is needed"
+        )
     tokens = np.where(shown[..., None], patchify(pixels, world.token_pixels), 0).astype(np.float64)
     if not np.isfinite(tokens).all():
         bad = int(np.argmax(~np.isfinite(tokens).all((1, 2))))
@@ -149,9 +158,9 @@ def read_input(world: World, images: ArrayLike, visible: ArrayLike) -> tuple[NDA
 
 def pool_up(grid: TokenGrid, visible: NDArray[np.bool_]) -> dict[int, NDArray[np.bool_]]:
     """Return, for each level, whether a node has a visible token below it: ``level -> (n, nodes)``."""
-    found = {0: visible}
+    found: dict[int, NDArray[np.bool_]] = {0: visible}
     for level in range(1, grid.levels + 1):
-        found[level] = found[level - 1][:, grid.children(level)].any(-1)
+        found[level] = np.asarray(found[level - 1][:, grid.children(level)].any(-1))
     return found
 
 

@@ -1,7 +1,7 @@
 """Posterior on the Gaussian tree by message passing, for all images and masks at once.
 
-Maps are orthogonal and noise isotropic, so every message has a scalar precision: a child with evidence of precision
-``a`` and information vector ``b`` sends its parent
+Maps are orthogonal and noise isotropic, so every message has a scalar precision: a child with evidence of
+precision ``a`` and information vector ``b`` sends its parent
 
     precision  rho^2 a / (1 + s^2 a),      information  rho Q^T b / (1 + s^2 a),      s^2 = 1 - rho^2
 
@@ -68,7 +68,9 @@ def infer(
     if noise:
         drawn = {top: mean[top]}
         for level in range(top):
-            expected = rho * apply_maps(world.params[f"Q{level}"], take_nodes(mean[level + 1], world.grid.parent(level)))
+            expected = rho * apply_maps(
+                world.params[f"Q{level}"], take_nodes(mean[level + 1], world.grid.parent(level))
+            )
             drawn[level] = (mean[level] - expected) / np.sqrt(s2)
         drawn = cast(drawn, dtype)
     filled = np.where(visible[..., None], tokens, apply_maps(token_map, mean[0]))
@@ -78,7 +80,8 @@ def infer(
         mean=cast(mean, dtype),
         covariance={level: (v[..., None, None] * np.eye(dim)).astype(dtype) for level, v in variance.items()},
         tokens=filled.astype(dtype, copy=False),
-        # the map's columns have squared length values / dim: variance per value is the mean over the dimensions
+        # the map's columns have squared length values / dim: variance per value is the mean over the
+        # dimensions
         token_variance=variance[0].astype(dtype, copy=False),
         noise=drawn,
     )

@@ -1,13 +1,15 @@
 """Posterior on the grammar by belief propagation, in the log domain, in batches.
 
-Upward, a node's symbol s gathers ``u(s) = log mean_p exp(u_left(r_sp0) + u_right(r_sp1))`` over its productions;
-downward, a child's symbol gathers what its parent's productions say that yield it. Masked tokens say nothing;
-a visible one has the likelihood of its pixels, ``N(x; pattern_s, pixel_noise^2)``. Logs, because pixels far from
-all patterns (a model's reconstruction, say) have likelihoods that no floating-point number holds.
+Upward, a node's symbol s gathers ``u(s) = log mean_p exp(u_left(r_sp0) + u_right(r_sp1))`` over its
+productions; downward, a child's symbol gathers what its parent's productions say that yield it. Masked
+tokens say nothing; a visible one has the likelihood of its pixels, ``N(x; pattern_s, pixel_noise^2)``.
+Logs, because pixels far from all patterns (a model's reconstruction, say) have likelihoods that no
+floating-point number holds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -26,14 +28,21 @@ def infer(
     """Compute the posterior; see `maestrata.inference.posterior`."""
     n, q, m = len(tokens), world.settings["symbols"], world.settings["productions"]
     mean: Levels = {level: np.empty((n, nodes, q), dtype) for level, nodes in world.n_nodes.items()}
-    drawn: Levels = {level: np.empty((n, world.n_nodes[level], m), dtype) for level in range(1, world.levels + 1)}
+    drawn: Levels = {
+        level: np.empty((n, world.n_nodes[level], m), dtype) for level in range(1, world.levels + 1)
+    }
     if not noise:
         drawn = {}
     step = max(16, BLOCK // (world.n_nodes[1] * q * m))
     for start in range(0, n, step):
         rows = slice(start, min(start + step, n))
-        _propagate(world, tokens[rows], visible[rows], {l: a[rows] for l, a in mean.items()},
-                   {l: a[rows] for l, a in drawn.items()})
+        _propagate(
+            world,
+            tokens[rows],
+            visible[rows],
+            {level: part[rows] for level, part in mean.items()},
+            {level: part[rows] for level, part in drawn.items()},
+        )
 
     patterns = world.params["patterns"]
     expected = mean[0] @ patterns.astype(dtype)
@@ -128,3 +137,35 @@ def _softmax(logs: Array) -> Array:
 
 def _write(out: NDArray[Any], logs: Array) -> None:
     out[:] = _softmax(logs).transpose(2, 0, 1)
+
+
+def symbol_paths(world: World) -> Iterator[tuple[dict[int, Array], dict[int, Array]]]:
+    """Yield, token by token, how its symbol depends on those of its ancestors.
+
+    Yields
+    ------
+    below : dict of arrays (q, q)
+        ``level -> P(token's symbol | symbol of its ancestor at the level)``, rows given; level 0: the
+        identity.
+    marginal : dict of arrays (q,)
+        ``level -> P(symbol of its ancestor at the level)``.
+    """
+    q, top = world.settings["symbols"], world.levels
+    step = {}
+    for level in range(1, top + 1):
+        rules = world.params[f"rules{level}"]
+        for side in (0, 1):
+            step[level, side] = np.eye(q)[rules[:, :, side]].mean(1)
+    for token in range(world.grid.n_tokens):
+        above = [int(world.grid.node_of_token(level)[token]) for level in range(top + 1)]
+        sides = [
+            int(world.grid.children(level)[above[level], 1] == above[level - 1])
+            for level in range(1, top + 1)
+        ]
+        below = {0: np.eye(q)}
+        for level in range(1, top + 1):
+            below[level] = step[level, sides[level - 1]] @ below[level - 1]
+        marginal = {top: np.full(q, 1 / q)}
+        for level in range(top, 0, -1):
+            marginal[level - 1] = marginal[level] @ step[level, sides[level - 1]]
+        yield below, marginal

@@ -1,9 +1,10 @@
 """Grids and operators for belief propagation on a tree of 2-dimensional nodes with additive Gaussian noise.
 
-A node's grid lies in the frame of the map that made it (B of the world), in which its distribution has straight
-edges. A message to the parent is ``m(u) = integral l(c) N(c; F(u), sigma^2) dc``, F = rho f: the child's evidence l
-blurred by sigma, read off at F(u). The blur is two matrix products, one for each axis; the reading-off is a sparse
-matrix, cubic B-splines whose prefilter is folded into the blur. The message to the child is the transpose of both.
+A node's grid lies in the frame of the map that made it (B of the world), in which its distribution has
+straight edges. A message to the parent is ``m(u) = integral l(c) N(c; F(u), sigma^2) dc``, F = rho f: the
+child's evidence l blurred by sigma, read off at F(u). The blur is two matrix products, one for each axis;
+the reading-off is a sparse matrix, cubic B-splines whose prefilter is folded into the blur. The message to
+the child is the transpose of both.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ class NodeGrid:
         shape = tuple(int(k) for k in np.ceil((high - low) / step) + 1)
         if shape[0] * shape[1] > MAX_POINTS:
             raise InferenceError(
-                f"a grid of {shape[0]}x{shape[1]} points for one node is more than {MAX_POINTS}: the noise of this "
-                "world is too narrow for inference on a grid (rho nearer to 0 is wider)"
+                f"a grid of {shape[0]}x{shape[1]} points for one node is more than {MAX_POINTS}: the "
+                "noise of this world is too narrow for inference on a grid (rho nearer to 0 is wider)"
             )
         return cls(frame, low, (shape[0], shape[1]), step)
 
@@ -91,19 +92,21 @@ class Edge:
 
     def __init__(self, parent: NodeGrid, child: NodeGrid, centers: Array, sigma: float) -> None:
         self._parent, self._child = parent, child
-        self._blur = tuple(_blur(y, sigma) for y in child.axes)
+        self._first, self._second = (_blur(y, sigma) for y in child.axes)
         self._read = _read_off((centers @ child.frame - child.low) / child.step, child.shape)
         self._spread = csr_array(self._read.T)
 
     def up(self, evidence: Float32) -> Float32:
-        """Message to the parent, (parent.size, n), from the child's evidence (child.size, n); largest value 1."""
-        message: Float32 = self._read @ _apply(*self._blur, evidence, self._child.shape)
+        """Message to the parent, (parent.size, n), from the child's evidence (child.size, n); largest value
+        1.
+        """
+        message: Float32 = self._read @ _apply(self._first, self._second, evidence, self._child.shape)
         return normalise(message)
 
     def down(self, cavity: Float32) -> Float32:
         """Message to the child, (child.size, n), from the parent without this child (parent.size, n)."""
-        first, second = (k.T for k in self._blur)
-        return normalise(_apply(first, second, self._spread @ cavity, self._child.shape))
+        spread = self._spread @ cavity
+        return normalise(_apply(self._first.T, self._second.T, spread, self._child.shape))
 
 
 def normalise(message: Float32) -> Float32:
@@ -127,7 +130,9 @@ def _blur(y: Array, sigma: float) -> Float32:
 
 
 def _read_off(where: Array, shape: tuple[int, int]) -> csr_array:
-    """Cubic B-spline basis at fractional grid positions (points, 2), as a sparse matrix (points, grid size)."""
+    """Cubic B-spline basis at fractional grid positions (points, 2), as a sparse matrix (points, grid
+    size).
+    """
     cell = np.floor(where).astype(np.int64)
     bases = [_spline(where[:, axis] - cell[:, axis]) for axis in (0, 1)]
     rows, columns, values = [], [], []

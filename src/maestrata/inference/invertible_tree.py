@@ -1,9 +1,10 @@
 """Posterior on the invertible tree: inversion of what has a visible descendant, Monte Carlo for the rest.
 
-A node is ``M(parent, noise)`` with M invertible, so one visible token determines all its ancestors and their noise.
-A node without a visible descendant has no evidence but its lowest determined ancestor: its posterior is the world
-run forward from there, by `DRAWS` points of a randomly shifted lattice (one lattice dimension for every step below
-the determined ancestor and coordinate of noise; the shift is drawn anew for every image and node).
+A node is ``M(parent, noise)`` with M invertible, so one visible token determines all its ancestors and
+their noise. A node without a visible descendant has no evidence but its lowest determined ancestor: its
+posterior is the world run forward from there, by `DRAWS` points of a randomly shifted lattice (one lattice
+dimension for every step below the determined ancestor and coordinate of noise; the shift is drawn anew for
+every image and node).
 """
 
 from __future__ import annotations
@@ -31,13 +32,14 @@ def infer(
     mean, drawn = invert_tree(world, tokens, known)
     n = len(tokens)
     covariance: Levels = {
-        level: np.zeros((n, nodes, world.dims[level], world.dims[level])) for level, nodes in world.n_nodes.items()
+        level: np.zeros((n, nodes, world.dims[level], world.dims[level]))
+        for level, nodes in world.n_nodes.items()
     }
     rng = stream(world.seed, "inference")
     for start in range(0, n, BATCH):
         rows = slice(start, min(start + BATCH, n))
         views = [{level: part[rows] for level, part in of.items()} for of in (mean, covariance, known)]
-        _fill_hidden(world, *views, rng)
+        _fill_hidden(world, views[0], views[1], views[2], rng)
     filled = np.where(visible[..., None], tokens, apply_maps(world.params["P"], mean[0]))
     # the map's columns have squared length values / dim: variance per value is the mean over the dimensions
     spread = np.trace(covariance[0], axis1=-2, axis2=-1) / world.dims[0]
@@ -58,8 +60,8 @@ def invert_tree(world: World, tokens: Array, known: dict[int, NDArray[np.bool_]]
     Returns
     -------
     nodes, noise : dict of arrays
-        ``level -> (n, nodes, dim)``; 0 where there is nothing to recover from. (That is the prior mean of the noise
-        of a node without a visible descendant, which is independent of everything visible.)
+        ``level -> (n, nodes, dim)``; 0 where there is nothing to recover from. (That is the prior mean of
+        the noise of a node without a visible descendant, which is independent of everything visible.)
     """
     scale = world.dims[0] / world.token_values
     x = apply_maps(world.params["P"].swapaxes(-1, -2) * scale, tokens)
@@ -78,7 +80,11 @@ def invert_tree(world: World, tokens: Array, known: dict[int, NDArray[np.bool_]]
 
 
 def _fill_hidden(
-    world: World, mean: Levels, covariance: Levels, known: dict[int, NDArray[np.bool_]], rng: np.random.Generator
+    world: World,
+    mean: Levels,
+    covariance: Levels,
+    known: dict[int, NDArray[np.bool_]],
+    rng: np.random.Generator,
 ) -> None:
     """Fill mean and covariance of the nodes without a visible descendant, in place."""
     lattice = _lattice(DRAWS, world.levels * max(world.noise_spec[0].shape[1], 1))
@@ -90,7 +96,9 @@ def _fill_hidden(
             images = np.flatnonzero(~known[level][:, node])
             if not len(images):
                 continue
-            start = np.broadcast_to(mean[level + 1][images, parent][:, None], (len(images), DRAWS, world.dims[level + 1]))
+            start = np.broadcast_to(
+                mean[level + 1][images, parent][:, None], (len(images), DRAWS, world.dims[level + 1])
+            )
             depth = np.zeros(len(images), np.int64)
             if parent in above:
                 hidden, values, steps = above[parent]
@@ -122,7 +130,9 @@ def _lattice(points: int, dims: int) -> Array:
     return (np.arange(points)[:, None] * powers % points) / points
 
 
-def redraw(world: World, known: Levels, shared: dict[int, NDArray[np.bool_]], rng: np.random.Generator) -> Levels:
+def redraw(
+    world: World, known: Levels, shared: dict[int, NDArray[np.bool_]], rng: np.random.Generator
+) -> Levels:
     """Draw all nodes anew that are not `shared`, from their parents down.
 
     Parameters

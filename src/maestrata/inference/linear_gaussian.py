@@ -1,7 +1,7 @@
 """Any linear-Gaussian DAG in closed form: joint covariance, conditioning, information.
 
-Every node is ``z_i = sum_p W_pi z_p + e_i``, ``e_i ~ N(0, N_i)``, centred. The joint covariance follows node by
-node, and a posterior is ``S_zx S_xx^-1 x``. Dense: meant for up to some thousand dimensions.
+Every node is ``z_i = sum_p W_pi z_p + e_i``, ``e_i ~ N(0, N_i)``, centred. The joint covariance follows
+node by node, and a posterior is ``S_zx S_xx^-1 x``. Dense: meant for up to some thousand dimensions.
 """
 
 from __future__ import annotations
@@ -38,10 +38,12 @@ class GaussianModel:
     def __init__(self, dims: Mapping[Any, int], covariance: ArrayLike) -> None:
         self.covariance: Array = np.asarray(covariance, dtype=np.float64)
         ends = np.cumsum([0, *dims.values()])
-        self.slices = {name: slice(int(a), int(b)) for name, a, b in zip(dims, ends[:-1], ends[1:], strict=True)}
+        self.slices = {
+            name: slice(int(a), int(b)) for name, a, b in zip(dims, ends[:-1], ends[1:], strict=True)
+        }
         if self.covariance.shape != (ends[-1], ends[-1]):
             raise InferenceError(
-                f"covariance of shape {self.covariance.shape} must be ({ends[-1]}, {ends[-1]}), the sum of dims"
+                f"covariance of shape {self.covariance.shape} must be ({ends[-1]}, {ends[-1]})"
             )
         if not np.allclose(self.covariance, self.covariance.T, atol=1e-10 * np.abs(self.covariance).max()):
             raise InferenceError("covariance must be symmetric")
@@ -61,18 +63,24 @@ class GaussianModel:
             Node -> covariance (dim, dim) of its own noise; for a root, its covariance.
         """
         ends = np.cumsum([0, *(graph.dims[node] for node in graph.nodes)])
-        at = {node: slice(int(a), int(b)) for node, a, b in zip(graph.nodes, ends[:-1], ends[1:], strict=True)}
+        at = {
+            node: slice(int(a), int(b)) for node, a, b in zip(graph.nodes, ends[:-1], ends[1:], strict=True)
+        }
         cov = np.zeros((ends[-1], ends[-1]))
         for node in graph.nodes:  # parents come before children
             me, done = at[node], slice(0, at[node].start)
             own = np.asarray(noise[node], dtype=np.float64)
             if own.shape != (graph.dims[node],) * 2:
-                raise InferenceError(f"noise[{node!r}] of shape {own.shape} must be {(graph.dims[node],) * 2}")
+                raise InferenceError(
+                    f"noise[{node!r}] of shape {own.shape} must be {(graph.dims[node],) * 2}"
+                )
             for parent in graph.parents(node):
                 w = np.asarray(weights[parent, node], dtype=np.float64)
                 if w.shape != (graph.dims[node], graph.dims[parent]):
                     expected = (graph.dims[node], graph.dims[parent])
-                    raise InferenceError(f"weights[{parent!r}, {node!r}] of shape {w.shape} must be {expected}")
+                    raise InferenceError(
+                        f"weights[{parent!r}, {node!r}] of shape {w.shape} must be {expected}"
+                    )
                 cov[me, done] += w @ cov[at[parent], done]
             cov[done, me] = cov[me, done].T
             cov[me, me] = own + sum(
@@ -90,7 +98,9 @@ class GaussianModel:
         noise[top] = np.eye(world.dims[world.levels])
         for level in range(world.levels):
             above = world.node_names(level + 1)
-            for i, (name, p) in enumerate(zip(world.node_names(level), world.grid.parent(level), strict=True)):
+            for i, (name, p) in enumerate(
+                zip(world.node_names(level), world.grid.parent(level), strict=True)
+            ):
                 weights[above[p], name] = rho * world.params[f"Q{level}"][i]
                 noise[name] = (1 - rho**2) * np.eye(world.dims[level])
         return cls.from_dag(world.graph, weights, noise)
@@ -100,7 +110,9 @@ class GaussianModel:
         parts: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
         for name in names:
             if name not in self.slices:
-                raise InferenceError(f"{name!r} is not among the {len(self.slices)} variables of this Gaussian model")
+                raise InferenceError(
+                    f"{name!r} is not among the {len(self.slices)} variables of this Gaussian model"
+                )
             parts.append(np.arange(self.slices[name].start, self.slices[name].stop))
         return np.concatenate(parts)
 
@@ -110,7 +122,7 @@ class GaussianModel:
         if not len(x):
             return np.zeros((len(z), 0)), self.covariance[np.ix_(z, z)]
         cross = self.covariance[np.ix_(x, z)]
-        gain = np.linalg.lstsq(self.covariance[np.ix_(x, x)], cross, rcond=1e-13)[0].T
+        gain = np.asarray(np.linalg.lstsq(self.covariance[np.ix_(x, x)], cross, rcond=1e-13)[0].T, np.float64)
         cov = self.covariance[np.ix_(z, z)] - gain @ cross
         return gain, (cov + cov.T) / 2
 
@@ -138,7 +150,9 @@ class GaussianModel:
         masks, group = np.unique(visible, axis=0, return_inverse=True)
         for k, mask in enumerate(masks):
             rows = np.flatnonzero(group.ravel() == k)
-            gain, spread = self.condition([name for name, shown in zip(names, mask, strict=True) if shown], wanted)
+            gain, spread = self.condition(
+                [name for name, shown in zip(names, mask, strict=True) if shown], wanted
+            )
             mean[rows] = values[rows][:, mask].reshape(len(rows), -1) @ gain.T
             cov[rows] = spread
         return mean, cov

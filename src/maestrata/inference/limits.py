@@ -1,0 +1,273 @@
+"""Limits of a world at every visibility of a sweep, on the images and masks that its models are scored on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maestrata.errors import InferenceError
+from maestrata.inference import additive_tree, folds
+from maestrata.inference.base import pool_up, posterior, read_input, supported
+from maestrata.inference.bounds import Predictor, bounds
+from maestrata.inference.ceiling import (
+    LevelLimit,
+    predictions_of,
+    predictions_of_upper,
+    score_levels,
+)
+from maestrata.inference.masked import Loss, bayes_loss, true_tokens
+from maestrata.masks import MaskPatches, evaluation_masks, mask_matrix, visible_count
+from maestrata.resampling import bootstrap_weights
+from maestrata.worlds.base import Sample, World
+
+EVAL_RATIOS = ("0", "0.5", "training")
+Scores = dict[tuple[str, int], LevelLimit]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One bound (``exact``, ``upper`` or ``lower``) at one visibility.
+
+    Attributes
+    ----------
+    scores : dict of (kind, level) to LevelLimit
+        Over all test images.
+    present : dict of (kind, level) to LevelLimit
+        Over the images in which a token of the node is visible.
+    loss : Loss or None
+        Of the masked part; None where nothing is masked.
+    """
+
+    scores: Scores
+    present: Scores
+    loss: Loss | None
+
+
+@dataclass
+class Limits:
+    """Computes the limits of a world.
+
+    Parameters
+    ----------
+    world : World
+    samples : int
+        Test images: as many as models are scored on, so that both are paired.
+    replicates : int
+        Bootstrap replicates.
+    grid_samples : int
+        Of them, those that inference on a grid is run on: the first ones.
+    bound_samples : int
+        Of them, those that the upper bound is run on.
+    """
+
+    world: World
+    samples: int = 8192
+    replicates: int = 500
+    grid_samples: int = 2048
+    bound_samples: int = 1024
+
+    def __post_init__(self) -> None:
+        for key in ("samples", "replicates", "grid_samples", "bound_samples"):
+            if getattr(self, key) < 1:
+                raise InferenceError(f"{key}={getattr(self, key)} must be at least 1")
+        if self.world.name not in (*supported(), *folds.WORLDS):
+            raise InferenceError(
+                f"world {self.world.name!r} has neither an exact posterior (only {', '.join(supported())}) "
+                f"nor bounds (only {', '.join(folds.WORLDS)})"
+            )
+
+    @property
+    def exact(self) -> bool:
+        """Whether the posterior can be had; else there are bounds."""
+        return self.world.name in supported() and not (self._on_grid and self.world.dims[0] != 2)
+
+    @property
+    def bound_names(self) -> tuple[str, ...]:
+        """The bounds that `at` gives."""
+        return ("exact",) if self.exact else ("upper", "lower")
+
+    @property
+    def _on_grid(self) -> bool:
+        return self.world.name == "additive_tree"
+
+    @cached_property
+    def _sample(self) -> Sample:
+        return self.world.sample(self.samples, stream="test")
+
+    @cached_property
+    def _weights(self) -> NDArray[np.float32]:
+        return bootstrap_weights(self.world.seed, self.samples, self.replicates)
+
+    @cached_property
+    def _targets(self) -> Sequence[Any]:
+        return self.world.targets(self._sample)
+
+    @cached_property
+    def _predictor(self) -> Predictor:
+        return Predictor().fit(self.world)
+
+    def visible(self, patches: MaskPatches | None, count: int = 0) -> NDArray[np.bool_]:
+        """Return the evaluation masks of the test images, (samples, n_tokens); None: the whole image."""
+        n_tokens = self.world.grid.n_tokens
+        if patches is None:
+            return np.ones((self.samples, n_tokens), bool)
+        return mask_matrix(evaluation_masks(self.world.seed, patches, count, self.samples)[0], n_tokens)
+
+    def at(self, visible: NDArray[np.bool_]) -> dict[str, Limit]:
+        """Return the limits under masks (samples, n_tokens), by the name of the bound."""
+        truth = true_tokens(self.world, self._sample.images)
+        if self.exact:
+            n = min(self.samples, self.grid_samples) if self._on_grid else self.samples
+            found = posterior(self.world, self._sample.images[:n], visible[:n], noise=True)
+            loss = bayes_loss(visible[:n], found.token_variance, truth[:n], found.tokens)
+            return {"exact": self._limit(predictions_of(found), visible, loss)}
+        n = min(self.samples, self.bound_samples)
+        above = bounds(self.world, _first(self._sample, n), visible[:n], predictor=self._predictor)
+        below = self._predictor.predict(self.world, *read_input(self.world, self._sample.images, visible))
+        # what no loss is below has no prediction of its own
+        floor, reached = (
+            bayes_loss(visible[:n], above.loss_low),
+            bayes_loss(visible, None, truth, below.tokens),
+        )
+        return {
+            "upper": self._limit(predictions_of_upper(above, self._targets), visible, floor),
+            "lower": self._limit(predictions_of(below), visible, reached),
+        }
+
+    def _limit(self, predictions: Mapping[Any, Any], visible: NDArray[np.bool_], loss: Loss) -> Limit:
+        scores = score_levels(self._targets, predictions, self._weights)
+        if visible.all():
+            return Limit(scores, scores, None)
+        present = score_levels(self._targets, predictions, self._weights, pool_up(self.world.grid, visible))
+        return Limit(scores, present, loss)
+
+    def halving_error(self, images: int = 16) -> dict[int, float]:
+        """Error of inference on a grid, ``level -> value``, at half the tokens visible; empty without a
+        grid.
+        """
+        if not (self.exact and self._on_grid):
+            return {}
+        patches = MaskPatches(self.world.grid)
+        shown = self.visible(patches, visible_count(patches.n_patches, 0.5))[:images]
+        return additive_tree.halving_error(
+            self.world, *read_input(self.world, self._sample.images[:images], shown)
+        )
+
+
+def sweep(
+    limits: Limits, masks: Mapping[str, Sequence[float]]
+) -> tuple[dict[str, list[Any]], dict[str, NDArray[Any]]]:
+    """Limits at every visibility: axes and variables of a file of kind ``limits``, without world and world
+    seed.
+
+    Parameters
+    ----------
+    limits : Limits
+    masks : mapping
+        Label of the mask patch -> asked mask ratios.
+
+    Returns
+    -------
+    coords : dict
+        ``patch_size, offset, mask_ratio, eval_ratio, bound, target, level``.
+    data : dict of arrays
+        NaN where a patch and ratio were not asked for. The whole image and half of it stand at every patch
+        and ratio.
+    """
+    world = limits.world
+    patches = {label: MaskPatches.parse(label, world.grid) for label in masks}
+    coords: dict[str, list[Any]] = {
+        "patch_size": sorted({p.size for p in patches.values()}),
+        "offset": sorted({int(p.offset) for p in patches.values()}),
+        "mask_ratio": sorted({float(r) for ratios in masks.values() for r in ratios}),
+        "eval_ratio": list(EVAL_RATIOS),
+        "bound": list(limits.bound_names),
+        "target": ["latent", "noise"],
+        "level": list(range(world.levels + 1)),
+    }
+    if not coords["mask_ratio"]:
+        raise InferenceError("masks names no patch with a ratio: nothing to compute limits for")
+    data = _empty(coords, limits.replicates)
+    data |= {key: np.ones(len(coords["patch_size"]), np.int64) for key in ("patch_height", "patch_width")}
+    single = MaskPatches(world.grid)
+    half = ("1x1", visible_count(single.n_patches, 0.5))
+    cache: dict[Any, dict[str, Limit]] = {
+        None: limits.at(limits.visible(None)),
+        half: limits.at(limits.visible(single, half[1])),
+    }
+    for label, ratios in masks.items():
+        part = patches[label]
+        size = coords["patch_size"].index(part.size)
+        shape = (part.height, part.width)
+        before = [(p.height, p.width) for p in patches.values() if p.size == part.size]
+        if set(before) != {shape}:
+            raise InferenceError(
+                f"mask patches {sorted(set(before))} have one size: a file holds one shape of each"
+            )
+        data["patch_height"][size], data["patch_width"][size] = shape
+        for ratio in ratios:
+            count = visible_count(part.n_patches, ratio)
+            at = (size, coords["offset"].index(int(part.offset)), coords["mask_ratio"].index(float(ratio)))
+            data["realised_ratio"][at] = 1 - count / part.n_patches
+            if (label, count) not in cache:
+                cache[label, count] = limits.at(limits.visible(part, count))
+            for i, key in enumerate((None, half, (label, count))):
+                for j, name in enumerate(coords["bound"]):
+                    _put(data, (*at, i, j), cache[key][name], coords)
+            for j, name in enumerate(coords["bound"]):
+                _put_loss(data, (*at, j), cache[label, count][name].loss)
+    return coords, data
+
+
+def _empty(coords: dict[str, list[Any]], replicates: int) -> dict[str, NDArray[Any]]:
+    sizes = [len(values) for values in coords.values()]
+    data: dict[str, NDArray[Any]] = {}
+    for key in (
+        "r2",
+        "r2_low",
+        "r2_high",
+        "accuracy",
+        "n_test",
+        "r2_present",
+        "r2_present_low",
+        "r2_present_high",
+    ):
+        data[key] = np.full(sizes, np.nan, np.float32)
+    for key in ("r2_boot", "r2_present_boot"):
+        data[key] = np.full((*sizes, replicates), np.nan, np.float32)
+    for key in ("bayes_loss", "bayes_loss_error", "bayes_loss_test"):
+        data[key] = np.full((*sizes[:3], sizes[4]), np.nan)
+    data["realised_ratio"] = np.full(sizes[:3], np.nan)
+    return data
+
+
+def _put(
+    data: dict[str, NDArray[Any]], at: tuple[int, ...], limit: Limit, coords: dict[str, list[Any]]
+) -> None:
+    for stem, scores in (("r2", limit.scores), ("r2_present", limit.present)):
+        for (kind, level), score in scores.items():
+            where = (*at, coords["target"].index(kind), coords["level"].index(level))
+            data[stem][where] = score.r2
+            data[f"{stem}_low"][where], data[f"{stem}_high"][where] = score.low, score.high
+            data[f"{stem}_boot"][where] = score.boot
+            if stem == "r2":
+                data["accuracy"][where], data["n_test"][where] = score.accuracy, score.n
+
+
+def _put_loss(data: dict[str, NDArray[Any]], at: tuple[int, ...], loss: Loss | None) -> None:
+    if loss is not None:
+        data["bayes_loss"][at], data["bayes_loss_error"][at] = loss.expected, loss.error
+        data["bayes_loss_test"][at] = loss.realised
+
+
+def _first(sample: Sample, n: int) -> Sample:
+    return Sample(
+        sample.images[:n],
+        {level: values[:n] for level, values in sample.latents.items()},
+        {level: values[:n] for level, values in sample.noise.items()},
+    )

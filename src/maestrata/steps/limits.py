@@ -1,0 +1,59 @@
+"""Write the limits of a world: the ceiling of every latent and the Bayes loss, or bounds, at every
+visibility.
+
+Visibilities are the whole image, half of its tokens, and what each cell of the sweep shows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from maestrata.cubes.io import build, write_cube
+from maestrata.inference.limits import Limits, sweep
+from maestrata.inference.masked import explainable_share
+from maestrata.steps._run import Parser, add_provenance, add_world, provenance, run, settings
+from maestrata.worlds import make
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Compute the limits of one world and write them."""
+    parser = Parser(__doc__)
+    add_world(parser)
+    parser.add_argument("--masks", type=settings, required=True, help='JSON: patch -> ratios, {"1x1": [0.5]}')
+    parser.add_argument(
+        "--samples", type=int, default=8192, help="test images: those that models are scored on"
+    )
+    parser.add_argument("--replicates", type=int, default=500, help="bootstrap replicates")
+    parser.add_argument("--grid-samples", type=int, default=2048, help="test images of inference on a grid")
+    parser.add_argument("--bound-samples", type=int, default=1024, help="test images of the upper bound")
+    parser.add_argument("--output", type=Path, required=True, help="NetCDF file of kind limits")
+    add_provenance(parser)
+    args = parser.parse_args(argv)
+
+    world = make(args.world_kind, args.world_seed, **args.world_settings)
+    limits = Limits(world, args.samples, args.replicates, args.grid_samples, args.bound_samples)
+    coords, data = sweep(limits, args.masks)
+    data["realised_ratio"] = data["realised_ratio"][..., None]
+    own = {name: values for name, values in data.items() if not name.startswith(("patch_", "realised"))}
+    data |= {name: values[None, None] for name, values in own.items()}
+    data["explainable_share"] = _per_level(explainable_share(world), world.levels)
+    halving = limits.halving_error()
+    if halving:
+        data["halving_error"] = _per_level(halving, world.levels)
+    label = args.world or args.world_kind
+    coords = {"world": [label], "world_seed": [args.world_seed], **coords}
+    attrs = {"world_kind": args.world_kind, "world_settings": json.dumps(world.settings, sort_keys=True)}
+    write_cube(build("limits", coords, data, attrs), args.output, provenance=provenance(args))
+
+
+def _per_level(found: dict[int, float], levels: int) -> Any:
+    return np.array([found.get(level, np.nan) for level in range(levels + 1)])[None, None]
+
+
+if __name__ == "__main__":
+    run(main)
