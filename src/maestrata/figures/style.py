@@ -7,6 +7,7 @@ which are ordered, take a dark-to-light scale; encoders, which are not, take the
 from __future__ import annotations
 
 import contextlib
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,8 @@ __all__ = ["ENCODERS", "MARKERS", "Style", "level_color"]
 
 # Full width of a two-column page, as tueplots gives for the venue; a panel of a row shares it.
 WIDTH = 6.75
+PANEL_HEIGHT = 2.0
+MIN_WIDTH = 5.5  # title and footer need room
 MARKERS = "osD^vPXph*"
 
 # encoder -> (label, colour, marker)
@@ -67,7 +70,8 @@ class Style:
         """Matplotlib settings under which a figure is drawn and saved, whatever the user's own are."""
         with mpl.rc_context():
             mpl.rcdefaults()
-            mpl.rcParams.update(_settings())
+            settings: Any = _settings()
+            mpl.rcParams.update(settings)
             yield
 
     def figure(
@@ -75,10 +79,11 @@ class Style:
         rows: int,
         columns: int,
         *,
-        panel_height: float = 1.9,
-        width: float = WIDTH,
-        sharex: bool | str = False,
-        sharey: bool | str = False,
+        panel_height: float = PANEL_HEIGHT,
+        panel_width: float | None = None,
+        sharex: Any = False,
+        sharey: Any = False,
+        more_height: float = 0.0,
         **grid: Any,
     ) -> tuple[Figure, NDArray[Any]]:
         """Make a figure with `rows` x `columns` panels; axes come as a two-dimensional array.
@@ -86,21 +91,76 @@ class Style:
         Parameters
         ----------
         rows, columns : int
-        panel_height, width : float
-            Inches, of one panel and of the whole figure.
+        panel_height, panel_width : float
+            Inches; without a width, the panels share that of a page.
         sharex, sharey : as in `Figure.subplots`.
+        more_height : float
+            Inches for what stands beside panels, title and footer.
         **grid : passed to the grid (width_ratios, height_ratios).
         """
-        figure = Figure(figsize=(width, panel_height * rows + 0.9), layout="constrained")
+        width = WIDTH if panel_width is None else max(MIN_WIDTH, panel_width * columns + 0.5)
+        figure = Figure(figsize=(width, panel_height * rows + 1.1 + more_height), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey, gridspec_kw=grid)
         return figure, axes
 
-    def title(self, figure: Figure, text: str) -> None:
-        """Write the title, with the run's note."""
-        figure.suptitle(f"{text}  [{self.note}]" if self.note else text)
+    def flow(
+        self,
+        count: int,
+        *,
+        columns: int = 3,
+        panel_height: float = PANEL_HEIGHT,
+        panel_width: float = 2.6,
+        **grid: Any,
+    ) -> tuple[Figure, list[Axes]]:
+        """Make a figure with `count` panels that share axes, row by row; the lowest have tick labels."""
+        columns = min(columns, count)
+        rows = -(-count // columns)
+        figure, axes = self.figure(
+            rows,
+            columns,
+            panel_height=panel_height,
+            panel_width=panel_width,
+            sharex=True,
+            sharey=True,
+            **grid,
+        )
+        panels = list(axes.flat)
+        for unused in panels[count:]:
+            unused.remove()
+        for panel in panels[max(0, count - columns) : count]:
+            panel.tick_params(labelbottom=True)
+        return figure, panels[:count]
 
-    def footer(self, figure: Figure, text: str) -> None:
+    def title(self, figure: Figure, text: str, legend: Sequence[Any] = ()) -> None:
+        """Write the title, with the run's note, and under it a row that names what is drawn.
+
+        Parameters
+        ----------
+        figure : Figure
+        text : str
+        legend : sequence of artists with a label
+        """
+        title = _wrap(f"{text}  [{self.note}]" if self.note else text, figure, 10.5)
+        # The empty second line keeps the layout clear of the legend.
+        figure.suptitle(
+            f"{title}\n\n" if legend else title, x=0.01, ha="left", fontsize="large", linespacing=1.3
+        )
+        if legend:
+            height = figure.get_figheight()
+            figure.legend(
+                handles=legend,
+                loc="upper left",
+                bbox_to_anchor=(0.0, 1 - (0.06 + 0.19 * len(title.splitlines())) / height),
+                ncols=len(legend),
+                fontsize="small",
+                handletextpad=0.5,
+                columnspacing=1.5,
+            )
+
+    def footer(self, figure: Figure, lines: str | Sequence[str]) -> None:
         """Write n, the intervals and the reading under the panels, where every figure has them."""
+        given = [lines] if isinstance(lines, str) else [line.strip("; ") for line in lines if line]
+        text = "\n".join(_wrap(line, figure, 20) for line in given)
         figure.supxlabel(text, fontsize="x-small", color="#333333", x=0.01, ha="left")
 
     def curve(
@@ -126,6 +186,13 @@ class Style:
         if low is not None and high is not None:
             low, high = np.asarray(low, float)[there][order], np.asarray(high, float)[there][order]
             axes.vlines(x, low, high, color=color, linewidth=1.0, alpha=line.get("alpha", 1.0))
+
+    def label(self, axes: Axes, x: str, y: str) -> None:
+        """Name the axes of a panel of `flow` where it shows their tick labels."""
+        if axes.xaxis.get_tick_params().get("labelbottom", True):
+            axes.set_xlabel(x)
+        if axes.yaxis.get_tick_params().get("labelleft", True):
+            axes.set_ylabel(y)
 
     def missing(self, axes: Axes, text: str = "not in this run") -> None:
         """Say in an empty panel that its data are not there."""
@@ -174,6 +241,11 @@ class Style:
             )
 
 
+def _wrap(text: str, figure: Figure, per_inch: float) -> str:
+    """Break a line that the figure has no room for."""
+    return "\n".join(textwrap.wrap(text, int(per_inch * figure.get_figwidth())))
+
+
 def spread(heights: Sequence[float], gap: float) -> list[float]:
     """Move sorted heights apart to at least `gap`, keeping their order and, on the whole, their place.
 
@@ -217,6 +289,8 @@ def _settings() -> dict[str, Any]:
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.titlelocation": "left",
+        "axes.titlesize": 8,
+        "axes.labelsize": 8,
         "legend.frameon": False,
         "figure.constrained_layout.use": False,  # asked for per figure
         "image.interpolation": "nearest",
