@@ -123,7 +123,8 @@ def pip_install(venv, arguments, offline=False):
         environment["PIP_CONFIG_FILE"] = os.devnull
         arguments = ["--no-index", *arguments]
     environment["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
-    command = [str(python_of(venv)), "-m", "pip", "install", "--quiet", *arguments]
+    # what is imported is compiled then: compiling all of torch takes longer than installing everything
+    command = [str(python_of(venv)), "-m", "pip", "install", "--quiet", "--no-compile", *arguments]
     if subprocess.run(command, env=environment).returncode:
         raise SetupError(f"pip could not install (its message is above): {' '.join(command[1:])}")
 
