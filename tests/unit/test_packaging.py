@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import os
 import re
 import subprocess
@@ -126,6 +127,12 @@ def test_one_version_everywhere() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert maestrata.__version__ == PROJECT["project"]["version"] == citation["version"]
     assert citation["license"] == PROJECT["project"]["license"] == "MIT"
+
+
+def test_commands_are_there() -> None:
+    for target in PROJECT["project"]["scripts"].values():
+        module, function = target.split(":")
+        assert callable(getattr(importlib.import_module(module), function)), target
 
 
 def test_oldest_versions_agree() -> None:
