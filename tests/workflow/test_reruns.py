@@ -140,7 +140,7 @@ def grid(*additive_ratios: float, seeds: int = 1) -> list[dict[str, object]]:
 
 
 def test_a_value_of_one_stage_plans_that_stage(checkout: Checkout) -> None:
-    change_config(checkout, theory={"masks": 501})
+    change_config(checkout, theory={"samples": 501})
     assert checkout.planned() == jobs("theory") | after(checkout, "theory")
 
 

@@ -165,7 +165,11 @@ class Evaluation(Section):
 class Theory(Section):
     """Where the shared information sits, for every mask patch and ratio of the grid."""
 
-    masks: PositiveInt = Field(default=20_000, description="masks drawn where the theory is not exact")
+    samples: PositiveInt = Field(
+        default=20_000, description="masks drawn where they are too many to enumerate"
+    )
+    dag_samples: PositiveInt = Field(default=1000, description="the same where the graph is no tree")
+    linear_rank: PositiveInt = Field(default=16, description="width of the linear MAE's bottleneck")
 
 
 class Limits(Section):
