@@ -21,6 +21,7 @@ from maestrata.regression.probes import make
 from maestrata.regression.scorebook import ScoreBook
 from maestrata.regression.views import Encoder, EvalMasks, standard_masks
 from maestrata.representation.encode import BATCH, image_tokens
+from maestrata.representation.pooling import POOLINGS
 from maestrata.worlds.base import World
 
 COMMON_RATIOS = (0.0, 0.5)
@@ -39,6 +40,8 @@ class Plan:
     probes : tuple of str
     probe_settings : mapping
         Probe -> its settings.
+    poolings : tuple of str
+        Poolings that are read; `concat` and `aligned` grow fast with the number of tokens.
     replicates : int
         Bootstrap replicates.
     batch : int
@@ -51,6 +54,7 @@ class Plan:
     test: int = 8192
     probes: tuple[str, ...] = ("ridge", "kernel_ridge")
     probe_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    poolings: tuple[str, ...] = POOLINGS
     replicates: int = 500
     batch: int = BATCH
     device: str = "cpu"
@@ -61,6 +65,8 @@ class Plan:
             raise ProbeError("probes=() must name at least one probe")
         for name in self.probes:
             make(name, **self.probe_settings.get(name, {}))
+        if not self.poolings or not set(self.poolings) <= set(POOLINGS):
+            raise ProbeError(f"poolings={self.poolings} must be one or more of: {', '.join(POOLINGS)}")
         for name in self.probe_settings:
             if name not in self.probes:
                 raise ProbeError(f"settings of probe {name!r}, which is not among the probes {self.probes}")
@@ -100,7 +106,7 @@ def score_cell(
     common = [standard_masks(ratio, world.grid, world.seed, counts) for ratio in COMMON_RATIOS]
     own = EvalMasks.draw(TRAINING, world.grid, world.seed, counts, patches, visible)
     book = _book(world, ("trained", *CONTROLS, "shuffled"), [*common, own], model.cfg.depth, plan)
-    reader = Reader(evaluation, book, plan.probes, model.cfg.depth, plan.probe_settings, seed)
+    reader = Reader(evaluation, book, plan.probes, model.cfg.depth, plan.probe_settings, seed, plan.poolings)
     twin = next((m for m in common if m.same_as(own)), None)
     trained = ModelEncoder("trained", model.to(plan.device), evaluation.images, plan.batch)
     reader.read(trained, common if twin else [*common, own], shuffled=True)
@@ -134,7 +140,7 @@ def score_controls(cfg: MAEConfig, world: World, seed: int, plan: Plan | None = 
     counts = (plan.probe_train, plan.test)
     masks = [standard_masks(ratio, world.grid, world.seed, counts) for ratio in COMMON_RATIOS]
     book = _book(world, CONTROLS, masks, cfg.depth, plan)
-    reader = Reader(evaluation, book, plan.probes, cfg.depth, plan.probe_settings, seed)
+    reader = Reader(evaluation, book, plan.probes, cfg.depth, plan.probe_settings, seed, plan.poolings)
     for control in _controls(evaluation, cfg, seed, plan):
         reader.read(control, masks)
     return book

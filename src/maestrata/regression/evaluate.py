@@ -20,6 +20,7 @@ from maestrata.regression.scorebook import ScoreBook
 from maestrata.regression.scoring import MIN_TEST, Score, Scorer, Totals, by_level
 from maestrata.regression.targets import TargetTable
 from maestrata.regression.views import Encoder, EvalMasks, View
+from maestrata.representation.pooling import POOLINGS
 from maestrata.resampling import bootstrap_weights
 from maestrata.worlds.base import World
 
@@ -89,6 +90,8 @@ class Reader:
     last_layer : int
     shuffle_seed : int
         Seed of the permutation of labels for the encoder ``shuffled``.
+    poolings : tuple of str
+        Poolings that are read.
     """
 
     evaluation: Evaluation
@@ -97,6 +100,7 @@ class Reader:
     last_layer: int
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     shuffle_seed: int = 0
+    poolings: tuple[str, ...] = POOLINGS
     _totals: dict[str, Totals] = field(default_factory=dict, init=False, repr=False)
 
     def read(self, encoder: Encoder, masks: Iterable[EvalMasks], *, shuffled: bool = False) -> None:
@@ -121,7 +125,7 @@ class Reader:
                         self.book.add(name, layer, pooling, mask.label, probe, found)
 
     def _readings(self, view: View, label: str, last: bool) -> Iterator[tuple[str, str]]:
-        for pooling in view.poolings:
+        for pooling in (p for p in view.poolings if p in self.poolings):
             for name in self.probes:
                 cls = probe_class(name)
                 if (

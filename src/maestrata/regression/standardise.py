@@ -25,13 +25,26 @@ class Standard:
     @classmethod
     def of(cls, values: NDArray[np.floating]) -> Standard:
         """Moments of the columns of `values` (n, columns)."""
-        mean = values.mean(0, dtype=np.float64)
-        squares = np.zeros_like(mean)
+        shift = values.mean(0, dtype=np.float64)
+        total, squares = np.zeros_like(shift), np.zeros_like(shift)
         for start in range(0, len(values), CHUNK):
-            centred = values[start : start + CHUNK] - mean
-            squares += np.einsum("nc,nc->c", centred, centred)
-        std = np.sqrt(squares / len(values))
-        return cls(mean, np.where(std > CONSTANT * np.abs(mean), std, np.inf))
+            part = values[start : start + CHUNK] - shift
+            total += part.sum(0)
+            squares += np.einsum("nc,nc->c", part, part)
+        return cls.from_sums(len(values), total, squares, shift)
+
+    @classmethod
+    def from_sums(
+        cls,
+        n: int,
+        total: NDArray[np.float64],
+        squares: NDArray[np.float64],
+        shift: NDArray[np.float64],
+    ) -> Standard:
+        """Moments of columns from the sums of the values less a shift, and of their squares, over n rows."""
+        mean = total / n
+        std = np.sqrt(np.maximum(squares / n - mean**2, 0.0))
+        return cls(mean + shift, np.where(std > CONSTANT * np.abs(mean + shift), std, np.inf))
 
     def apply(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
         """Standardise: mean 0 and deviation 1 over the training rows; constant columns become 0."""
@@ -53,6 +66,10 @@ def check_rows(x: NDArray[np.floating], y: NDArray[np.floating], probe: str) -> 
         raise ProbeError(f"{probe}: features {x.shape} and targets {y.shape} must be (n, p) and (n, t)")
     if len(x) < MIN_ROWS:
         raise ProbeError(f"{probe}: {len(x)} training rows, at least {MIN_ROWS} are needed")
-    # one pass over the sum finds any NaN or infinity without an array of flags
-    if not np.isfinite(np.sum(x, dtype=np.float64) + np.sum(y, dtype=np.float64)):
-        raise ProbeError(f"{probe}: features or targets hold NaN or infinity")
+
+
+def check_finite(probe: str, *standards: Standard) -> None:
+    """Refuse rows that hold NaN or infinity: it shows in their means."""
+    for standard in standards:
+        if not np.isfinite(standard.mean).all():
+            raise ProbeError(f"{probe}: features or targets hold NaN or infinity")

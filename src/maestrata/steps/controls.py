@@ -8,7 +8,7 @@ from pathlib import Path
 
 from maestrata.model.mae import MAEConfig
 from maestrata.regression.cell import score_controls
-from maestrata.steps._reading import add_evaluation, evaluation_plan, write_scores
+from maestrata.steps._reading import add_evaluation, evaluation_plan, keep_freed_memory, write_scores
 from maestrata.steps._run import Parser, add_provenance, add_world, provenance, run
 from maestrata.worlds import make
 
@@ -33,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_provenance(parser)
     args = parser.parse_args(argv)
 
+    keep_freed_memory()
     plan = evaluation_plan(args)
     world = make(args.world_kind, args.world_seed, **args.world_settings)
     cfg = MAEConfig(

@@ -10,7 +10,7 @@ from maestrata.masks import MaskPatches, evaluation_masks
 from maestrata.model.mae import MAE
 from maestrata.regression.cell import score_cell
 from maestrata.representation.reconstruct import reconstruct
-from maestrata.steps._reading import add_evaluation, evaluation_plan, write_scores
+from maestrata.steps._reading import add_evaluation, evaluation_plan, keep_freed_memory, write_scores
 from maestrata.steps._run import Parser, add_provenance, add_world, provenance, run
 from maestrata.training.weights import load_model
 from maestrata.worlds import make
@@ -52,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_provenance(parser)
     args = parser.parse_args(argv)
 
+    keep_freed_memory()
     plan = evaluation_plan(args)
     world = make(args.world_kind, args.world_seed, **args.world_settings)
     patches = MaskPatches.parse(args.patch, world.grid)

@@ -71,3 +71,12 @@ def test_bad_settings_are_named(key, value):
     x, y = _data(50)
     with pytest.raises(ProbeError, match=f"kernel_ridge: .*{key}="):
         Probe(**{key: value}).fit(x.astype(np.float32), y)
+
+
+def test_where_no_point_is_near_the_mean_is_predicted():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((400, 60)).astype(np.float32)
+    y = x[:, :2] + 3
+    probe = Probe(points=200, validation=100, gammas=[1e4]).fit(x[:300], y[:300])
+    np.testing.assert_allclose(probe.predict(x[300:]), np.tile(y[:300].mean(0), (100, 1)), rtol=1e-5)
+    assert (probe.alpha_ == max(ALPHAS)).all()

@@ -152,3 +152,8 @@ def test_flags_are_the_keys_of_the_plan():
     parser = controls.Parser("")
     _reading.add_evaluation(parser)
     assert _reading.evaluation_plan(parser.parse_args(["--device", "cpu"])) == _reading.Plan()
+
+
+def test_freed_memory_is_kept_where_the_c_library_can(monkeypatch):
+    monkeypatch.setattr(_reading.ctypes, "CDLL", lambda name: object())
+    assert _reading.keep_freed_memory() is False

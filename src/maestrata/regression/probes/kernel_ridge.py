@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
 from maestrata.errors import ProbeError
-from maestrata.regression.standardise import Standard, check_rows
+from maestrata.regression.standardise import Standard, check_finite, check_rows
 
 ALPHAS = (1.0, 0.1, 0.01, 0.001)
 GAMMAS = tuple(float(g) for g in np.logspace(-2, 2, 4))
+NEGLIGIBLE = 1e-9  # 2,000 points with such a kernel move a prediction by less than 1e-5 deviations
 CHUNK = 1024  # test rows whose kernel is held at a time
 
 
@@ -84,16 +85,22 @@ class Probe:
         points = min(self.points, len(x) - max(1, min(self.validation, len(x) // 5)))
         rows = slice(0, points + self.validation)
         self._x, self._y = Standard.of(x[rows]), Standard.of(y[rows])
+        check_finite("kernel_ridge", self._x, self._y)
         features, targets = self._x.apply(x[rows]), self._y.apply(y[rows])
         self._points = features[:points].astype(np.float32)
         # the mean over the points is the intercept: the kernel is left uncentred, as in scikit-learn
         between = squared_distances(features[:points], features[:points])
         towards = squared_distances(features[points:], features[:points])
-        best = np.full(y.shape[1], np.inf)
-        self.alpha_, self.gamma_ = np.empty_like(best), np.empty_like(best)
-        self._dual = np.empty((points, y.shape[1]), np.float32)
+        # to begin with the mean, which is what the strongest penalty shrinks to
+        best = np.square(targets[points:]).sum(0)
+        self.alpha_ = np.full_like(best, max(self.alphas))
+        self.gamma_ = np.full_like(best, min(self.gammas) / x.shape[1])
+        self._dual = np.zeros((points, y.shape[1]), np.float32)
         for gamma in np.asarray(self.gammas, dtype=np.float64) / x.shape[1]:
-            kernel, held = np.exp(-gamma * between), np.exp(-gamma * towards)
+            held = np.exp(-gamma * towards)
+            if held.max() < NEGLIGIBLE:
+                continue  # no held-out row is near any point: all that is left is the mean
+            kernel = np.exp(-gamma * between)
             for alpha in self.alphas:
                 system = kernel.copy()
                 system[np.diag_indices(points)] += alpha

@@ -12,15 +12,19 @@ target only by leave-one-out) takes ten times as long at 64 features and five ti
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maestrata.errors import ProbeError
-from maestrata.regression.standardise import CHUNK, Standard, check_rows
+from maestrata.regression.standardise import CHUNK, Standard, check_finite, check_rows
+
+Vector = NDArray[np.float64]
 
 ALPHAS = tuple(10.0**k for k in range(-2, 6))
 
@@ -70,9 +74,14 @@ class Probe:
         if not 0 < self.validation < 1:
             raise ProbeError(f"ridge: validation={self.validation!r} must lie in (0, 1)")
         check_rows(x, y, "ridge")
-        self._x, self._y = Standard.of(x), Standard.of(y)
         split = len(x) - max(1, round(self.validation * len(x)))
-        fit, held = (self._moments(x[rows], y[rows]) for rows in (slice(0, split), slice(split, None)))
+        shifts = x[:CHUNK].mean(0, dtype=np.float64), y[:CHUNK].mean(0, dtype=np.float64)
+        parts = [Moments.over(x[rows], y[rows], *shifts) for rows in (slice(0, split), slice(split, None))]
+        # moments of standardised rows come from those of the rows themselves, which are thus read once
+        self._x, self._y = (parts[0] + parts[1]).standards(*shifts)
+        check_finite("ridge", self._x, self._y)
+        scales = [(s.mean - shift, s.std) for s, shift in zip((self._x, self._y), shifts, strict=True)]
+        fit, held = (part.standardise(*scales) for part in parts)
         path = fit.factorise()
         errors = np.stack([held.squared_error(*path.solve(alpha)) for alpha in alphas])
         # of equal errors the strongest penalty: a target that nothing explains is then shrunk, not fitted
@@ -88,15 +97,6 @@ class Probe:
         fitted: NDArray[np.float32] = np.matmul(standard, self.coef_)
         fitted += self._intercept.astype(np.float32)
         return self._y.undo(fitted)
-
-    def _moments(self, x: NDArray[np.float32], y: NDArray[np.float32]) -> Moments:
-        total: Moments | None = None
-        for start in range(0, len(x), CHUNK):
-            rows = slice(start, start + CHUNK)
-            part = Moments.of(self._x.apply(x[rows]), self._y.apply(y[rows]))
-            total = part if total is None else total + part
-        assert total is not None
-        return total
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,41 @@ class Moments:
     def of(cls, x: NDArray[np.float64], y: NDArray[np.float64]) -> Moments:
         """Sum over the rows of x (n, p) and y (n, t)."""
         return cls(len(x), x.sum(0), y.sum(0), x.T @ x, x.T @ y, np.einsum("nt,nt->t", y, y))
+
+    @classmethod
+    def over(
+        cls, x: NDArray[np.floating], y: NDArray[np.floating], x_shift: Vector, y_shift: Vector
+    ) -> Moments:
+        """Sum over the rows of x - x_shift and y - y_shift, `CHUNK` rows in float64 at a time.
+
+        A shift near the mean keeps the variance from drowning in the square of the mean.
+        """
+        chunks = (slice(start, start + CHUNK) for start in range(0, len(x), CHUNK))
+        parts = (cls.of(x[rows] - x_shift, y[rows] - y_shift) for rows in chunks)
+        return reduce(operator.add, parts)
+
+    def standards(self, x_shift: Vector, y_shift: Vector) -> tuple[Standard, Standard]:
+        """Means and deviations of the unshifted rows."""
+        squares = np.diagonal(self.xx), self.yy
+        sums = zip((self.x, self.y), squares, (x_shift, y_shift), strict=True)
+        x, y = (Standard.from_sums(self.n, *parts) for parts in sums)
+        return x, y
+
+    def standardise(self, x: tuple[Vector, Vector], y: tuple[Vector, Vector]) -> Moments:
+        """Sums over the rows less a mean and over a deviation, given for x and for y."""
+        (x_mean, x_std), (y_mean, y_std) = x, y
+        n, sum_x, sum_y = self.n, self.x, self.y
+        xx = self.xx - np.outer(sum_x, x_mean) - np.outer(x_mean, sum_x - n * x_mean)
+        xy = self.xy - np.outer(sum_x, y_mean) - np.outer(x_mean, sum_y - n * y_mean)
+        yy = self.yy - y_mean * (2 * sum_y - n * y_mean)
+        return Moments(
+            n,
+            (sum_x - n * x_mean) / x_std,
+            (sum_y - n * y_mean) / y_std,
+            xx / np.outer(x_std, x_std),
+            xy / np.outer(x_std, y_std),
+            yy / y_std**2,
+        )
 
     def __add__(self, other: Moments) -> Moments:
         mine, theirs = self.__dict__.values(), other.__dict__.values()
