@@ -176,17 +176,18 @@ class MAE(nn.Module):
         super().__init__()
         self.cfg = cfg
         d, e = cfg.width, cfg.decoder_width
-        self.embed = nn.Linear(cfg.token_values, d)
-        self.cls_token = nn.Parameter(torch.zeros(d))
-        self.blocks = nn.ModuleList(Block(d, cfg.heads, cfg.mlp_ratio * d) for _ in range(cfg.depth))
-        self.norm = nn.LayerNorm(d, eps=LAYER_NORM_EPS)
-        self.decoder_embed = nn.Linear(d, e)
-        self.mask_token = nn.Parameter(torch.zeros(e))
-        self.decoder_blocks = nn.ModuleList(
-            Block(e, cfg.decoder_heads, cfg.mlp_ratio * e) for _ in range(cfg.decoder_depth)
-        )
-        self.decoder_norm = nn.LayerNorm(e, eps=LAYER_NORM_EPS)
-        self.head = nn.Linear(e, cfg.token_values)
+        with torch.random.fork_rng(devices=()):  # PyTorch's modules draw weights of their own, unused here
+            self.embed = nn.Linear(cfg.token_values, d)
+            self.cls_token = nn.Parameter(torch.zeros(d))
+            self.blocks = nn.ModuleList(Block(d, cfg.heads, cfg.mlp_ratio * d) for _ in range(cfg.depth))
+            self.norm = nn.LayerNorm(d, eps=LAYER_NORM_EPS)
+            self.decoder_embed = nn.Linear(d, e)
+            self.mask_token = nn.Parameter(torch.zeros(e))
+            self.decoder_blocks = nn.ModuleList(
+                Block(e, cfg.decoder_heads, cfg.mlp_ratio * e) for _ in range(cfg.decoder_depth)
+            )
+            self.decoder_norm = nn.LayerNorm(e, eps=LAYER_NORM_EPS)
+            self.head = nn.Linear(e, cfg.token_values)
         # Derived from the sizes, so not part of the weights.
         grid = (cfg.grid_height, cfg.grid_width)
         self.register_buffer("positions", sincos_positions(*grid, d), persistent=False)
@@ -284,7 +285,7 @@ class MAE(nn.Module):
         return self.decode(self.encode(tokens, visible_ids), visible_ids, masked_ids)
 
     def targets(self, tokens: Tensor, masked_ids: Tensor) -> Tensor:
-        """Return the masked tokens' values (b, m, v), normalised if so configured: what `forward` is to predict."""
+        """Return what `forward` is to predict, (b, m, v): the masked tokens, normalised if so configured."""
         target = take_tokens(tokens, masked_ids)
         if self.cfg.norm_pixels:
             var, mean = torch.var_mean(target, dim=-1, keepdim=True)

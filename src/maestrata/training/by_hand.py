@@ -1,17 +1,19 @@
-"""One training step of the MAE on a CPU, gradients written out: the same function as `MAE.loss(...).backward()`, faster.
+"""One training step of the MAE on a CPU, gradients written out: `MAE.loss(...).backward()`, faster.
 
 With models this small, half of an ordinary step is not matrix products but what surrounds them. Here
 
-* every buffer is made once, every result is written into its place (gradients into the flat buffer that the optimiser reads);
-* residual additions ride on the matrix products;
-* attention over a few tokens is matrix products and one softmax over the axis that vectorises;
-* a masked token enters the decoder as mask token plus position, the same for all images: its norm, query, key and value
+* every buffer is made once, every result is written into its place (gradients into the flat buffer that the
+optimiser reads); * residual additions ride on the matrix products; * attention over a few tokens is matrix
+products and one softmax over the axis that vectorises; * a masked token enters the decoder as mask token plus
+position, the same for all images: its norm, query, key and value
   are computed once per position and looked up;
-* in the last decoder block only masked tokens have a query, and only they pass the output projection and the MLP.
+* in the last decoder block only masked tokens have a query, and only they pass the output projection and the
+MLP.
 
 Everything else is in the order of `model/mae.py`; a test compares loss and gradients with autograd's.
 
-Shapes: b images, n tokens an image, k visible and m masked ones, d the width, v values a token; rows are tokens of all images.
+Shapes: b images, n tokens an image, k visible and m masked ones, d the width, v values a token; rows are
+tokens of all images.
 """
 
 from __future__ import annotations
@@ -34,18 +36,16 @@ LANES = 16
 class Norm:
     """LayerNorm of rows (r, d)."""
 
-    def __init__(self, weights: Tensors, grads: Tensors, name: str, rows: int) -> None:
+    def __init__(self, weights: Tensors, grads: Tensors, name: str) -> None:
         self.weight, self.bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
         self.weight_grad, self.bias_grad = grads[f"{name}.weight"], grads[f"{name}.bias"]
         self.shape = tuple(self.weight.shape)
-        self.y = torch.empty(rows, *self.shape)
-        self.mean, self.rstd = torch.empty(rows, 1), torch.empty(rows, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the normalised rows; keeps `x`, which must not change before `backward`."""
         self.x = x
-        aten.native_layer_norm.out(
-            x, self.shape, self.weight, self.bias, LAYER_NORM_EPS, out0=self.y, out1=self.mean, out2=self.rstd
+        self.y, self.mean, self.rstd = aten.native_layer_norm(
+            x, self.shape, self.weight, self.bias, LAYER_NORM_EPS
         )
         return self.y
 
@@ -85,22 +85,24 @@ class Linear:
 class Attention:
     """Softmax attention of s queries on t keys and values in h heads of c values, as batched matrix products.
 
-    The products want each head's matrices in one piece, so queries, keys and values are copied there, and the results back.
+    The products want each head's matrices in one piece, so queries, keys and values are copied there, and the
+    results back.
     """
 
     def __init__(self, batch: int, queries: int, keys: int, heads: int, width: int) -> None:
         c = width // heads
         self.scale = c**-0.5
-        # Below LANES keys PyTorch's softmax is scalar: keys that do not exist fill them up, with scores of minus infinity.
+        # Below LANES keys PyTorch's softmax is scalar; keys that do not exist fill them up, with scores of
+        # minus infinity.
         self.keys, self.padding = keys, max(LANES - keys, 0)
         wide = keys + self.padding
         self.q, self.gq, self.o = (torch.empty(batch, heads, queries, c) for _ in range(3))
         self.k, self.v, self.gk, self.gv = (torch.zeros(batch, heads, wide, c) for _ in range(4))
         self.p, self.gp = (torch.empty(batch * heads, queries, wide) for _ in range(2))
-        self.rows = torch.empty(batch, queries, heads, c)  # the result, and then its gradient
+        self.rows = torch.empty(batch, queries, heads, c)
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Return softmax(q k^T / sqrt(c)) v, (b, s, h, c), from q (b, s, h, c) and k, v (b, t, h, c), of any strides."""
+        """Return softmax(q k^T / sqrt(c)) v, (b, s, h, c), from q (b, s, h, c) and k, v (b, t, h, c)."""
         torch.mul(q.transpose(1, 2), self.scale, out=self.q)
         self.k[:, :, : self.keys].copy_(k.transpose(1, 2))
         self.v[:, :, : self.keys].copy_(v.transpose(1, 2))
@@ -131,7 +133,7 @@ class MLP:
 
     def __init__(self, weights: Tensors, grads: Tensors, name: str, rows: int) -> None:
         hidden, width = weights[f"{name}.fc1.weight"].shape
-        self.norm = Norm(weights, grads, f"{name}.norm2", rows)
+        self.norm = Norm(weights, grads, f"{name}.norm2")
         self.fc1 = Linear(weights, grads, f"{name}.fc1")
         self.fc2 = Linear(weights, grads, f"{name}.fc2")
         self.u, self.a, self.gu = (torch.empty(rows, hidden) for _ in range(3))
@@ -158,7 +160,7 @@ class Block:
         self, weights: Tensors, grads: Tensors, name: str, batch: int, tokens: int, heads: int
     ) -> None:
         rows, width = batch * tokens, weights[f"{name}.proj.weight"].shape[0]
-        self.norm = Norm(weights, grads, f"{name}.norm1", rows)
+        self.norm = Norm(weights, grads, f"{name}.norm1")
         self.qkv, self.proj = Linear(weights, grads, f"{name}.qkv"), Linear(weights, grads, f"{name}.proj")
         self.attention = Attention(batch, tokens, tokens, heads, width)
         self.mlp = MLP(weights, grads, name, rows)
@@ -192,14 +194,14 @@ class Decoder:
         self.positions = model.decoder_positions
         self.weights, self.grads = weights, grads
         self.embed = Linear(weights, grads, "decoder_embed")
-        self.norm = Norm(weights, grads, f"{name}.norm1", batch * (1 + k))
-        self.table_norm = Norm(weights, grads, f"{name}.norm1", n)  # the masked tokens': one row per position
+        self.norm = Norm(weights, grads, f"{name}.norm1")
+        self.table_norm = Norm(weights, grads, f"{name}.norm1")  # the masked tokens': one row per position
         self.table_qkv = Linear(weights, grads, f"{name}.qkv")
         self.kv = Linear(weights, grads, f"{name}.qkv", slice(e, None))
         self.proj = Linear(weights, grads, f"{name}.proj")
         self.attention = Attention(batch, m, 1 + n, heads, e)
         self.mlp = MLP(weights, grads, name, batch * m)
-        self.head_norm = Norm(weights, grads, "decoder_norm", batch * m)
+        self.head_norm = Norm(weights, grads, "decoder_norm")
         self.head = Linear(weights, grads, "head")
         self.x, self.gx = torch.empty(batch * (1 + k), e), torch.empty(batch * (1 + k), e)
         self.visible_kv = torch.empty(batch * (1 + k), 2 * e)
@@ -216,9 +218,11 @@ class Decoder:
         )
 
     def forward(self, encoded: Tensor, visible: Tensor, masked: Tensor) -> Tensor:
-        """Return predictions (b m, v); `visible` (b (1 + k),) are ids + 1 with 0 for [CLS], `masked` (b m,) ids."""
+        """Return predictions (b m, v); `visible` (b (1 + k),) holds ids + 1, 0 for [CLS]; `masked` ids."""
         self.encoded, self.masked = encoded, masked
-        torch.index_select(self.positions + self.embed.bias, 0, visible, out=self.x).addmm_(encoded, self.embed.weight.t())
+        torch.index_select(self.positions + self.embed.bias, 0, visible, out=self.x).addmm_(
+            encoded, self.embed.weight.t()
+        )
         self.kv.forward(self.norm.forward(self.x), out=self.visible_kv)
         self.table = self.weights["mask_token"] + self.positions[1:]  # (n, e)
         self.table_qkv.forward(self.table_norm.forward(self.table), out=self.table_s)
@@ -227,7 +231,9 @@ class Decoder:
         self.all_kv[:, : 1 + k].copy_(self.visible_kv.view(-1, 1 + k, 2 * e))
         self.all_kv[:, 1 + k :].copy_(self.masked_qkv[..., e:])
         attended = self.attention.forward(self.q, self.k_, self.v).view_as(self.y)
-        torch.index_select(self.table + self.proj.bias, 0, masked, out=self.y).addmm_(attended, self.proj.weight.t())
+        torch.index_select(self.table + self.proj.bias, 0, masked, out=self.y).addmm_(
+            attended, self.proj.weight.t()
+        )
         return self.head.forward(self.head_norm.forward(self.mlp.forward(self.y)), out=self.prediction)
 
     def backward(self, gp: Tensor, gx: Tensor) -> None:
@@ -239,7 +245,9 @@ class Decoder:
         self.proj.backward(gy, self.attention.rows.view_as(self.y), self.g)
         self.attention.backward(self.g.view_as(self.attention.rows), self.gq, self.gk, self.gv)
         self.masked_grad[..., e:].copy_(self.all_grad[:, 1 + k :])
-        self.visible_kv.view(-1, 1 + k, 2 * e).copy_(self.all_grad[:, : 1 + k])  # its values are no longer needed
+        self.visible_kv.view(-1, 1 + k, 2 * e).copy_(
+            self.all_grad[:, : 1 + k]
+        )  # its values are no longer needed
         # visible tokens: keys and values only
         self.kv.backward(self.visible_kv, self.norm.y, self.gx)
         gz = self.norm.backward(self.gx)
@@ -271,8 +279,10 @@ class StepByHand:
         self.model, self.grads = model, grads
         self.embed = Linear(weights, grads, "embed")
         self.cls = weights["cls_token"]
-        self.blocks = [Block(weights, grads, f"blocks.{i}", b, 1 + visible, cfg.heads) for i in range(cfg.depth)]
-        self.norm = Norm(weights, grads, "norm", rows)
+        self.blocks = [
+            Block(weights, grads, f"blocks.{i}", b, 1 + visible, cfg.heads) for i in range(cfg.depth)
+        ]
+        self.norm = Norm(weights, grads, "norm")
         self.decoder = Decoder(model, weights, grads, b, visible)
         self.tokens = torch.zeros(b, 1 + visible, cfg.token_values)  # row 0, of [CLS], stays zero
         self.ids = torch.zeros(b, 1 + visible, dtype=torch.int64)  # ids + 1, 0 for [CLS]

@@ -1,8 +1,10 @@
 """Checkpoints: what a run needs to go on with the same bits after it was killed.
 
-A checkpoint stands beside the outputs and is no output: the workflow engine deletes the outputs of a job that failed. It is keyed by
-everything that the run depends on, so that another config or other code never takes it up, and it is removed when the run is
-done. The file is written whole or not at all, and holds no pickle.
+A checkpoint stands beside the outputs and is no output: the workflow engine deletes the outputs of a job that
+failed. It is keyed by everything that the run depends on, so that another config or other code never takes it
+up, and it is removed when the run is done. The file is written whole or not at all, and holds no pickle.
+
+Its first line is JSON: the key, the step, and the SHA-256 of the rest, which is safetensors.
 """
 
 from __future__ import annotations
@@ -16,18 +18,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
 from maestrata.errors import TrainingError
+from maestrata.training.products import onednn_keeps_float32
 
 log = logging.getLogger(__name__)
 
 
 def run_key(depends_on: Mapping[str, Any]) -> str:
-    """Return the key of a run: a digest of all values that it depends on (plain values, JSON)."""
-    return hashlib.sha256(json.dumps(depends_on, sort_keys=True, default=str).encode()).hexdigest()
+    """Return the key of a run: a digest of all plain values that it depends on, and of the machine kind.
+
+    Another kind of processor rounds differently: a run that moves there starts anew, rather than end with
+    bits that no run on one machine has.
+    """
+    machine = (torch.backends.cpu.get_cpu_capability(), onednn_keeps_float32())
+    text = json.dumps([depends_on, machine], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Checkpoint:
@@ -66,7 +76,8 @@ class Checkpoint:
         """
         body = save({name: t.detach().cpu().contiguous() for name, t in tensors.items()})
         about = {"key": self.key, "step": step, "digest": hashlib.sha256(body).hexdigest()}
-        part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
+        # always one name: what a job killed while writing leaves is overwritten by the next
+        part = self.path.with_name(f".{self.path.name}.part")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with open(part, "wb") as file:
@@ -75,11 +86,13 @@ class Checkpoint:
             os.replace(part, self.path)
         except OSError as error:
             part.unlink(missing_ok=True)
-            raise TrainingError(f"checkpoint cannot be written to {self.path}: {error.strerror or error}") from None
+            raise TrainingError(
+                f"checkpoint cannot be written to {self.path}: {error.strerror or error}"
+            ) from None
         self._last = time.monotonic()
 
     def read(self) -> tuple[int, dict[str, Tensor]] | None:
-        """Return the step and state to go on from; None where there is nothing that fits, and why is logged."""
+        """Return the step and state to go on from; None where nothing fits (why is logged)."""
         try:
             head, _, body = self.path.read_bytes().partition(b"\n")
         except FileNotFoundError:
@@ -89,18 +102,25 @@ class Checkpoint:
         try:
             about = json.loads(head)
             if about["digest"] != hashlib.sha256(body).hexdigest():
-                raise ValueError("it is truncated or damaged")
-            if about["key"] != self.key:
-                log.info("checkpoint %s is of another config or other code: starting anew", self.path)
-                return None
+                raise ValueError("its digest is wrong")
             tensors = load(body)
-            log.info("going on from step %d of checkpoint %s", about["step"], self.path)
-            return int(about["step"]), tensors
         except (ValueError, KeyError, TypeError, SafetensorError) as error:
-            log.warning("checkpoint %s is discarded: %s", self.path, error)
+            log.warning(
+                "checkpoint %s is truncated or damaged and is discarded (%s): starting anew", self.path, error
+            )
+            self.remove()
             return None
+        if about["key"] != self.key:
+            log.warning(
+                "checkpoint %s is of another config, code or machine and is discarded: starting anew",
+                self.path,
+            )
+            self.remove()
+            return None
+        log.info("going on from step %d of checkpoint %s", about["step"], self.path)
+        return int(about["step"]), tensors
 
     def remove(self) -> None:
-        """Remove the checkpoint: the run is done."""
-        self.path.unlink(missing_ok=True)
-
+        """Remove the checkpoint, and what a kill while writing may have left."""
+        for path in (self.path, self.path.with_name(f".{self.path.name}.part")):
+            path.unlink(missing_ok=True)

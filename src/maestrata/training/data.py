@@ -1,9 +1,12 @@
-"""Batches of a run: images and masks of every step, each from a named stream, so that any step can be made alone."""
+"""Batches of a run: images and masks of every step, each from a named stream, so that any step can be made
+alone.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from maestrata.geometry import patchify
@@ -16,9 +19,10 @@ from maestrata.worlds.base import World
 class Batches:
     """Batches of one run, made on the CPU.
 
-    Images are fresh at every step, from the stream ``("train", seed, step)`` of the world; with ``recipe.samples`` set they
-    are that many, drawn once from ``("train", seed)`` and gone through in an order that is shuffled anew every epoch. Masks
-    are always fresh.
+    Images are fresh at every step, from the stream ``("train", seed, step)`` of the world. With
+    ``recipe.samples`` set, the run has only the first that many of these, and goes through them in an order
+    that is shuffled anew every epoch (stream ``("shuffle", world_seed, epoch)`` of the seed). Masks are
+    always fresh, from ``("masks", world_seed, step)``.
 
     Parameters
     ----------
@@ -33,34 +37,32 @@ class Batches:
 
     def __init__(self, world: World, patches: MaskPatches, visible: int, seed: int, recipe: Recipe) -> None:
         self.world, self.patches, self.visible, self.seed, self.recipe = world, patches, visible, seed, recipe
-        self._epochs: dict[int, np.ndarray] = {}
-        self._set = None
+        self._orders: dict[int, NDArray[np.int64]] = {}  # of the epochs that the last batch reached
+        self._set: NDArray[np.float32] | None = None
         if recipe.samples is not None:
-            images = world.sample(recipe.samples, stream="train", index=(seed,)).images
-            self._set = patchify(images, world.token_pixels)
+            parts = [self._fresh(i) for i in range(-(-recipe.samples // recipe.batch))]
+            self._set = np.concatenate(parts)[: recipe.samples]
 
     def __call__(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return tokens (b, n, v), visible_ids (b, k) and masked_ids (b, m) of a step."""
-        if self._set is None:
-            index = (self.seed, step)
-            images = self.world.sample(self.recipe.batch, stream="train", index=index).images
-            tokens = patchify(images, self.world.token_pixels)
-        else:
-            tokens = self._set[self._rows(step)]
+        tokens = self._fresh(step) if self._set is None else self._set[self.rows(step)]
         rng = stream(self.seed, "masks", self.world.seed, step)
         uniforms = rng.random((self.recipe.batch, self.patches.n_patches), dtype=np.float32)
-        ids = draw_masks(self.patches, self.visible, uniforms)
-        return torch.from_numpy(np.ascontiguousarray(tokens)), torch.from_numpy(ids[0]), torch.from_numpy(ids[1])
+        visible_ids, masked_ids = draw_masks(self.patches, self.visible, uniforms)
+        return torch.from_numpy(tokens), torch.from_numpy(visible_ids), torch.from_numpy(masked_ids)
 
-    def _rows(self, step: int) -> np.ndarray:
-        """Rows of the finite training set that a step takes; a batch may reach into the next epoch."""
-        n, batch = len(self._set or ()), self.recipe.batch
-        place = np.arange(step * batch, (step + 1) * batch)
-        epochs = {int(e): self._order(int(e), n) for e in np.unique(place // n)}
-        self._epochs = epochs  # no more than the epochs of one batch are kept
-        return np.array([epochs[p // n][p % n] for p in place])
+    def rows(self, step: int) -> NDArray[np.int64]:
+        """Return which images of the finite training set a step takes, maybe of two epochs."""
+        n, batch = self.recipe.samples or 0, self.recipe.batch
+        epoch, place = np.divmod(np.arange(step * batch, (step + 1) * batch), n)
+        self._orders = {int(e): self._order(int(e), n) for e in np.unique(epoch)}
+        return np.stack([self._orders[int(e)][p] for e, p in zip(epoch, place, strict=True)])
 
-    def _order(self, epoch: int, n: int) -> np.ndarray:
-        if epoch in self._epochs:
-            return self._epochs[epoch]
+    def _fresh(self, step: int) -> NDArray[np.float32]:
+        images = self.world.sample(self.recipe.batch, stream="train", index=(self.seed, step)).images
+        return np.ascontiguousarray(patchify(images, self.world.token_pixels), dtype=np.float32)
+
+    def _order(self, epoch: int, n: int) -> NDArray[np.int64]:
+        if epoch in self._orders:
+            return self._orders[epoch]
         return stream(self.seed, "shuffle", self.world.seed, epoch).permutation(n)

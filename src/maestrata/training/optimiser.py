@@ -1,6 +1,8 @@
-"""The optimiser of one run: AdamW with the gradient clipped, on parameters whose gradients lie in one buffer."""
+"""The optimiser of one run: AdamW with the gradient clipped, on parameters that lie in one flat buffer."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -12,6 +14,10 @@ from maestrata.training.recipe import Recipe, decays
 class Optimiser:
     """AdamW as `Recipe` tells, with one learning rate a step.
 
+    The model's parameters become views of one flat buffer, and their gradients of another: AdamW is
+    element-wise, so two long tensors (decayed and not) step as all the small ones would, at a fraction of the
+    cost.
+
     Parameters
     ----------
     model : MAE
@@ -20,45 +26,54 @@ class Optimiser:
     Attributes
     ----------
     grads : dict of tensors
-        Gradient of every parameter: views of one flat buffer, zero before a step.
+        Gradient of every parameter: views of the flat buffer, zero before a step.
     """
 
     def __init__(self, model: MAE, recipe: Recipe) -> None:
         self.recipe = recipe
-        named = dict(model.named_parameters())
-        self._flat = torch.zeros(sum(p.numel() for p in named.values()), device=next(iter(named.values())).device)
-        pieces = self._flat.split([p.numel() for p in named.values()])
+        named = sorted(model.named_parameters(), key=lambda item: not decays(item[0], tuple(item[1].shape)))
+        sizes = [p.numel() for _, p in named]
+        self._values = torch.cat([p.detach().flatten() for _, p in named])
+        self._gradient = torch.zeros_like(self._values)
         self.grads: dict[str, Tensor] = {}
-        for (name, parameter), piece in zip(named.items(), pieces, strict=True):
-            parameter.grad = self.grads[name] = piece.view_as(parameter)
-        groups = [
-            {"params": [p for n, p in named.items() if decays(n, tuple(p.shape)) is flag], "weight_decay": decay}
-            for flag, decay in ((True, recipe.weight_decay), (False, 0.0))
-        ]
+        pieces = zip(named, self._values.split(sizes), self._gradient.split(sizes), strict=True)
+        for (name, parameter), value, gradient in pieces:
+            parameter.data = value.view_as(parameter)
+            parameter.grad = self.grads[name] = gradient.view_as(parameter)
+        decayed = sum(p.numel() for n, p in named if decays(n, tuple(p.shape)))
+        groups = []
+        for part, decay in ((slice(decayed), recipe.weight_decay), (slice(decayed, None), 0.0)):
+            flat = torch.nn.Parameter(self._values[part])
+            flat.grad = self._gradient[part]
+            groups.append({"params": [flat], "weight_decay": decay})
         self._adam = torch.optim.AdamW(groups, lr=recipe.lr, betas=recipe.betas, fused=True)
-        self._parameters = named
 
     @torch.no_grad()
     def step(self, rate: float) -> None:
         """Clip the gradient, step, and zero the gradient."""
-        norm = self._flat.norm()
-        self._flat.mul_((self.recipe.clip / (norm + 1e-6)).clamp(max=1.0))
+        norm = torch.linalg.vector_norm(self._gradient)
+        # as torch.nn.utils.clip_grad_norm_, which would wait for the device to know the norm
+        self._gradient.mul_((self.recipe.clip / (norm + 1e-6)).clamp_(max=1.0))
         for group in self._adam.param_groups:
             group["lr"] = rate
         self._adam.step()
-        self._flat.zero_()
+        self._gradient.zero_()
 
     def state(self) -> dict[str, Tensor]:
-        """Return the optimiser's moments, by parameter name; empty before the first step."""
-        found = {}
-        for name, parameter in self._parameters.items():
-            for key, value in self._adam.state.get(parameter, {}).items():
-                found[f"{key}.{name}"] = value
+        """Return all that a step changes: the parameters and, after the first step, their moments."""
+        found = {"values": self._values}
+        for i, group in enumerate(self._adam.param_groups):
+            for key, value in self._adam.state[group["params"][0]].items():
+                found[f"{key}.{i}"] = value
         return found
 
-    def restore(self, state: dict[str, Tensor]) -> None:
-        """Take up the moments that `state` returned."""
-        for name, parameter in self._parameters.items():
-            self._adam.state[parameter] = {
-                key: state[f"{key}.{name}"].clone() for key in ("step", "exp_avg", "exp_avg_sq")
+    @torch.no_grad()
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Take up what `state` returned after some steps; the model's parameters change with it."""
+        self._values.copy_(state["values"])
+        for i, group in enumerate(self._adam.param_groups):
+            flat = group["params"][0]
+            self._adam.state[flat] = {
+                "step": state[f"step.{i}"].clone(),  # a fused AdamW keeps it beside the parameters
+                **{key: state[f"{key}.{i}"].to(flat.device, copy=True) for key in ("exp_avg", "exp_avg_sq")},
             }

@@ -1,10 +1,11 @@
 """Which library multiplies float32 matrices on the CPU.
 
-PyTorch sends them to MKL, which on AMD processors does without half of the vector unit; oneDNN, which comes with the same
-wheel, uses all of it (on one Zen 5 core 225 GFLOP/s against 98). PyTorch has one switch that sends them to oneDNN, which
-also *permits* bfloat16 products; oneDNN takes that permission on processors with matrix tiles (AMX) and ignores it on others.
-So the switch is set only where a trial product shows that float32 stays float32. The choice depends on the kind of machine
-and not on timings: the same machine gives the same bits.
+PyTorch sends them to MKL, which on AMD processors does without half of the vector unit; oneDNN, which comes
+with the same wheel, uses all of it (on one Zen 5 core 225 GFLOP/s against 98). PyTorch has one switch that
+sends them to oneDNN, which also *permits* bfloat16 products; oneDNN takes that permission on processors with
+matrix tiles (AMX) and ignores it on others. So the switch is set only where a trial product shows that
+float32 stays float32. The choice depends on the kind of machine and not on timings: the same machine gives
+the same bits.
 """
 
 from __future__ import annotations
@@ -17,13 +18,12 @@ import torch
 
 @contextmanager
 def _permit_onednn() -> Iterator[None]:
-    switch = torch.backends.mkldnn.matmul
-    before = switch.fp32_precision
-    switch.fp32_precision = "bf16"
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
     try:
         yield
     finally:
-        switch.fp32_precision = before
+        torch.set_float32_matmul_precision(before)
 
 
 def onednn_keeps_float32() -> bool:

@@ -32,7 +32,9 @@ class Progress:
         self._next = done + max(1, steps // SHARES)
         self._bar = None
         if sys.stderr.isatty():
-            self._bar = tqdm(total=steps * batch, initial=done * batch, unit="image", desc=name, unit_scale=True)
+            self._bar = tqdm(
+                total=steps * batch, initial=done * batch, unit="image", desc=name, unit_scale=True
+            )
 
     def __enter__(self) -> Progress:
         return self
@@ -60,5 +62,11 @@ class Progress:
         rate = (step - self.first) * self.batch / max(took, 1e-9)
         left = (self.steps - step) * self.batch / max(rate, 1e-9)
         log.info(
-            "%s: step %d/%d, loss %.4f, %.0f images/s, %.0f s left", self.name, step, self.steps, loss, rate, left
+            "%s: step %d/%d, loss %.4f, %.0f images/s, %.0f s left",
+            self.name,
+            step,
+            self.steps,
+            loss,
+            rate,
+            left,
         )

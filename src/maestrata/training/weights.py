@@ -1,4 +1,4 @@
-"""Weights of a trained model as a safetensors file: no pickle is ever read, and the file says what made it."""
+"""Weights of a trained model as a safetensors file: no pickle, and the file says what made it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from maestrata.errors import TrainingError
 from maestrata.model.mae import MAE, MAEConfig
 
 
-def save_weights(model: MAE, path: str | os.PathLike[str], provenance: Mapping[str, str] | None = None) -> None:
+def save_weights(
+    model: MAE, path: str | os.PathLike[str], provenance: Mapping[str, str] | None = None
+) -> None:
     """Write a model's weights; the file appears under its name only when it is whole.
 
     Parameters
@@ -60,10 +62,12 @@ def load_model(path: str | os.PathLike[str]) -> MAE:
     try:
         with safe_open(os.fspath(path), framework="pt") as file:
             about = json.loads((file.metadata() or {})["maestrata"])
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+            state = {name: file.get_tensor(name) for name in file.keys()}
         cfg = MAEConfig(**about["model"])
         model = MAE(cfg)
         model.load_state_dict(state)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise TrainingError(f"{path} does not hold the weights of a model: {' '.join(str(error).split())}") from None
+        raise TrainingError(
+            f"{path} does not hold the weights of a model: {' '.join(str(error).split())}"
+        ) from None
     return model.eval()
