@@ -44,7 +44,8 @@ class MaskEnsemble:
     def mean(self, values: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the mean over masks of values (n_masks, ...) and its standard error (0 where exact)."""
         flat = np.asarray(values, np.float64).reshape(len(values), -1)
-        mean = self.weights @ flat
+        # weights sum to 1 up to rounding only: a mean must not leave the range of what it averages
+        mean = np.clip(self.weights @ flat, flat.min(0), flat.max(0))
         shape = np.shape(values)[1:]
         if self.exact:
             return mean.reshape(shape), np.zeros(shape)

@@ -1,0 +1,165 @@
+"""The command ``maestrata``: what a mask makes masked and visible part share, on a graph of one's own.
+
+``maestrata locate graph.json --masked x0,x3`` reads ``{"edges": [["z0", "x0"], ...], "dims": {"z0": 2}}`` and
+prints the shared information; docs/locate.md explains both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from maestrata import __version__
+from maestrata.errors import GraphError, MaestrataError
+from maestrata.graphs import LatentGraph
+
+EXIT_ERROR = 2
+_KEYS = ("edges", "dims", "observables")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status: 0, or 2 after one line on standard error."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.command is None:
+        parser.print_help()
+        return 0
+    try:
+        locate(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # whoever reads has closed the pipe (as `head` does): no more to say, here or at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except MaestrataError as error:
+        print(f"maestrata: error: {error}", file=sys.stderr)
+        return EXIT_ERROR
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    """Parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and where help is."""
+        self.exit(EXIT_ERROR, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="maestrata", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action="version", version=f"maestrata {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    found = commands.add_parser(
+        "locate",
+        help="shared information of one mask on a graph",
+        description="Shared information of one mask.",
+    )
+    found.add_argument("graph", help="JSON file with edges, dims and observables; - reads standard input")
+    found.add_argument("--masked", required=True, help="masked observables, separated by commas")
+    found.add_argument("--reading", default="separator", choices=("separator", "invertible"))
+    found.add_argument(
+        "--tie", default="highest", choices=("highest", "lowest"), help="of several smallest sets"
+    )
+    found.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    return parser
+
+
+def read_graph(source: str) -> LatentGraph:
+    """Read a graph from a JSON file, or from standard input if `source` is ``-``.
+
+    Raises
+    ------
+    GraphError
+        If it cannot be read, is not JSON, or is no valid graph; the message begins with the file.
+    """
+    where = "<standard input>" if source == "-" else source
+    try:
+        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+        found = json.loads(text, object_pairs_hook=_no_repeats)
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise GraphError(f"{where}: cannot be read as JSON: {reason}") from None
+    except GraphError as error:
+        raise GraphError(f"{where}: {error}") from None
+    if not isinstance(found, dict) or "edges" not in found:
+        raise GraphError(f'{where}: must hold an object with "edges", such as {{"edges": [["z0", "x0"]]}}')
+    for key in found:
+        if key not in _KEYS:
+            raise GraphError(f"{where}: key {key!r} must be one of: {', '.join(_KEYS)}")
+    for key, kinds, what in (
+        ("edges", list, "a list of pairs"),
+        ("dims", dict, "an object"),
+        ("observables", list, "a list"),
+    ):
+        if key in found and not isinstance(found[key], kinds):
+            raise GraphError(f"{where}: {key} must be {what}")
+    for edge in found["edges"]:
+        for name in edge if isinstance(edge, list) else ():
+            if not isinstance(name, str):
+                raise GraphError(f"{where}: node {name!r} in edges must be a string")
+    try:
+        return LatentGraph(found["edges"], found.get("dims"), found.get("observables"))
+    except MaestrataError as error:
+        raise GraphError(f"{where}: {error}") from None
+
+
+def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise GraphError(f"key {key!r} is given twice")
+        found[key] = value
+    return found
+
+
+def locate(args: argparse.Namespace) -> None:
+    """Compute the shared information of one mask and print it."""
+    # scipy is needed from here on only: help and version come at once
+    from maestrata.theory.shared import shared_information
+
+    graph = read_graph(args.graph)
+    masked = [name for name in (part.strip() for part in args.masked.split(",")) if name]
+    shared = shared_information(graph, masked, reading=args.reading, tie=args.tie)
+    # the graph's own order, highest level first
+    nodes = sorted((n for n in graph.nodes if n in shared.nodes), key=lambda n: -graph.level(n))
+    if args.json:
+        report = {
+            "nodes": [{"node": n, "level": graph.level(n), "dim": graph.dims[n]} for n in nodes],
+            "dim": shared.dim,
+            "intrinsic_dim": shared.intrinsic_dim,
+            "unique": shared.unique,
+            "tied": shared.tied,
+            "reading": args.reading,
+            "tie": args.tie,
+            "masked": sorted(set(masked)),
+        }
+        print(json.dumps(report, indent=2, ensure_ascii=False))
+        return
+    width = max([4, *(len(str(node)) for node in nodes)])
+    print(f"{'node':<{width}}  level  dim")
+    for node in nodes:
+        print(f"{node!s:<{width}}  {graph.level(node):>5}  {graph.dims[node]:>3}")
+    if not nodes:
+        print("(none: masked and visible part share nothing)")
+    print()
+    intrinsic = (
+        "unknown: the dimensions rule invertibility out"
+        if shared.intrinsic_dim is None
+        else shared.intrinsic_dim
+    )
+    rows = [("reading", args.reading), ("dimension", shared.dim), ("intrinsic dimension", intrinsic)]
+    rows.append(("unique", "yes" if shared.unique else f"no: the {args.tie} of several is shown"))
+    if shared.tied:
+        rows.append(("tied", "yes: several are equally so; the one nearest the visible observables is shown"))
+    for name, value in rows:
+        print(f"{name:<20} {value}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,168 @@
+"""What the rival accounts predict for a world: supply and demand, and the linear masked autoencoder.
+
+They are laid beside the shared information, at the same masks, on the same axis: the level.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maestrata.geometry import patchify
+from maestrata.masks import MaskPatches
+from maestrata.theory.arrays import GraphArrays
+from maestrata.theory.climb import climb_of_masks
+from maestrata.theory.ensembles import MaskEnsemble
+from maestrata.theory.linear import linear_mae, linear_r2
+from maestrata.theory.supply import supply_of_masks
+from maestrata.worlds.base import World
+
+_BATCH = 4096
+
+Found = dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
+"""Means over masks with their standard errors, by name."""
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Second moments of a world's pixels and latents, from samples.
+
+    Attributes
+    ----------
+    covariance : float array (values, values)
+        Of the pixels; tokens in raster order, values over (channel, y, x) within one.
+    cross : float array (values, targets)
+        Covariance of the pixels with the latents, standardised; one column per dimension, or symbol.
+    level : int array (targets,)
+        Level of each column.
+    """
+
+    covariance: NDArray[np.float64]
+    cross: NDArray[np.float64]
+    level: NDArray[np.int64]
+
+
+def second_moments(world: World, samples: int = 32_768) -> Moments:
+    """Estimate the second moments of a world from its stream ``("theory", batch)``.
+
+    Parameters
+    ----------
+    world : World
+    samples : int
+        Rounded up to whole batches of 4,096.
+    """
+    total, products, level = np.zeros(0), np.zeros((0, 0)), np.zeros(0, np.int64)
+    batches = -(-samples // _BATCH)
+    for batch in range(batches):
+        sample = world.sample(_BATCH, "theory", (batch,))
+        pixels = patchify(sample.images, world.token_pixels).reshape(_BATCH, -1)
+        targets = [target for target in world.targets(sample) if target.kind == "latent"]
+        both = np.concatenate([pixels, *(target.values for target in targets)], 1).astype(np.float64)
+        if not batch:
+            level = np.concatenate([np.full(target.values.shape[1], target.level) for target in targets])
+            total, products = np.zeros(both.shape[1]), np.zeros((both.shape[1], both.shape[1]))
+        total += both.sum(0)
+        products += both.T @ both
+    n = batches * _BATCH
+    values = world.grid.n_tokens * world.token_values
+    covariance = products / n - np.outer(total, total) / n**2
+    spread = np.sqrt(np.maximum(np.diag(covariance)[values:], 0))
+    # a symbol that never occurs cannot be regressed
+    there = spread > 1e-6
+    cross = covariance[:values, values:][:, there] / spread[there]
+    return Moments(covariance[:values, :values], cross, level[there])
+
+
+def supply_and_demand(
+    arrays: GraphArrays, ensemble: MaskEnsemble, masked: NDArray[np.bool_], rho: float
+) -> Found:
+    """Return the supply by level, the demand by level, and the mean climb, over an ensemble of masks.
+
+    Parameters
+    ----------
+    arrays : GraphArrays
+    ensemble : MaskEnsemble
+    masked : bool array (n_masks, n_leaves)
+        Its masks, in the order of ``graph.leaves``; none of them empty.
+    rho : float
+        Correlation per edge of the Gaussian twin.
+
+    Returns
+    -------
+    dict
+        ``supply`` (levels,), ``demand`` (levels,), ``climb`` ().
+    """
+    levels = np.arange(1, arrays.level.max() + 1)
+    on_level = (arrays.level[arrays.latents][:, None] == levels).astype(float)
+    supplied = supply_of_masks(arrays, masked, rho) @ (on_level / on_level.sum(0))
+    climb = climb_of_masks(arrays, masked)
+    count = masked.sum(1)
+    shares = np.stack([((climb == level) & masked).sum(1) / count for level in levels], 1)
+    return {
+        "supply": ensemble.mean(supplied),
+        "demand": ensemble.mean(shares),
+        "climb": ensemble.mean((climb * masked).sum(1) / count),
+    }
+
+
+def meeting_level(arrays: GraphArrays, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the level of the lowest common ancestor of each pair of tokens, (n_tokens, n_tokens).
+
+    Parameters
+    ----------
+    arrays : GraphArrays
+    tokens : int array (n_leaves,)
+        Token that each leaf is.
+
+    Notes
+    -----
+    0 on the diagonal; where two tokens have no ancestor in common, the graph's height.
+    """
+    above = arrays.closure[:, arrays.leaves]
+    found = np.full((len(tokens), len(tokens)), arrays.level.max())
+    for level in range(int(arrays.level.max()), -1, -1):
+        here = above[arrays.level == level].astype(np.int64)
+        found[here.T @ here > 0] = level
+    by_token = np.empty_like(found)
+    by_token[np.ix_(tokens, tokens)] = found
+    return by_token
+
+
+def linear_reach(
+    moments: Moments, patches: MaskPatches, mask_ratio: float, meeting: NDArray[np.int64]
+) -> list[float]:
+    """Return how far the best linear map reaches, for the loss on masked and on all patches.
+
+    The mean level at which a predicted token meets the tokens that it is predicted from, each weighed by
+    the variance of what it contributes, ``E |W_ij x_j|^2``.
+    """
+    n_tokens = patches.grid.n_tokens
+    values = len(moments.covariance) // n_tokens
+    patch = np.repeat(patches.patch_of_token, values)
+    found = []
+    for loss in ("masked", "all"):
+        weights = linear_mae(moments.covariance, patch, mask_ratio, loss).weights
+        energy = np.zeros((n_tokens, n_tokens))
+        for j in range(n_tokens):
+            own = slice(j * values, (j + 1) * values)
+            part = weights[:, own]
+            each = np.einsum("ia,ab,ib->i", part, moments.covariance[own, own], part)
+            energy[:, j] = each.reshape(n_tokens, values).sum(1)
+        found.append(float((energy * meeting).sum() / energy.sum()))
+    return found
+
+
+def linear_levels(
+    moments: Moments, patches: MaskPatches, mask_ratio: float, rank: int, levels: int
+) -> NDArray[np.float64]:
+    """Return the R2 of each level, 1 to L, from whole images by the features of the reduced-rank linear MAE.
+
+    The loss is that on all patches, whose reduced rank is closed-form.
+    """
+    values = len(moments.covariance) // patches.grid.n_tokens
+    patch = np.repeat(patches.patch_of_token, values)
+    encoder = linear_mae(moments.covariance, patch, mask_ratio, "all", rank=rank).encoder
+    r2 = linear_r2(encoder, moments.covariance, moments.cross)
+    return np.array([r2[moments.level == level].mean() for level in range(1, levels + 1)])

@@ -1,0 +1,137 @@
+"""Everything that the theory says of one world, for each mask distribution of a sweep."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maestrata.masks import MaskPatches, realised_ratio, visible_count
+from maestrata.random import stream
+from maestrata.theory.arrays import GraphArrays
+from maestrata.theory.distributions import READINGS, TIES, mask_distribution, shared_of_masks, token_of_leaf
+from maestrata.theory.ensembles import ENUMERATED, mask_ensemble
+from maestrata.theory.examples import EXAMPLES, example_masks
+from maestrata.theory.profiles import Drawing, level_profile
+from maestrata.theory.rivals import (
+    linear_levels,
+    linear_reach,
+    meeting_level,
+    second_moments,
+    supply_and_demand,
+)
+from maestrata.worlds.base import World
+
+DRAWINGS: tuple[Drawing, ...] = ("fixed", "independent")
+
+# of worlds that set no correlation per edge themselves
+_RHO = 0.9
+
+
+class WorldTheory:
+    """What the theory predicts for a world, at any mask distribution.
+
+    Parameters
+    ----------
+    world : World
+    samples : int
+        Masks drawn where there are more than can be enumerated.
+    dag_samples : int
+        The same where the graph is no tree: each mask costs some milliseconds there.
+    linear_rank : int
+        Width of the linear MAE's bottleneck.
+
+    Attributes
+    ----------
+    rho : float
+        Correlation per edge of the Gaussian twin: the world's own where it has one, else .9.
+    """
+
+    def __init__(
+        self, world: World, samples: int = ENUMERATED, dag_samples: int = 1000, linear_rank: int = 16
+    ) -> None:
+        self.world = world
+        self.arrays = GraphArrays(world.graph)
+        self.levels = int(self.arrays.level.max())
+        self.samples = samples if world.graph.is_tree else min(samples, dag_samples)
+        # what can be enumerated at no more than the cost of a sample is
+        self.enumerate_up_to = max(self.samples, ENUMERATED if world.graph.is_tree else 0)
+        self.linear_rank = linear_rank
+        self.rho = float(world.settings.get("rho", _RHO))
+        self.tokens = token_of_leaf(world.graph, world.grid)
+        self.moments = second_moments(world)
+        self.meeting = meeting_level(self.arrays, self.tokens)
+
+    def at(self, patches: MaskPatches, mask_ratio: float) -> dict[str, NDArray[np.float64]]:
+        """Return every variable of the theory cube that depends on the masks, for one distribution.
+
+        Returns
+        -------
+        dict
+            Variable -> array over the axes that the schema gives it after those of the sweep.
+        """
+        visible = visible_count(patches.n_patches, mask_ratio)
+        found: dict[str, Any] = {}
+        for name, values in self._shared(patches, mask_ratio, visible).items():
+            found[name] = np.stack(values)
+        ensemble = mask_ensemble(
+            patches, mask_ratio, "fixed", self.samples, self._masks(patches, visible, 0), self.enumerate_up_to
+        )
+        rivals = supply_and_demand(self.arrays, ensemble, ensemble.masked[:, self.tokens], self.rho)
+        for name, (mean, error) in rivals.items():
+            found[name], found[f"{name}_error"] = mean, error
+        found["supply_demand"] = found["climb"] * found["supply"][-1]
+        found["linear_reach"] = linear_reach(self.moments, patches, mask_ratio, self.meeting)
+        found["linear_r2"] = linear_levels(self.moments, patches, mask_ratio, self.linear_rank, self.levels)
+        found["realised_ratio"] = realised_ratio(patches.n_patches, visible)
+        return {name: np.asarray(values, np.float64) for name, values in found.items()}
+
+    def _masks(self, patches: MaskPatches, visible: int, drawing: int) -> np.random.Generator:
+        # not keyed by the world: on the same graph, the same masks
+        return stream(0, "theory", patches.height, patches.width, int(patches.offset), visible, drawing)
+
+    def _shared(self, patches: MaskPatches, ratio: float, visible: int) -> dict[str, list[Any]]:
+        """Variables whose first axis is the drawing."""
+        found: dict[str, list[Any]] = {}
+        regular = self.world.graph.is_tree and patches.level is not None and self.arrays.monotone
+        for i, drawing in enumerate(DRAWINGS):
+            rng = self._masks(patches, visible, i)
+            ds = mask_distribution(
+                self.world.graph, patches, ratio, drawing, self.samples, rng, self.enumerate_up_to
+            )
+            for name in ds.data_vars:
+                if "node" not in ds[name].dims:
+                    found.setdefault(str(name), []).append(ds[name].values)
+            p, mean = np.full((len(READINGS), self.levels), np.nan), np.full(len(READINGS), np.nan)
+            for j, reading in enumerate(READINGS if regular else ()):
+                form = level_profile(2, self.levels, ratio, reading, patches.level or 0, drawing)
+                p[j], mean[j] = form.p_in_c, form.mean_level
+            found.setdefault("closed_p_in_c", []).append(p)
+            found.setdefault("closed_mean_level", []).append(mean)
+        return found
+
+    def examples(self) -> tuple[list[str], dict[str, NDArray[np.float64]]]:
+        """Return the node names, and c of the three fixed masks.
+
+        Returns
+        -------
+        names : list of str
+            The graph's nodes, topological order.
+        data : dict
+            ``example_masked`` (example, node), NaN for latents; ``example_in_c`` (example, reading, tie,
+            node), NaN for tokens.
+        """
+        masks = example_masks(self.world.grid)
+        masked = np.stack([masks[name] for name in EXAMPLES])[:, self.tokens]
+        sets, _, _ = shared_of_masks(self.arrays, masked)
+        of_tokens = np.full((len(EXAMPLES), self.arrays.n_nodes), np.nan)
+        of_tokens[:, self.arrays.leaves] = masked
+        in_c = np.stack(
+            [np.stack([sets[reading, tie] for tie in TIES], 1) for reading in READINGS], 1
+        ).astype(float)
+        in_c[..., self.arrays.leaves] = np.nan
+        return [str(node) for node in self.world.graph.nodes], {
+            "example_masked": of_tokens,
+            "example_in_c": in_c,
+        }
