@@ -338,10 +338,6 @@ def test_bad_settings_of_a_world_are_refused(make, name, settings, message):
     assert "\n" not in str(caught.value)
 
 
-def test_every_world_has_its_bad_settings_tested():
-    assert {name for name, _, _ in BAD} == set(NAMES)
-
-
 def test_an_unknown_world_is_refused(make):
     with pytest.raises(WorldError, match=r"world 'quadtree' must be one of: additive_tree, .*latent_dag"):
         worlds.make("quadtree", 0)
