@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from maestrata.graphs import LatentGraph
 from maestrata.random import stream
-from maestrata.worlds.additive_tree import CALIBRATION
 from maestrata.worlds.base import Noise, NoiseSpec, World, apply_maps, check_number, orthogonal
 from maestrata.worlds.pixels import draw_token_map, tokens_to_images
 
+CALIBRATION = 65_536  # samples by which a world's functions are standardised, as in additive_tree
 BLOCK = 4096  # samples calibrated at a time: bounds the memory
 
 
