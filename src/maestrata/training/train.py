@@ -128,17 +128,22 @@ def gradient_step(model: MAE, optimiser: Optimiser, batch: int, visible_tokens: 
     On the CPU that is `StepByHand` where it knows the model; elsewhere autograd, under bfloat16 autocast on a
     GPU.
     """
-    device = next(model.parameters()).device.type
-    if device == "cpu" and StepByHand.supports(model):
+    if next(model.parameters()).device.type == "cpu" and StepByHand.supports(model):
         return StepByHand(model, optimiser.grads, batch, visible_tokens)
+    return autograd_step(model)
 
-    def autograd(tokens: Tensor, visible_ids: Tensor, masked_ids: Tensor) -> Tensor:
+
+def autograd_step(model: MAE) -> Callable[..., Tensor]:
+    """Return the same function by autograd, under bfloat16 autocast where the model is not on the CPU."""
+    device = next(model.parameters()).device.type
+
+    def step(tokens: Tensor, visible_ids: Tensor, masked_ids: Tensor) -> Tensor:
         with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):
             loss = model.loss(tokens, visible_ids, masked_ids)
         loss.backward()
         return loss.detach()
 
-    return autograd
+    return step
 
 
 def _resume(checkpoint: Checkpoint | None, optimiser: Optimiser, losses: Tensor) -> int:
