@@ -20,7 +20,7 @@ endif
 SETUP = "$(INTERPRETER)" scripts/environment.py
 
 .DEFAULT_GOAL := help
-.PHONY: help venv install install-dev reproduce test lint pytest lock wheelhouse verify clean clean-results
+.PHONY: help venv install install-dev config-there reproduce test lint pytest lock wheelhouse verify clean clean-results
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r target text; do \
@@ -36,7 +36,10 @@ install:
 install-dev:
 	@$(SETUP) dev $(OFFLINE)
 
-reproduce: install ## install, run the whole workflow on CONFIG, say where the results are
+config-there:
+	@test -f "$(CONFIG)" || { echo "maestrata: CONFIG=$(CONFIG) is not a file" >&2; exit 2; }
+
+reproduce: config-there install ## install, run the whole workflow on CONFIG, say where the results are
 	$(RUN) python -m snakemake --cores $(CORES) --configfile "$(CONFIG)" $(ARGS)
 	@$(RUN) python scripts/report.py "$(CONFIG)"
 
@@ -59,7 +62,7 @@ wheelhouse: venv ## collect wheels for a machine without a network (PYTHON=3.12 
 	@$(RUN) python scripts/wheelhouse.py --folder "$(or $(WHEELHOUSE),wheelhouse)" \
 		$(if $(VERSION),--python $(VERSION)) $(if $(SKIP_INSTALLED),--skip "$(SKIP_INSTALLED)")
 
-verify: install ## compare finished results with the code at hand and with reference/
+verify: config-there install ## compare finished results with the code at hand and with reference/
 	@$(RUN) python -m maestrata.config.verify --config "$(CONFIG)"
 
 clean: ## remove .venv and what tools leave behind; results stay

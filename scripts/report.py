@@ -25,7 +25,7 @@ def main(path: str) -> int:
     figures, cubes = (len(list(folder.glob(pattern))) for pattern in ("figures/**/*.pdf", "cubes/**/*.nc"))
     print(f"\nfigures  {folder / 'figures'}/  ({figures}, each as pdf and png)")
     print(f"cubes    {folder / 'cubes'}/  ({cubes}; maestrata.open_cube(path) opens one)")
-    print(f"report   {report}  (unpack it, open report.html)")
+    print(f"report   {report}  (unpack it, open report/report.html)")
     return 0
 
 
