@@ -207,13 +207,20 @@ def world(label: str = "additive", seed: int = 0) -> Any:
     return build("worlds", {"node": names}, data | columns, attrs)
 
 
-def everything(note_worlds: tuple[str, ...] = tuple(GRID), **changes: Any) -> CubeSet:
+def everything(labels: tuple[str, ...] = tuple(GRID), **changes: Any) -> CubeSet:
     """All cubes of a made-up run."""
-    source = regression(note_worlds, **changes)
+    source = regression(labels, **changes)
     cubes = [source, training(source), limits(source), reconstructions(source)]
-    return CubeSet([*cubes, *(world(w, v) for w in note_worlds for v in (0, 1))])
+    return CubeSet([*cubes, *(world(w, v) for w in labels for v in (0, 1))])
 
 
 @pytest.fixture(scope="session")
 def cubes() -> CubeSet:
+    """The cubes of a run like the default one."""
     return everything()
+
+
+@pytest.fixture
+def made_up() -> Any:
+    """Cubes of another run: worlds, and what `regression` takes."""
+    return everything

@@ -14,6 +14,7 @@ from maestrata.cubes.collect import collect
 from maestrata.cubes.io import build, open_cube, write_cube
 from maestrata.cubes.manifest import Manifest
 from maestrata.cubes.readings import percentiles
+from maestrata.cubes.schema import KINDS
 from maestrata.errors import CubeError
 from maestrata.steps import collect as step
 
@@ -200,6 +201,9 @@ def limits(world: str, seed: int, height: int, r2: float) -> Any:
               "eval_ratio": ["0"], "bound": ["exact"], "target": ["latent"], "level": [1, 2]}  # fmt: skip
     data = {"r2": np.full((1,) * 8 + (2,), r2), "patch_height": [height], "patch_width": [1],
             "realised_ratio": np.full((1, 1, 1, 1), 0.5)}  # fmt: skip
+    for name, variable in KINDS["limits"].variables.items():
+        if name not in data and not variable.optional:
+            data[name] = np.full([len(coords[dim]) for dim in variable.dims], np.nan)
     return build("limits", coords, data)
 
 
@@ -226,8 +230,8 @@ def test_files_of_worlds_join_by_label(tmp_path: Path) -> None:
 
 def test_files_that_contradict_each_other(tmp_path: Path) -> None:
     write_cube(limits("b", 0, 1, 0.5), tmp_path / "b0.nc")
-    write_cube(limits("b", 0, 1, 0.6), tmp_path / "b1.nc")
-    with pytest.raises(CubeError, match=r"r2=0\.6, in another file 0\.5"):
+    write_cube(limits("b", 0, 1, 0.75), tmp_path / "b1.nc")
+    with pytest.raises(CubeError, match=r"r2=0\.75, in another file 0\.5"):
         collect("limits", worlds_manifest(tmp_path), tmp_path / "limits.nc")
 
 

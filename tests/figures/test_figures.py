@@ -1,0 +1,264 @@
+"""Every figure is drawn from cubes alone, says n and its intervals, and gives the same bytes twice."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from maestrata.cubes.io import write_cube
+from maestrata.cubes.schema import KINDS
+from maestrata.errors import FigureError
+from maestrata.figures import registry
+from maestrata.figures.registry import CubeSet
+from maestrata.figures.save import save
+from maestrata.figures.style import ENCODERS, Style, level_color, level_marker, spread
+from maestrata.figures.summary import reading, summarise
+from maestrata.steps import figure as step
+
+Make = Callable[..., CubeSet]
+NEEDED = ("worlds", "regression", "training", "reconstructions")
+# Those that what is made up here is enough for.
+NAMES = [name for name in registry.available() if set(registry.load(name).NEEDS) <= set(NEEDED)]
+FIGURES = ("world", "r2_by_ratio", "level_by_ratio_map", "r2_by_patch", "reconstructions", "training_curves",
+           "layer_by_level")  # fmt: skip
+
+
+def draw(name: str, cubes: CubeSet, note: str = "") -> Figure:
+    style = Style(note=note)
+    with style.context():
+        figure: Figure = registry.load(name).draw(cubes, style)
+        figure.draw_without_rendering()
+    return figure
+
+
+def texts(figure: Figure) -> list[str]:
+    return [t.get_text() for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
+
+
+def all_text(figure: Figure) -> str:
+    return " ".join(" ".join(texts(figure)).split())
+
+
+def test_the_figures_of_the_run_are_there() -> None:
+    assert set(FIGURES) <= set(registry.available())
+    assert set(FIGURES) <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", registry.available())
+def test_module(name: str) -> None:
+    module = registry.load(name)
+    assert name == module.NAME
+    assert module.TITLE and module.CAPTION.endswith(".")
+    assert set(module.NEEDS) | set(getattr(module, "USES", ())) <= set(KINDS)
+
+
+@pytest.fixture(scope="module")
+def drawn(cubes: CubeSet) -> Callable[[str], Figure]:
+    """Figures of a whole run, drawn once each."""
+    return lru_cache(lambda name: draw(name, cubes, note="smoke: not evidence"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_says_n_and_intervals(name: str, drawn: Callable[[str], Figure]) -> None:
+    text = all_text(drawn(name))
+    assert registry.load(name).TITLE in text
+    assert "[smoke: not evidence]" in text
+    assert "n = " in text
+    assert "interval" in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_cut_off(name: str, drawn: Callable[[str], Figure]) -> None:
+    figure = drawn(name)
+    box = figure.get_tightbbox()  # of all that is drawn, in inches
+    edge = 0.03  # the layout takes a label for a little smaller than it is
+    assert box.x0 > -edge and box.x1 < figure.get_figwidth() + edge
+    assert box.y0 > -edge and box.y1 < figure.get_figheight() + edge
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_titles_and_legend_do_not_overlap(name: str, drawn: Callable[[str], Figure]) -> None:
+    figure = drawn(name)
+    boxes = [(t.get_text(), t.get_window_extent()) for t in titles(figure)]
+    boxes += [("legend", legend.get_window_extent()) for legend in figure.legends]
+    for i, (one, a) in enumerate(boxes):
+        for other, b in boxes[i + 1 :]:
+            # The title's empty lines are where the legend goes.
+            assert not a.overlaps(b) or {"legend", figure.get_suptitle()} == {one, other}, (one, other)
+
+
+def titles(figure: Figure) -> Iterable[Text]:
+    for axes in figure.axes:
+        for title in (axes.title, axes._left_title, axes._right_title):  # type: ignore[attr-defined]
+            if title.get_text():
+                yield title
+    yield figure._suptitle  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_same_bytes_whatever_the_users_settings(
+    name: str, cubes: CubeSet, drawn: Callable[[str], Figure], tmp_path: Path
+) -> None:
+    note = "smoke: not evidence"
+    for ending in ("pdf", "png"):
+        save(drawn(name), tmp_path / f"one.{ending}", Style(note))
+    with mpl.rc_context(
+        {"font.size": 30, "savefig.dpi": 10, "lines.linewidth": 9, "figure.facecolor": "red"}
+    ):
+        again = draw(name, cubes, note)
+        for ending in ("pdf", "png"):
+            save(again, tmp_path / f"two.{ending}", Style(note))
+    for ending in ("pdf", "png"):
+        one, two = ((tmp_path / f"{stem}.{ending}").read_bytes() for stem in ("one", "two"))
+        assert one == two
+        assert len(one) > 5000
+        assert b"CreationDate" not in one and b"ModDate" not in one
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_world_one_patch(name: str, made_up: Make) -> None:
+    text = all_text(draw(name, made_up(("grammar",), world_seeds=1)))
+    assert "additive" not in text
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "world"])
+def test_missing_cells_are_told(name: str, made_up: Make) -> None:
+    missing = tuple(("additive", size, ratio) for size in (1, 2, 4) for ratio in (0.5, 0.75))
+    text = all_text(draw(name, made_up(("additive",), missing=missing)))
+    assert "cells missing" in text
+
+
+@pytest.mark.parametrize("name", ["r2_by_ratio", "r2_by_patch", "level_by_ratio_map", "layer_by_level"])
+def test_intervals_over_worlds(name: str, made_up: Make) -> None:
+    text = all_text(draw(name, made_up(("additive",), world_seeds=5, seeds=2)))
+    assert "95 % t interval over 5 worlds (ci_world)" in text
+    assert "2 training seeds" in text
+    assert "ci_sample" not in text
+
+
+def test_a_cube_that_is_not_given(cubes: CubeSet) -> None:
+    with pytest.raises(FigureError, match="'regression' is needed; given: training"):
+        draw("r2_by_ratio", CubeSet(cubes.all("training")))
+    with pytest.raises(FigureError, match="'worlds' is needed"):
+        draw("world", CubeSet([]))
+    with pytest.raises(FigureError, match="2 cubes of kind 'regression'"):
+        draw("r2_by_ratio", CubeSet(cubes.all("regression") * 2))
+
+
+def test_unknown_figure() -> None:
+    with pytest.raises(FigureError, match=r"'histogram' must be one of: .*r2_by_ratio"):
+        registry.load("histogram")
+    with pytest.raises(FigureError):
+        registry.load("style")
+
+
+def test_controls_and_ceiling_are_shown(cubes: CubeSet, drawn: Callable[[str], Figure]) -> None:
+    text = all_text(drawn("r2_by_ratio"))
+    for label in ("random init", "pixels", "PCA", "ceiling", "exact inference (additive, grammar"):
+        assert label in text
+    without = CubeSet(cubes.all("regression"))
+    assert "ceiling" not in all_text(draw("r2_by_ratio", without))
+
+
+def test_values_are_those_of_the_cube(cubes: CubeSet, drawn: Callable[[str], Figure]) -> None:
+    cube = cubes.one("regression")
+    expected = reading(cube).r2.sel(world="gaussian", world_seed=0, patch_size=1, offset=0, seed=0, level=4)
+    figure = drawn("r2_by_ratio")
+    (panel,) = (axes for axes in figure.axes if "gaussian" in axes.get_title(loc="left"))
+    lines = [
+        line for line in panel.lines if line.get_color() == level_color(4, 4) and len(line.get_xdata()) == 5
+    ]
+    np.testing.assert_allclose(lines[0].get_ydata(), expected.values, rtol=1e-6)
+    np.testing.assert_allclose(lines[0].get_xdata(), [0.125, 0.25, 0.5, 0.75, 0.875])
+
+
+def test_map_marks_what_is_decided(cubes: CubeSet, drawn: Callable[[str], Figure]) -> None:
+    figure = drawn("level_by_ratio_map")
+    cube = cubes.one("regression")
+    signed = [
+        t for t in figure.findobj(Text) if t.get_text().startswith(("+", "−")) and t.axes and t.axes.images
+    ]
+    n = int((cube.status.isel(world_seed=0) == 1).sum()) * 4
+    assert len(signed) == n
+    assert {t.get_fontweight() for t in signed} == {"bold", "normal"}
+
+
+def test_summary_over_worlds_is_a_t_interval(made_up: Make) -> None:
+    cube = reading(made_up(("additive",), world_seeds=4, seeds=2).one("regression"))
+    found = summarise(cube).at(world="additive", patch_size=1, offset=0, level=4).mean.sel(mask_ratio=0.5)
+    values = (
+        cube.r2.sel(world="additive", patch_size=1, offset=0, level=4, mask_ratio=0.5).mean("seed").values
+    )
+    summary = summarise(cube).at(world="additive", patch_size=1, offset=0, level=4, mask_ratio=0.5)
+    half = 3.182446 * values.std(ddof=1) / 2  # t(0.975, 3) sd / sqrt(4)
+    np.testing.assert_allclose(float(found), values.mean(), rtol=1e-5)
+    np.testing.assert_allclose(
+        [summary.low, summary.high], [values.mean() - half, values.mean() + half], rtol=1e-4
+    )
+
+
+def test_reading_takes_the_last_layer_there_is(cubes: CubeSet) -> None:
+    cube = cubes.one("regression").copy(deep=True)
+    cube["r2"].loc[{"layer": 3, "world": "grammar"}] = np.nan
+    shallow = reading(cube).r2.sel(world="grammar", mask_ratio=0.5, patch_size=1, level=2).values
+    primary = {
+        "encoder": "trained",
+        "pooling": "global",
+        "eval_ratio": "0",
+        "probe": "ridge",
+        "target": "latent",
+    }
+    expected = cube.r2.sel(world="grammar", mask_ratio=0.5, patch_size=1, level=2, layer=2, **primary).values
+    np.testing.assert_array_equal(shallow, expected)
+    assert np.isnan(reading(cube, "supervised").r2).all()  # a control that was not run is missing data
+
+
+def test_levels_differ_in_marker_and_lightness() -> None:
+    colors = [level_color(level, 6) for level in range(1, 7)]
+    lightness = [0.3 * r + 0.59 * g + 0.11 * b for r, g, b, _ in colors]
+    assert all(np.diff(lightness) < 0)
+    assert len({level_marker(level) for level in range(1, 7)}) == 6
+    assert len({marker for _, _, marker in ENCODERS.values()}) == len(ENCODERS)
+
+
+def test_labels_are_moved_apart() -> None:
+    heights = spread([0.1, 0.1, 0.12, 0.9], 0.1)
+    assert all(np.diff(heights) >= 0.1 - 1e-9)
+    assert heights[-1] == 0.9
+
+
+def test_step(cubes: CubeSet, tmp_path: Path) -> None:
+    write_cube(cubes.one("training"), tmp_path / "t.nc")
+    outputs = [str(tmp_path / f"training_curves.{ending}") for ending in ("pdf", "png")]
+    common = ["training_curves", "--cubes", str(tmp_path / "t.nc"), "--note", "smoke: not evidence"]
+    step.main([*common, "--output", *outputs, "--fingerprint", "f"])
+    first = [Path(path).read_bytes() for path in outputs]
+    # Another process hashes strings differently, which must not order anything in the file.
+    command = [sys.executable, "-m", "maestrata.steps.figure", *common, "--output", *outputs]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert [Path(path).read_bytes() for path in outputs] == first
+    with pytest.raises(FigureError, match=r"ending must be one of: \.pdf, \.png"):
+        step.main([*common, "--output", str(tmp_path / "a.jpg")])
+
+
+def test_figures_never_import_torch() -> None:
+    names = ", ".join(f"maestrata.figures.{name}" for name in registry.available())
+    code = f"import sys, {names}\nprint('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "figures.md").read_text(encoding="utf-8")
+    for name in registry.available():
+        assert f"`{name}`" in text
