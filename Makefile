@@ -62,7 +62,7 @@ wheelhouse: venv ## collect wheels for a machine without a network (PYTHON=3.12 
 	@$(RUN) python scripts/wheelhouse.py --folder "$(or $(WHEELHOUSE),wheelhouse)" \
 		$(if $(VERSION),--python $(VERSION)) $(if $(SKIP_INSTALLED),--skip "$(SKIP_INSTALLED)")
 
-verify: config-there install ## compare finished results with the code at hand and with reference/
+verify: config-there install ## name every result that other code made than that at hand
 	@$(RUN) python -m maestrata.config.verify --config "$(CONFIG)"
 
 clean: ## remove .venv and what tools leave behind; results stay
