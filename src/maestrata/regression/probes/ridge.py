@@ -76,20 +76,30 @@ class Probe:
         check_rows(x, y, "ridge")
         split = len(x) - max(1, round(self.validation * len(x)))
         shifts = x[:CHUNK].mean(0, dtype=np.float64), y[:CHUNK].mean(0, dtype=np.float64)
-        parts = [Moments.over(x[rows], y[rows], *shifts) for rows in (slice(0, split), slice(split, None))]
+        fit, held = (
+            Moments.over(x[rows], y[rows], *shifts) for rows in (slice(0, split), slice(split, None))
+        )
         # moments of standardised rows come from those of the rows themselves, which are thus read once
-        self._x, self._y = (parts[0] + parts[1]).standards(*shifts)
+        n = len(x)
+        self._x = Standard.from_sums(n, fit.x + held.x, np.diagonal(fit.xx) + np.diagonal(held.xx), shifts[0])
+        self._y = Standard.from_sums(n, fit.y + held.y, fit.yy + held.yy, shifts[1])
         check_finite("ridge", self._x, self._y)
-        scales = [(s.mean - shift, s.std) for s, shift in zip((self._x, self._y), shifts, strict=True)]
-        fit, held = (part.standardise(*scales) for part in parts)
+        for part in (fit, held):
+            part.standardise(self._x.mean - shifts[0], self._x.std, self._y.mean - shifts[1], self._y.std)
+        self.alpha_ = self._choose(fit, held, alphas)
+        fit += held
+        coef, self._intercept = fit.factorise().solve(self.alpha_)
+        self.coef_ = coef.astype(np.float32)
+        return self
+
+    @staticmethod
+    def _choose(fit: Moments, held: Moments, alphas: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Penalty of each target (t,) that predicts the held-out rows best."""
         path = fit.factorise()
         errors = np.stack([held.squared_error(*path.solve(alpha)) for alpha in alphas])
         # of equal errors the strongest penalty: a target that nothing explains is then shrunk, not fitted
-        best = len(alphas) - 1 - np.argmin(errors[::-1], axis=0)
-        self.alpha_ = alphas[best]
-        coef, self._intercept = (fit + held).factorise().solve(self.alpha_)
-        self.coef_ = coef.astype(np.float32)
-        return self
+        best: NDArray[np.float64] = alphas[len(alphas) - 1 - np.argmin(errors[::-1], axis=0)]
+        return best
 
     def predict(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Predict targets (m, t) from features (m, p)."""
@@ -99,9 +109,11 @@ class Probe:
         return self._y.undo(fitted)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Moments:
     """Sums over rows from which a ridge is solved and judged; those of two sets of rows add up.
+
+    With thousands of features `xx` is most of the memory, so it is changed in place.
 
     Attributes
     ----------
@@ -111,11 +123,11 @@ class Moments:
     """
 
     n: int
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
+    x: Vector
+    y: Vector
     xx: NDArray[np.float64]
     xy: NDArray[np.float64]
-    yy: NDArray[np.float64]
+    yy: Vector
 
     @classmethod
     def of(cls, x: NDArray[np.float64], y: NDArray[np.float64]) -> Moments:
@@ -132,34 +144,28 @@ class Moments:
         """
         chunks = (slice(start, start + CHUNK) for start in range(0, len(x), CHUNK))
         parts = (cls.of(x[rows] - x_shift, y[rows] - y_shift) for rows in chunks)
-        return reduce(operator.add, parts)
+        return reduce(operator.iadd, parts)
 
-    def standards(self, x_shift: Vector, y_shift: Vector) -> tuple[Standard, Standard]:
-        """Means and deviations of the unshifted rows."""
-        squares = np.diagonal(self.xx), self.yy
-        sums = zip((self.x, self.y), squares, (x_shift, y_shift), strict=True)
-        x, y = (Standard.from_sums(self.n, *parts) for parts in sums)
-        return x, y
+    def __iadd__(self, other: Moments) -> Moments:
+        self.n += other.n
+        for name in ("x", "y", "xx", "xy", "yy"):
+            sums = getattr(self, name)
+            sums += getattr(other, name)
+        return self
 
-    def standardise(self, x: tuple[Vector, Vector], y: tuple[Vector, Vector]) -> Moments:
-        """Sums over the rows less a mean and over a deviation, given for x and for y."""
-        (x_mean, x_std), (y_mean, y_std) = x, y
-        n, sum_x, sum_y = self.n, self.x, self.y
-        xx = self.xx - np.outer(sum_x, x_mean) - np.outer(x_mean, sum_x - n * x_mean)
-        xy = self.xy - np.outer(sum_x, y_mean) - np.outer(x_mean, sum_y - n * y_mean)
-        yy = self.yy - y_mean * (2 * sum_y - n * y_mean)
-        return Moments(
-            n,
-            (sum_x - n * x_mean) / x_std,
-            (sum_y - n * y_mean) / y_std,
-            xx / np.outer(x_std, x_std),
-            xy / np.outer(x_std, y_std),
-            yy / y_std**2,
-        )
-
-    def __add__(self, other: Moments) -> Moments:
-        mine, theirs = self.__dict__.values(), other.__dict__.values()
-        return Moments(*(a + b for a, b in zip(mine, theirs, strict=True)))
+    def standardise(self, x_mean: Vector, x_std: Vector, y_mean: Vector, y_std: Vector) -> None:
+        """Turn into the sums over (x - x_mean) / x_std and (y - y_mean) / y_std."""
+        x, y = self.x - self.n * x_mean, self.y - self.n * y_mean
+        self.xx -= np.outer(self.x, x_mean)
+        self.xx -= np.outer(x_mean, x)
+        self.xx /= x_std
+        self.xx /= x_std[:, None]
+        self.xy -= np.outer(self.x, y_mean)
+        self.xy -= np.outer(x_mean, y)
+        self.xy /= y_std
+        self.xy /= x_std[:, None]
+        self.yy = (self.yy - y_mean * (self.y + y)) / y_std**2
+        self.x, self.y = x / x_std, y / y_std
 
     def factorise(self) -> Path:
         """Decompose the centred second moments."""
