@@ -20,6 +20,7 @@ from maestrata.masks import MaskPatches, visible_count
 from maestrata.steps._run import Parser, add_provenance, add_world, provenance, run, settings
 from maestrata.theory.distributions import READINGS, TIES
 from maestrata.theory.examples import EXAMPLES
+from maestrata.theory.rivals import MOMENT_SAMPLES
 from maestrata.theory.sweep import DRAWINGS, WorldTheory
 from maestrata.worlds import make
 
@@ -54,13 +55,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--dag-samples", type=int, default=1000, help="the same where the graph is no tree")
     parser.add_argument("--linear-rank", type=int, default=16, help="width of the linear MAE's bottleneck")
+    parser.add_argument(
+        "--moment-samples",
+        type=int,
+        default=MOMENT_SAMPLES,
+        help="images that the linear MAE's covariance is of",
+    )
     parser.add_argument("--output", type=Path, required=True, help="NetCDF file of kind theory")
     add_provenance(parser)
     args = parser.parse_args(argv)
 
     world = make(args.world_kind, args.world_seed, **args.world_settings)
     asked = read_masks(args.masks, world)
-    theory = WorldTheory(world, args.samples, args.dag_samples, args.linear_rank)
+    theory = WorldTheory(world, args.samples, args.dag_samples, args.linear_rank, args.moment_samples)
     sizes = sorted({size for size, _ in asked})
     shapes = {size: patches for (size, _), (patches, _) in asked.items()}
     nodes, examples = theory.examples()

@@ -15,6 +15,7 @@ from maestrata.theory.ensembles import ENUMERATED, mask_ensemble
 from maestrata.theory.examples import EXAMPLES, example_masks
 from maestrata.theory.profiles import Drawing, level_profile
 from maestrata.theory.rivals import (
+    MOMENT_SAMPLES,
     linear_levels,
     linear_reach,
     meeting_level,
@@ -41,6 +42,8 @@ class WorldTheory:
         The same where the graph is no tree: each mask costs some milliseconds there.
     linear_rank : int
         Width of the linear MAE's bottleneck.
+    moment_samples : int
+        Images that the covariance of the linear MAE is estimated from.
 
     Attributes
     ----------
@@ -49,7 +52,12 @@ class WorldTheory:
     """
 
     def __init__(
-        self, world: World, samples: int = ENUMERATED, dag_samples: int = 1000, linear_rank: int = 16
+        self,
+        world: World,
+        samples: int = ENUMERATED,
+        dag_samples: int = 1000,
+        linear_rank: int = 16,
+        moment_samples: int = MOMENT_SAMPLES,
     ) -> None:
         self.world = world
         self.arrays = GraphArrays(world.graph)
@@ -60,7 +68,7 @@ class WorldTheory:
         self.linear_rank = linear_rank
         self.rho = float(world.settings.get("rho", _RHO))
         self.tokens = token_of_leaf(world.graph, world.grid)
-        self.moments = second_moments(world)
+        self.moments = second_moments(world, moment_samples)
         self.meeting = meeting_level(self.arrays, self.tokens)
 
     def at(self, patches: MaskPatches, mask_ratio: float) -> dict[str, NDArray[np.float64]]:

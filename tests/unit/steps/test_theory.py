@@ -26,7 +26,8 @@ from maestrata.worlds import make
 def write(tmp_path, kind, masks, settings=None, extra=()):
     path = tmp_path / f"{kind}.nc"
     given = ["--world-kind", kind, "--world", "w", "--world-settings", json.dumps(settings or {"leaves": 8})]
-    step.main([*given, "--masks", json.dumps(masks), "--output", str(path), *extra])
+    given += ["--masks", json.dumps(masks), "--output", str(path), "--moment-samples", "32768"]
+    step.main([*given, *extra])
     return open_cube(path)
 
 
@@ -129,6 +130,7 @@ def test_equal_runs_write_equal_files(tmp_path):
     paths = [tmp_path / name for name in ("a.nc", "b.nc")]
     for path in paths:
         flags = ["--world-kind", "gaussian_tree", "--world-settings", '{"leaves": 32}', "--samples", "50"]
+        flags += ["--moment-samples", "4096"]
         step.main([*flags, "--masks", '{"1x1": [0.5]}', "--output", str(path)])
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
