@@ -52,21 +52,19 @@ def infer(
     # mean of each node given its parent's posterior, of which the noise is what remains
     predicted: Levels = {level: np.zeros((n, nodes, 2)) for level, nodes in world.n_nodes.items()}
     todo = np.arange(n)
+    rim = np.zeros(n)
     for wide in (False, True):
-        if not len(todo):
-            break
-        grid = _tree_grid(world, steps_per_sigma, wide)
-        batch = max(4, MEMORY // grid.points)
-        left = []
-        for rows in np.split(todo, range(batch, len(todo), batch)):
-            rim = grid.run(x[rows], visible[rows], (mean, covariance, predicted), rows)
-            left.append(rows[~(rim <= RIM_MASS)])
-        todo = np.concatenate(left)
-        if wide and not np.isfinite(mean[world.levels][todo]).all():
-            bad = todo[~np.isfinite(mean[world.levels][todo]).all((1, 2))]
-            raise InferenceError(
-                f"image {bad[0]} is not of this world: no value of its latents explains its visible tokens"
-            )
+        grid = _tree_grid(world, steps_per_sigma, wide) if len(todo) else None
+        batch = max(4, MEMORY // grid.points) if grid else 1
+        for rows in np.split(todo, range(batch, len(todo), batch)) if grid else ():
+            rim[rows] = grid.run(x[rows], visible[rows], (mean, covariance, predicted), rows)
+        todo = np.flatnonzero(~(rim <= RIM_MASS))
+    lost = np.flatnonzero(~(rim <= 0.5))
+    if len(lost):
+        raise InferenceError(
+            f"image {lost[0]} is not of this world: its visible tokens ask for latents beyond all of "
+            f"{RANGE_DRAWS} draws (inference on a grid)"
+        )
     mean[0] = np.where(visible[..., None], x, mean[0])
     covariance[0] *= ~visible[..., None, None]
     filled = np.where(visible[..., None], tokens, apply_maps(world.params["P"], mean[0]))
@@ -233,5 +231,7 @@ def _cover(world: World, step: float, wide: bool) -> dict[tuple[int, int], NodeG
             values = sample.latents[level][:, node].astype(np.float64) @ frame
             ends = (values.min(0), values.max(0)) if wide else np.quantile(values, [1 - CORE, CORE], axis=0)
             margin = (4 if wide else 2) * sigma
+            if level == world.levels:  # N(0, I): nothing but its own tail bounds it
+                ends, margin = (np.full(2, -5.0), np.full(2, 5.0)), 1.5 * wide
             grids[level, node] = NodeGrid.cover(frame, ends[0] - margin, ends[1] + margin, step)
     return grids

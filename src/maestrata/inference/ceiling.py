@@ -118,7 +118,8 @@ def score_levels(
         kept = slice(None) if counts is None else counts[:, start]
         right = np.nan
         if target.labels is not None and used[start] >= MIN_IMAGES:
-            right = float((guesses[i].argmax(1) == target.labels[:n])[kept].mean())
+            # in the type of a probe's predictions, so that symbols that are equally probable tie alike
+            right = float((guesses[i].astype(np.float32).argmax(1) == target.labels[:n])[kept].mean())
         score = (
             float(_mean(r2[start:stop])),
             _mean(boot[:, start:stop], 1),

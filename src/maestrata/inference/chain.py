@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import log_ndtr, ndtri_exp
 
 from maestrata.inference.folds import Folds
 
@@ -51,10 +51,10 @@ class Chain:
     def __init__(self, folds: Folds, z: Array, visible: NDArray[np.bool_]) -> None:
         self.folds = folds
         # rows first: a set of nodes is then a stack of matrices
-        self._z = np.ascontiguousarray(z.swapaxes(0, 1))
+        self._z = np.array(z.swapaxes(0, 1), order="C")
         # what has no visible token below it says nothing about its parents
         self.seen = (visible.astype(np.float32) @ folds.descendants().T.astype(np.float32)) > 0
-        self._mean = np.ascontiguousarray(folds.means(z).swapaxes(0, 1))
+        self._mean = np.array(folds.means(z).swapaxes(0, 1), order="C")
         self.scale = folds.noise_scale()
         self.sets = _independent_sets(folds)
 
@@ -156,18 +156,19 @@ def _draw_on_line(terms: tuple[Array, ...], own: Array, slope: Array, rng: np.ra
     high = (np.concatenate([place, edge], -1) - center) / spread
     flip = low > 0  # work in the lower tail, where differences of the normal distribution keep their digits
     low, high = np.where(flip, -high, low), np.where(flip, -low, high)
-    below = ndtr(low)
-    mass = ndtr(high) - below
-    with np.errstate(divide="ignore"):
-        logs = constant + lean * center / 2 + np.log(spread) + np.log(mass)
-    weights = np.exp(logs - logs.max(-1, keepdims=True))
-    total = np.cumsum(weights, -1)
+    below, above = log_ndtr(low), log_ndtr(high)
+    # logs throughout: evidence may lie where no floating-point number holds the normal distribution
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mass = np.where(high > low, above + np.log(-np.expm1(below - above)), -np.inf)
+    logs = constant + lean * center / 2 + np.log(spread) + mass
+    total = np.cumsum(np.exp(logs - logs.max(-1, keepdims=True)), -1)
     u = rng.random((2, *place.shape[:-1], 1))
     piece = np.minimum((total < u[0] * total[..., -1:]).sum(-1, keepdims=True), place.shape[-1])
     below, mass, center, spread, low, high, flip = (
         np.take_along_axis(part, piece, -1) for part in (below, mass, center, spread, low, high, flip)
     )
-    at = np.clip(ndtri(below + u[1] * mass), low, high)
+    with np.errstate(divide="ignore"):
+        at = np.clip(ndtri_exp(np.logaddexp(below, np.log(u[1]) + mass)), low, high)
     drawn: Array = (center + np.where(flip, -at, at) * spread)[..., 0]
     return drawn
 
