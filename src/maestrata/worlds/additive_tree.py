@@ -17,7 +17,8 @@ from maestrata.random import stream
 from maestrata.worlds.base import Noise, NoiseSpec, World, apply_maps, check_number, orthogonal, to_children
 from maestrata.worlds.pixels import draw_token_map, tokens_to_images
 
-CALIBRATION = 16_384  # samples by which a world's functions are standardised; more would slow every reading of a config
+# samples by which a world's functions are standardised; more would slow every reading of a config
+CALIBRATION = 16_384
 
 
 class AdditiveTree(World):

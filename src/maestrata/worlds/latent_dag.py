@@ -8,8 +8,7 @@ times its noise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from math import sqrt
 from typing import Any
 
@@ -22,8 +21,7 @@ from maestrata.random import stream
 from maestrata.worlds.base import Noise, NoiseSpec, World, apply_maps, check_number, orthogonal
 from maestrata.worlds.pixels import draw_token_map, tokens_to_images
 
-CALIBRATION = 65_536  # samples by which a world's functions are standardised, as in additive_tree
-BLOCK = 4096  # samples calibrated at a time: bounds the memory
+CALIBRATION = 16_384  # samples by which a world's functions are standardised, as in additive_tree
 
 
 class LatentDag(World):
@@ -57,7 +55,7 @@ class LatentDag(World):
         child = rho / s * sum_p f_p(u_p) + sqrt(1 - rho**2) noise,
 
     s the root mean square of the sum, so that each parent weighs the same and a node has unit variance on
-    average over its dimensions. Moments are those of 65,536 draws of the stream ``("calibration", seed)``.
+    average over its dimensions. Moments are those of 16,384 draws of the stream ``("calibration", seed)``.
     Without extra edges the world is the `additive_tree` of the same seed and settings.
 
     All nodes of a level have the same slots for parents (the tree's, the extra one, the one further up; one
@@ -140,11 +138,10 @@ class LatentDag(World):
         root = stream(self.seed, "calibration", self.levels)
         above = root.standard_normal((CALIBRATION, *self.noise_spec[self.levels].shape))
         for level in range(self.levels - 1, -1, -1):
-            folded = _by_block(partial(self._fold, self.params, level), above)
+            folded = self._fold(self.params, level, above)
             self.params[f"mean{level}"] = folded.mean(0)
             self.params[f"scale{level}"] = folded.std(0)
-            # shares are still 0 or 1 here
-            total = _by_block(partial(self._sum, self.params, level), folded)
+            total = self._sum(self.params, level, folded)  # shares are still 0 or 1 here
             rms = np.sqrt((total**2).mean((0, 2)))[:, None]
             self.params[f"share{level}"] /= np.tile(rms, (len(self._slots(level)), 1))
             if level:
@@ -201,10 +198,3 @@ class LatentDag(World):
             edges += [(rows[p], name) for p, share, name in zip(parents, shares, names, strict=True) if share]
         dims = {name: self.dims[level] for level in self.dims for name in self.node_names(level)}
         return LatentGraph(edges=edges, dims=dims)
-
-
-def _by_block(
-    function: Callable[[NDArray[np.float64]], Any], values: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Apply a function of samples block by block."""
-    return np.concatenate([function(values[i : i + BLOCK]) for i in range(0, len(values), BLOCK)])

@@ -30,7 +30,7 @@ def test_a_child_is_rho_f_plus_noise_with_correlation_rho(settings):
         mean = world.child_mean(world.params, level, nodes[level + 1])
         assert abs(nodes[level] - mean - sqrt(1 - rho**2) * sample.noise[level]).max() < 1e-12
         f = mean / rho
-        # moments are standardised on another sample, of 65,536: errors of up to a percent or two
+        # moments are standardised on another sample, of 16,384: errors of up to a percent or two
         assert abs(f.mean(0)).max() < 0.05
         assert np.square(f).mean() == pytest.approx(1, abs=0.04)
         # E[child . f(parent)] = rho E|f|^2
