@@ -104,7 +104,8 @@ class Probe:
             for alpha in self.alphas:
                 system = kernel.copy()
                 system[np.diag_indices(points)] += alpha
-                factor = cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
+                # the transpose of a symmetric matrix lies in memory as LAPACK wants it: no further copy
+                factor = cho_factor(system.T, lower=True, overwrite_a=True, check_finite=False)
                 dual = cho_solve(factor, targets[:points], check_finite=False)
                 error = np.square(targets[points:] - held @ dual).sum(0)
                 better = error < best
