@@ -348,8 +348,10 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of world_strength.json and .md")
     args = parser.parse_args()
-    # cuDNN's attention refuses the strides that vmap hands to its backward pass
+    # the fused kernels refuse, in their backward passes, the strides that vmap hands them
     torch.backends.cuda.enable_cudnn_sdp(False)
+    torch.backends.cuda.enable_flash_sdp(False)
+    torch.backends.cuda.enable_mem_efficient_sdp(False)
     path = args.out / "world_strength.json"
     for label in args.worlds:
         new = json.loads(json.dumps(measure(label, args.seeds, args.images, torch.device(args.device))))
