@@ -11,6 +11,45 @@ from numpy.typing import NDArray
 from maestrata.graphs import LatentGraph
 
 
+class Families:
+    """Nodes, each with its relatives on one side (children, or parents), as flat arrays.
+
+    Attributes
+    ----------
+    nodes : int64 array (n,)
+        Each once.
+    relatives : int64 array (m,)
+        Those of the first node, then those of the second, and so on.
+    owner : int64 array (m,)
+        The node that each relative is listed for.
+    """
+
+    def __init__(self, owner: NDArray[np.int64], relatives: NDArray[np.int64]) -> None:
+        self.owner = owner
+        self.relatives = relatives
+        self.nodes, self._starts = np.unique(owner, return_index=True)
+        sizes = np.diff([*self._starts, len(owner)])
+        # relatives of each node, where all have as many
+        self._each = int(sizes[0]) if (sizes == sizes[0]).all() else None
+
+    def reduce(self, operation: np.ufunc, values: NDArray[Any]) -> NDArray[Any]:
+        """Combine values (m, ...) of the relatives of each node by a ufunc: result (n, ...)."""
+        if self._each is not None:  # the common case, and several times faster than reduceat
+            blocks = values.reshape(len(self.nodes), self._each, *values.shape[1:])
+            result = blocks[:, 0]
+            for i in range(1, self._each):
+                result = operation(result, blocks[:, i])
+            return result
+        return np.asarray(operation.reduceat(values, self._starts, axis=0))
+
+
+def _groups(owner: NDArray[np.int64], relatives: NDArray[np.int64], key: NDArray[np.int64]) -> list[Families]:
+    """Split edges by a key of their owners, in its order."""
+    order = np.lexsort((owner, key))
+    cuts = np.flatnonzero(np.diff(key[order])) + 1
+    return [Families(owner[part], relatives[part]) for part in np.split(order, cuts)]
+
+
 class GraphArrays:
     """Index arrays of a `LatentGraph`; a node's index is its place in ``graph.nodes`` (parents first).
 
@@ -58,26 +97,22 @@ class GraphArrays:
         )
 
     @cached_property
-    def by_level(self) -> list[NDArray[np.int64]]:
-        """Edges (positions in `parent` and `child`) grouped by the level of the parent, lowest first.
+    def upward(self) -> list[Families]:
+        """Parents with their children, by the parents' level, lowest first.
 
         Every child lies on a lower level than its parent, so a pass over the groups goes strictly up, and
         a pass over them reversed strictly down.
         """
-        order = np.lexsort((self.parent, self.level[self.parent]))
-        cuts = np.flatnonzero(np.diff(self.level[self.parent][order])) + 1
-        return np.split(order, cuts)
+        return _groups(self.parent, self.child, self.level[self.parent])
 
     @cached_property
-    def by_child(self) -> list[NDArray[np.int64]]:
-        """Edges grouped by the depth of the child (longest path from a root), so that parents come first."""
+    def downward(self) -> list[Families]:
+        """Children with their parents, by the children's depth (longest path from a root), highest first."""
         depth = np.zeros(self.n_nodes, np.int64)
         for parent, child in sorted(zip(self.parent.tolist(), self.child.tolist(), strict=True)):
             # edges are walked by parent, and a parent's own depth is final once all nodes before it are done
             depth[child] = max(depth[child], depth[parent] + 1)
-        order = np.lexsort((self.child, depth[self.child]))
-        cuts = np.flatnonzero(np.diff(depth[self.child][order])) + 1
-        return np.split(order, cuts)
+        return _groups(self.child, self.parent, depth[self.child])
 
     @cached_property
     def closure(self) -> NDArray[np.bool_]:

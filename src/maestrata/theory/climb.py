@@ -94,13 +94,11 @@ def climb_of_masks(arrays: GraphArrays, masked: NDArray[np.bool_]) -> NDArray[np
     height = int(arrays.level.max())
     sees = np.zeros((arrays.n_nodes, masked.shape[0]), bool)
     sees[arrays.leaves] = ~masked.T
-    for edges in arrays.by_level:
-        parents, starts = np.unique(arrays.parent[edges], return_index=True)
-        sees[parents] = np.logical_or.reduceat(sees[arrays.child[edges]], starts, axis=0)
+    for group in arrays.upward:
+        sees[group.nodes] = group.reduce(np.logical_or, sees[group.relatives])
     climb = np.where(sees, arrays.level[:, None], height)
     # down again, parents before children: what does not see takes the lowest of what its parents found
-    for edges in arrays.by_child:
-        children, starts = np.unique(arrays.child[edges], return_index=True)
-        least = np.minimum.reduceat(climb[arrays.parent[edges]], starts, axis=0)
-        climb[children] = np.where(sees[children], climb[children], least)
+    for group in arrays.downward:
+        least = group.reduce(np.minimum, climb[group.relatives])
+        climb[group.nodes] = np.where(sees[group.nodes], climb[group.nodes], least)
     return climb[arrays.leaves].T

@@ -126,13 +126,11 @@ def lowest_shared(arrays: GraphArrays, masked: NDArray[np.bool_]) -> NDArray[np.
     above_masked[arrays.leaves] = masked.T
     above_visible[arrays.leaves] = ~masked.T
     has_shared_child = np.zeros_like(above_masked)
-    for edges in arrays.by_level:
-        parents, starts = np.unique(arrays.parent[edges], return_index=True)
-        children = arrays.child[edges]
-        m, v = above_masked[children], above_visible[children]
-        above_masked[parents] = np.logical_or.reduceat(m, starts, axis=0)
-        above_visible[parents] = np.logical_or.reduceat(v, starts, axis=0)
-        has_shared_child[parents] = np.logical_or.reduceat(m & v, starts, axis=0)
+    for group in arrays.upward:
+        m, v = above_masked[group.relatives], above_visible[group.relatives]
+        above_masked[group.nodes] = group.reduce(np.logical_or, m)
+        above_visible[group.nodes] = group.reduce(np.logical_or, v)
+        has_shared_child[group.nodes] = group.reduce(np.logical_or, m & v)
     return (above_masked & above_visible & ~has_shared_child).T
 
 

@@ -57,15 +57,14 @@ def _by_messages(arrays: GraphArrays, masked: NDArray[np.bool_], rho: float) -> 
     sent = np.zeros_like(at_leaf)
     sent[arrays.leaves] = np.where(masked.T, 0.0, known)
     evidence = np.zeros_like(at_leaf)
-    for edges in arrays.by_level:
-        parents, starts = np.unique(arrays.parent[edges], return_index=True)
-        evidence[parents] = np.add.reduceat(sent[arrays.child[edges]], starts, axis=0)
-        sent[parents] = _through(rho, evidence[parents])
+    for group in arrays.upward:
+        evidence[group.nodes] = group.reduce(np.add, sent[group.relatives])
+        sent[group.nodes] = _through(rho, evidence[group.nodes])
     is_latent = np.zeros(arrays.n_nodes, bool)
     is_latent[arrays.latents] = True
-    for edges in reversed(arrays.by_level):
-        edges = edges[is_latent[arrays.child[edges]]]
-        parents, children = arrays.parent[edges], arrays.child[edges]
+    for group in reversed(arrays.upward):
+        inner = is_latent[group.relatives]
+        parents, children = group.owner[inner], group.relatives[inner]
         # what the child itself sent up must not come back to it
         evidence[children] += _through(rho, np.maximum(evidence[parents] - sent[children], 0.0))
     found = evidence[arrays.latents].T

@@ -68,13 +68,12 @@ def separators_by_tree(
     cost[_MASKED, arrays.leaves] = np.where(masked.T, 0, far)
     cost[_VISIBLE, arrays.leaves] = np.where(masked.T, far, 0)
     sided = _VISIBLE if near == "visible" else _MASKED
-    for edges in arrays.by_level:
-        parents, starts = np.unique(arrays.parent[edges], return_index=True)
-        least = _least_below(cost[:, arrays.child[edges]])
+    for group in arrays.upward:
+        least = _least_below(cost[:, group.relatives])
         for state in (_CUT, _MASKED, _VISIBLE, _EMPTY):
-            own = weight[parents][:, None] if state == _CUT else int(state == sided)
+            own = weight[group.nodes][:, None] if state == _CUT else int(state == sided)
             # capped, so that forbidden states cannot add up to an overflow
-            cost[state, parents] = np.minimum(np.add.reduceat(least[state], starts, axis=0) + own, far)
+            cost[state, group.nodes] = np.minimum(group.reduce(np.add, least[state]) + own, far)
     return _walk_down(arrays, cost).T
 
 
@@ -102,20 +101,19 @@ def _walk_down(arrays: GraphArrays, cost: NDArray[Any]) -> NDArray[np.bool_]:
     state = np.empty(cost.shape[1:], np.int8)
     roots = np.flatnonzero(arrays.tree_parent < 0)
     state[roots] = cost[:, roots].argmin(0)
-    for edges in reversed(arrays.by_level):
-        parents, children = arrays.parent[edges], arrays.child[edges]
-        cut, masked, visible, empty = cost[:, children]
-        above = state[parents]
+    for group in reversed(arrays.upward):
+        cut, masked, visible, empty = cost[:, group.relatives]
+        above = state[group.owner]
         # a side is open to a child unless its parent stands on the other side or on none
         with_masked = (above == _CUT) | (above == _MASKED)
         with_visible = (above == _CUT) | (above == _VISIBLE)
         best = np.where(empty < cut, np.int8(_EMPTY), np.int8(_CUT))
         least = np.minimum(cut, empty)
         better = with_masked & (masked < least)
-        best[better] = _MASKED
-        np.minimum(least, masked, out=least, where=with_masked)
-        best[with_visible & (visible < least)] = _VISIBLE
-        state[children] = best
+        np.copyto(best, np.int8(_MASKED), where=better)
+        np.copyto(least, masked, where=better)
+        np.copyto(best, np.int8(_VISIBLE), where=with_visible & (visible < least))
+        state[group.relatives] = best
     return state == _CUT
 
 
@@ -147,15 +145,13 @@ def colour(arrays: GraphArrays, masked: NDArray[np.bool_]) -> NDArray[np.bool_]:
     cut = np.zeros_like(has_masked)
     has_masked[arrays.leaves] = masked.T
     has_visible[arrays.leaves] = ~masked.T
-    for edges in arrays.by_level:
-        parents, starts = np.unique(arrays.parent[edges], return_index=True)
-        children = arrays.child[edges]
-        m = np.logical_or.reduceat(has_masked[children], starts, axis=0)
-        v = np.logical_or.reduceat(has_visible[children], starts, axis=0)
-        cut[parents] = m & v
+    for group in arrays.upward:
+        m = group.reduce(np.logical_or, has_masked[group.relatives])
+        v = group.reduce(np.logical_or, has_visible[group.relatives])
+        cut[group.nodes] = m & v
         # what is cut passes nothing up
-        has_masked[parents] = m & ~v
-        has_visible[parents] = v & ~m
+        has_masked[group.nodes] = m & ~v
+        has_visible[group.nodes] = v & ~m
     return cut.T
 
 
