@@ -2,10 +2,10 @@
 
     python benchmarks/training_gpu.py --out benchmarks/results/training_gpu.json
 
-Every row is one (patch, ratio) cell of 64-token images: the time of a step of a stack (median of the timed blocks of steps),
-images per second over the stack, and the peer's time of a step for one model of the same sizes, batch and optimiser (its own
-defaults otherwise, bf16 autocast, fused AdamW, the same images made on the device). The ratio is images per second of the stack
-over those of the peer.
+Every row is one (patch, ratio) cell of 64-token images: the time of a step of a stack (median of the timed
+blocks of steps), images per second over the stack, and the peer's time of a step for one model of the
+same sizes, batch and optimiser (its own defaults otherwise, bf16 autocast, fused AdamW, the same images made on the
+device). The ratio is images per second of the stack over those of the peer.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ def time_stack(cell: dict, members: int, steps: int, options: dict) -> dict:
     recipe = Recipe(images=256 * steps * 8, batch=256)
     keys = [(w.seed, s) for w, s in zip(worlds, seeds, strict=True)]
     noise = DeviceNoise(worlds[0], keys, recipe.batch, patches.n_patches, device)
-    cfg = MAEConfig(worlds[0].grid.height, worlds[0].grid.width, worlds[0].token_values, **cell.get("model", {}))
+    cfg = MAEConfig(
+        worlds[0].grid.height, worlds[0].grid.width, worlds[0].token_values, **cell.get("model", {})
+    )
     torch.cuda.reset_peak_memory_stats()
     trainer = StackedTrainer(worlds, seeds, patches, visible, cfg, recipe, noise, device, **options)
     trainer._lr.fill_(1e-3)
@@ -93,7 +95,9 @@ def time_peer(cell: dict, steps: int) -> dict:
             mask_ratio=1 - (visible + 0.5) / n,  # it floors: this keeps `visible` tokens
         )
     ).to(device)
-    optimiser = torch.optim.AdamW(peer.parameters(), lr=2e-3, weight_decay=0.05, betas=(0.9, 0.95), fused=True)
+    optimiser = torch.optim.AdamW(
+        peer.parameters(), lr=2e-3, weight_decay=0.05, betas=(0.9, 0.95), fused=True
+    )
     noise = DeviceNoise(world, [(0, 0)], 256, patches.n_patches, device)
     params = world.convert_params(torch.zeros((), device=device))
 
@@ -131,7 +135,9 @@ def check_masks_equal() -> None:
 
 def main() -> None:
     """Measure and save."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--world", default="additive_tree")
     parser.add_argument("--leaves", type=int, default=64)

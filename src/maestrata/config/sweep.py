@@ -1,4 +1,4 @@
-"""A config as a sweep plan: plain values, for a machine that has neither the workflow engine nor the config's libraries."""
+"""A config as a sweep plan: plain values, for a machine without the workflow engine."""
 
 from __future__ import annotations
 

@@ -1,9 +1,11 @@
-"""Many masked autoencoders of one size as one: the function of `MAE` with a member axis in front of every weight.
+"""Many masked autoencoders of one size as one: the function of `MAE` with a member axis in front of every
+weight.
 
-Models this small leave a GPU idle when they are trained one by one. Here M members (seeds and worlds of one mask
-distribution) run as batched matrix products: weights are (M, out, in), activations (M, b, t, d). Member k computes what an
-`MAE` with its weights computes on its images; a test holds the two against each other. Matrix products and attention run
-in `dtype` (bfloat16 on a GPU), the residual stream, norms and the loss in float32.
+Models this small leave a GPU idle when they are trained one by one. Here M members (seeds and worlds of one
+mask distribution) run as batched matrix products: weights are (M, out, in), activations (M, b, t, d). Member
+k computes what an `MAE` with its weights computes on its images; a test holds the two against each other.
+Matrix products and attention run in `dtype` (bfloat16 on a GPU), the residual stream, norms and the loss in
+float32.
 """
 
 from __future__ import annotations
@@ -23,9 +25,11 @@ Weights = Mapping[str, Tensor]
 
 
 class FlatWeights:
-    """The weights of M models in two flat tensors (M, size), one that weight decay acts on and one that it does not.
+    """The weights of M models in two flat tensors (M, size), one that weight decay acts on and one that it
+    does not.
 
-    Two tensors instead of one for every layer: clipping and the optimiser are then a few kernels instead of hundreds.
+    Two tensors instead of one for every layer: clipping and the optimiser are then a few kernels instead of
+    hundreds.
 
     Parameters
     ----------
@@ -58,7 +62,7 @@ class FlatWeights:
         ]
 
     def named(self) -> dict[str, Tensor]:
-        """Views ``name -> (M, *shape)``; one split a tensor, so that the backward pass is one concatenation."""
+        """Views ``name -> (M, *shape)``; one split, so that the backward pass is one concatenation."""
         out = {}
         for flat, part in zip(self.flat, self._layout, strict=True):
             pieces = flat.split([prod(shape) for shape in part.values()], 1)
@@ -68,14 +72,14 @@ class FlatWeights:
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """One linear map per member: x (M, ..., in), weight (M, out, in), bias (M, out) -> (M, ..., out), in x's dtype."""
+    """One linear map a member: x (M, ..., in), weight (M, out, in), bias (M, out) -> (M, ..., out)."""
     flat = x.reshape(x.shape[0], -1, x.shape[-1])
     out = torch.baddbmm(bias.to(x.dtype).unsqueeze(1), flat, weight.to(x.dtype).transpose(1, 2))
     return out.view(*x.shape[:-1], weight.shape[1])
 
 
 def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> Tensor:
-    """Layer norm over the last axis with one scale and shift (M, d) per member; computed in float32, given in `dtype`."""
+    """Layer norm with one scale and shift (M, d) a member; computed in float32, given in `dtype`."""
     shape = (x.shape[0], *(1,) * (x.ndim - 2), x.shape[-1])
     normal = F.layer_norm(x.float(), x.shape[-1:], eps=LAYER_NORM_EPS)
     return (normal * weight.view(shape) + bias.view(shape)).to(dtype)
@@ -92,7 +96,7 @@ def attention(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
 
 
 def block(w: Weights, x: Tensor, heads: int, last: int, dtype: torch.dtype) -> Tensor:
-    """Transformer block of every member at the last `last` tokens (all of them where it is 0): see `mae.Block`."""
+    """Transformer block of every member at the last `last` tokens (0: at all of them)."""
     d = x.shape[-1]
     h = layer_norm(x, w["norm1.weight"], w["norm1.bias"], dtype)
     if not last:
@@ -135,7 +139,7 @@ class MAEStack:
         self.decoder_positions = model.decoder_positions.to(device)
 
     def encode(self, w: Weights, tokens: Tensor, visible_ids: Tensor | None, layers: bool = False) -> Any:
-        """Encode: tokens (M, b, n, v), visible_ids (M, b, k) or None -> (M, b, 1 + k, d), or all layers (see `MAE.encode`)."""
+        """Encode tokens (M, b, n, v), visible_ids (M, b, k) or None -> (M, b, 1 + k, d), or all layers."""
         return encode(self.cfg, w, tokens, visible_ids, self.positions, self.dtype, layers)
 
     def losses(self, w: Weights, tokens: Tensor, visible_ids: Tensor, masked_ids: Tensor) -> Tensor:

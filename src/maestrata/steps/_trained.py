@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,11 @@ def write_run(
 ) -> None:
     """Write weights (safetensors) and history (NetCDF of kind history), each whole or not at all."""
     steps = np.arange(len(losses))
-    data = {"loss": losses, "learning_rate": learning_rates, "images_seen": (steps + 1) * batch}
+    data: dict[str, NDArray[Any]] = {
+        "loss": losses,
+        "learning_rate": learning_rates,
+        "images_seen": (steps + 1) * batch,
+    }
     with CubeFile(history, "history", {"step": steps}, {}, data, {}, about) as file:
         for name, values in data.items():
             file.put(name, values)

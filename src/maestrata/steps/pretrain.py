@@ -1,4 +1,5 @@
-"""Train the masked autoencoder of one cell: weights and history. Goes on from a checkpoint where it was killed.
+"""Train the masked autoencoder of one cell: weights and history. Goes on from a checkpoint where it was
+killed.
 
 MAESTRATA_CHECKPOINT_SECONDS in the environment sets the time between two checkpoints (30 s).
 """
@@ -47,14 +48,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     patches = MaskPatches.parse(args.patch, world.grid)
     sizes = {field.name: getattr(args, field.name) for field in MODEL}
     cfg = MAEConfig(world.grid.height, world.grid.width, world.token_values, **sizes)
-    recipe = Recipe(**{f.name: tuple(v) if isinstance(v := getattr(args, f.name), list) else v for f in fields(Recipe)})
+    values: dict[str, Any] = {field.name: getattr(args, field.name) for field in fields(Recipe)}
+    recipe = Recipe(**values | {"betas": tuple(args.betas)})
     device = ("cuda" if torch.cuda.is_available() else "cpu") if args.device == "auto" else args.device
     about = provenance(args, device=device)
     path = args.checkpoint or args.weights.with_name("checkpoint.bin")
     # from the environment: it changes nothing of the result, so it must not enter its provenance
     seconds = float(os.environ.get("MAESTRATA_CHECKPOINT_SECONDS", "30"))
     checkpoint = Checkpoint(path, run_key(about), seconds)
-    name = f"{args.world or world.name} w{world.seed} patch {patches.label} visible {args.visible} seed {args.seed}"
+    place = f"w{world.seed} patch {patches.label} visible {args.visible} seed {args.seed}"
+    name = f"{args.world or world.name} {place}"
     done = train(world, patches, args.visible, args.seed, cfg, recipe, device, checkpoint, name)
     write_run(done.model, done.losses, done.learning_rates, recipe.batch, args.weights, args.history, about)
     checkpoint.remove()

@@ -1,12 +1,12 @@
-"""Train and evaluate a whole sweep on one machine, stack by stack: for a machine with a GPU and no workflow engine.
+"""Train and evaluate a whole sweep on one machine, stack by stack: a GPU, and no workflow engine.
 
-    maestrata plan config/full.yaml > plan.json                        # where the config's libraries are
-    python -m maestrata.steps.sweep --plan plan.json --minutes 9       # on the machine with the GPU; again until it says done
+    maestrata plan config/full.yaml > plan.json                     # where the config's libraries are
+    python -m maestrata.steps.sweep --plan plan.json --minutes 9    # at the GPU; again until it says done
 
-Cells that differ in world seed and seed alone train as one stacked model; while the next stack trains, worker processes read
-the finished one with the same probes as the workflow. Each cell's files stand where the workflow puts them, so that `snakemake`
-afterwards only collects them. A call does whole stacks, begins none that would outlast ``--minutes``, and skips the cells that are
-done: call it again to go on.
+Cells that differ in world seed and seed alone train as one stacked model; while the next stack trains, worker
+processes read the finished one with the same probes as the workflow. Each cell's files stand where the
+workflow puts them, so that `snakemake` afterwards only collects them. A call does whole stacks, begins none
+that would outlast ``--minutes``, and skips the cells that are done: call it again to go on.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ import torch
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAE
 from maestrata.regression.cell import Plan, score_cell, score_controls
+from maestrata.steps._reading import write_scores
 from maestrata.steps._run import Parser, add_provenance, provenance, run
 from maestrata.steps._trained import write_run
+from maestrata.steps.regress import write_reconstructions
 from maestrata.training.noise import DeviceNoise, NoiseSource, StreamNoise
 from maestrata.training.stacked import StackedTrainer, StackResult
 from maestrata.training.stacks import PlannedCell, SweepPlan, group, recipe_of, split, stack_limit
@@ -47,7 +49,9 @@ def train(plan: SweepPlan, cells: Sequence[PlannedCell], device: torch.device) -
         noise = StreamNoise(worlds, seeds, recipe.batch, patches.n_patches)
     cfg = plan.model_config(worlds[0])
     trainer = StackedTrainer(worlds, seeds, patches, cells[0].visible, cfg, recipe, noise, device)
-    return trainer.run(lambda step, steps, loss: print(f"  step {step}/{steps} loss {loss.mean():.4f}", flush=True))
+    return trainer.run(
+        lambda step, steps, loss: print(f"  step {step}/{steps} loss {loss.mean():.4f}", flush=True)
+    )
 
 
 def score(plan: SweepPlan, cell: PlannedCell, device: str, about: dict[str, str]) -> None:
@@ -58,7 +62,9 @@ def score(plan: SweepPlan, cell: PlannedCell, device: str, about: dict[str, str]
     patches = MaskPatches.parse(cell.patch, world.grid)
     model = load_model(folder / "weights.safetensors")
     reading = reading_plan(plan, device)
-    score_cell(model, world, patches, cell.visible, cell.seed, reading).write(folder / "scores.nc", about)
+    book = score_cell(model, world, patches, cell.visible, cell.seed, reading)
+    write_reconstructions(model, world, patches, cell.visible, folder / "reconstructions.nc", about)
+    write_scores(book, folder / "scores.nc", about)
 
 
 def score_shared(plan: SweepPlan, cell: PlannedCell, device: str, about: dict[str, str]) -> None:
@@ -66,7 +72,7 @@ def score_shared(plan: SweepPlan, cell: PlannedCell, device: str, about: dict[st
     torch.set_num_threads(1)
     world = plan.world(cell)
     book = score_controls(plan.model_config(world), world, cell.seed, reading_plan(plan, device))
-    book.write(controls_path(plan, cell), about)
+    write_scores(book, controls_path(plan, cell), about)
 
 
 def controls_path(plan: SweepPlan, cell: PlannedCell) -> Path:
@@ -84,9 +90,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Carry out a plan, as far as the time given allows."""
     parser = Parser(__doc__)
     parser.add_argument("--plan", type=Path, required=True, help="JSON, as `maestrata plan CONFIG` writes it")
-    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no stack that would end later")
-    parser.add_argument("--stack", type=int, default=None, help="members in a stack (default: what memory holds)")
-    parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1), help="evaluation processes")
+    parser.add_argument(
+        "--minutes", type=float, default=float("inf"), help="begin no stack that would end later"
+    )
+    parser.add_argument(
+        "--stack", type=int, default=None, help="members in a stack (default: what memory holds)"
+    )
+    parser.add_argument(
+        "--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1), help="evaluation processes"
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     add_provenance(parser)
     args = parser.parse_args(argv)
@@ -99,15 +111,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     done = trained = 0
     # fresh interpreters: a forked one cannot use the GPU
     with ProcessPoolExecutor(args.workers, multiprocessing.get_context("spawn")) as pool:
-        for members in pending_controls(plan):
-            tasks.append(pool.submit(score_shared, plan, members, args.device, about))
+        for cell in pending_controls(plan):
+            tasks.append(pool.submit(score_shared, plan, cell, args.device, about))
         for cells in group(plan.cells):
             world = plan.world(cells[0])
             patches = MaskPatches.parse(cells[0].patch, world.grid)
             cfg, recipe = plan.model_config(world), recipe_of(cells[0])
             limit = args.stack or stack_limit(cfg, patches, cells[0].visible, recipe.batch, device)
             for members in split(cells, limit):
-                todo = [c for c in members if not (plan.root / "cells" / c.stem / "weights.safetensors").exists()]
+                todo = [
+                    c for c in members if not (plan.root / "cells" / c.stem / "weights.safetensors").exists()
+                ]
                 if todo:
                     if time.monotonic() - started + longest > 60 * args.minutes:
                         continue
@@ -117,20 +131,34 @@ def main(argv: Sequence[str] | None = None) -> None:
                     longest = max(longest, took)
                     trained += len(members)
                     rate = len(members) * recipe.images / took
-                    print(f"{members[0].stem} and {len(members) - 1} more: {took:.1f} s, {rate:,.0f} images/s", flush=True)
+                    print(
+                        f"{members[0].stem} and {len(members) - 1} more: {took:.1f} s, {rate:,.0f} images/s",
+                        flush=True,
+                    )
                     save(plan, members, result, cfg, about)
                 for cell in members:
                     if not (plan.root / "cells" / cell.stem / "scores.nc").exists():
                         tasks.append(pool.submit(score, plan, cell, args.device, about))
                 done += len(members)
+                for task in tasks:  # a reading that fails is told now, not after hours of training
+                    if task.done():
+                        task.result()
         wait(tasks)
     total = len(plan.cells)
-    summary = {"cells": total, "done": done, "trained_now": trained, "seconds": time.monotonic() - started, "device": name}
+    summary = {
+        "cells": total,
+        "done": done,
+        "trained_now": trained,
+        "seconds": time.monotonic() - started,
+        "device": name,
+    }
     print(json.dumps(summary), flush=True)
     print("done" if done == total else "not done: call again to go on", flush=True)
 
 
-def save(plan: SweepPlan, cells: Sequence[PlannedCell], result: StackResult, cfg: Any, about: dict[str, str]) -> None:
+def save(
+    plan: SweepPlan, cells: Sequence[PlannedCell], result: StackResult, cfg: Any, about: dict[str, str]
+) -> None:
     """Write the weights and the history of every member."""
     model = MAE(cfg)
     batch = recipe_of(cells[0]).batch

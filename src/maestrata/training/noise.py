@@ -1,8 +1,9 @@
-"""Where a stack of members gets its noise: NumPy streams (as a run on its own has), or generators on the device.
+"""Where a stack of members gets its noise: NumPy streams (as a run on its own has), or generators on the
+device.
 
-A source is asked for one step at a time and gives, for all members at once, the noise of the world and the uniforms from
-which masks are drawn. Each member has streams of its own, keyed as in a run on its own: what a member sees does not depend
-on the members beside it.
+A source is asked for one step at a time and gives, for all members at once, the noise of the world and the
+uniforms from which masks are drawn. Each member has streams of its own, keyed as in a run on its own: what a
+member sees does not depend on the members beside it.
 """
 
 from __future__ import annotations
@@ -108,7 +109,9 @@ class StreamNoise:
         normal, uniform = [], []
         for world, seed in zip(self.worlds, self.seeds, strict=True):
             noise = world.draw(self.batch, stream(world.seed, "train", seed, step))
-            masks = stream(seed, "masks", world.seed, step).random((self.batch, self.n_patches), dtype=np.float32)
+            masks = stream(seed, "masks", world.seed, step).random(
+                (self.batch, self.n_patches), dtype=np.float32
+            )
             levels = sorted(noise, reverse=True)
             normal.append(np.concatenate([noise[i].ravel() for i in levels if noise[i].dtype.kind == "f"]))
             # a choice c of h is carried as (c + 1/2) / h, which `unpack` turns back into c

@@ -1,4 +1,4 @@
-"""The training recipe: how many images, in what steps, with which optimiser. Shared by single runs and stacks."""
+"""The training recipe: how many images, in what steps, with which optimiser."""
 
 from __future__ import annotations
 
@@ -54,7 +54,10 @@ class Recipe:
             "betas": (len(self.betas) == 2 and all(0 <= b < 1 for b in self.betas), "two numbers in [0, 1)"),
             "warmup": (0 <= self.warmup < 1, "in [0, 1)"),
             "clip": (self.clip > 0, "above 0"),
-            "samples": (self.samples is None or self.samples >= self.batch, f"at least one batch of {self.batch}"),
+            "samples": (
+                self.samples is None or self.samples >= self.batch,
+                f"at least one batch of {self.batch}",
+            ),
         }
         for name, (good, allowed) in checks.items():
             if not good:

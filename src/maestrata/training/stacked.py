@@ -1,8 +1,9 @@
 """Train the seeds and worlds of one (patch, ratio) cell as one stacked model.
 
-On a GPU the images are made and kept on the device, the element-wise work is compiled, and the whole step (images, masks,
-losses, gradients, clipping, AdamW) is captured once as a CUDA graph and replayed. Clipping and weight decay act per member, and
-AdamW is element-wise, so a member neither helps nor harms the others: member k equals a run on its own with the same noise.
+On a GPU the images are made and kept on the device, the element-wise work is compiled, and the whole step
+(images, masks, losses, gradients, clipping, AdamW) is captured once as a CUDA graph and replayed. Clipping
+and weight decay act per member, and AdamW is element-wise, so a member neither helps nor harms the others:
+member k equals a run on its own with the same noise.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class StackResult:
-    """A trained stack: weights ``name -> (M, *shape)`` and the loss of every member at every step (steps, M)."""
+    """A trained stack: weights ``name -> (M, *shape)`` and losses (steps, M)."""
 
     weights: dict[str, Tensor]
     losses: NDArray[np.float32]
@@ -57,7 +58,8 @@ class StackedTrainer:
     dtype : torch.dtype, optional
         Of matrix products; bfloat16 on a GPU and float32 elsewhere when left out.
     compiled, captured : bool, optional
-        Compile element-wise work; capture the step as a CUDA graph. Both on a GPU only, where they are the default.
+        Compile element-wise work; capture the step as a CUDA graph. Both on a GPU only, where they are the
+        default.
 
     Raises
     ------
@@ -80,7 +82,9 @@ class StackedTrainer:
         captured: bool | None = None,
     ) -> None:
         if len(worlds) != len(seeds) or not worlds:
-            raise TrainingError(f"a stack needs a world and a seed per member, not {len(worlds)} and {len(seeds)}")
+            raise TrainingError(
+                f"a stack needs a world and a seed per member, not {len(worlds)} and {len(seeds)}"
+            )
         for world in worlds:
             if (world.name, world.settings) != (worlds[0].name, worlds[0].settings):
                 raise TrainingError(
@@ -168,7 +172,9 @@ class StackedTrainer:
                 if progress is not None:
                     progress(step + 1, steps, history[step])
         self._check(history)
-        return StackResult({n: w.detach() for n, w in self.weights.named().items()}, history.cpu().numpy(), rates)
+        return StackResult(
+            {n: w.detach() for n, w in self.weights.named().items()}, history.cpu().numpy(), rates
+        )
 
     def _check(self, history: Tensor) -> None:
         bad = ~torch.isfinite(history)
@@ -183,7 +189,7 @@ class StackedTrainer:
 
 
 def clip_per_member(flat: Sequence[Tensor], limit: float) -> None:
-    """Scale the gradients (M, size) of each member to a norm of at most `limit`, as `clip_grad_norm_` does for one model."""
+    """Scale the gradients (M, size) of each member to a norm of at most `limit`."""
     grads = [w.grad for w in flat if w.grad is not None]
     norms = torch.stack([g.square().sum(1) for g in grads]).sum(0).sqrt()
     scale = (limit / (norms + 1e-6)).clamp(max=1.0)
@@ -192,7 +198,7 @@ def clip_per_member(flat: Sequence[Tensor], limit: float) -> None:
 
 
 def _image_maker(worlds: Sequence[World], device: torch.device) -> Callable[[dict[int, Tensor]], Tensor]:
-    """Return noise ``level -> (M, b, nodes, dim)`` to images (M, b, channel, y, x), each member through its own world."""
+    """Return the map from noise (M, b, nodes, dim) to images, each member through its own world."""
     like = torch.zeros((), device=device)
     params = [world.convert_params(like) for world in worlds]
     if worlds[0].stackable:

@@ -18,9 +18,9 @@ from maestrata.worlds import make
 from maestrata.worlds.base import World
 
 MEMORY_SHARE = 0.6  # of the device's free memory that a stack may take: evaluation runs beside it
-TENSORS_PER_BLOCK = 60
-"""Tensors of the width that a block holds a token for the backward pass, in bfloat16: hidden layers and both residual streams.
-Set a third above the peak measured on an H100 (benchmarks/results/training_gpu.json)."""
+TENSORS_PER_BLOCK = 40
+"""Tensors of the width that a block holds a token for the backward pass, in bfloat16: hidden layers and both
+residual streams. Set a third above the peak measured on an H100 (benchmarks/results/training_gpu.json)."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,9 @@ class SweepPlan:
                 Path(content["root"]), content["worlds"], content["model"], content["evaluation"], cells
             )
         except (ValueError, KeyError, TypeError) as error:
-            raise TrainingError(f"{path} is no sweep plan, as `maestrata plan CONFIG` writes it ({error!r})") from None
+            raise TrainingError(
+                f"{path} is no sweep plan, as `maestrata plan CONFIG` writes it ({error!r})"
+            ) from None
 
     def world(self, cell: PlannedCell) -> World:
         """Make the world of a cell."""
