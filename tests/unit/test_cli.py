@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -130,11 +132,28 @@ def test_version_and_help(capsys):
 def test_as_a_program(graph):
     """Without torch or xarray, and quiet when the reader of its output is gone."""
     path = graph({"edges": EDGES})
-    code = "import sys; from maestrata.cli import main; "
-    code += "main(['locate', sys.argv[1], '--masked', 'x0', '--json']); "
-    code += "print([m for m in ('torch', 'xarray', 'pandas') if m in sys.modules], file=sys.stderr)"
+    code = (
+        "import sys; from maestrata.cli import main; "
+        "main(['locate', sys.argv[1], '--masked', 'x0', '--json']); "
+        "print([m for m in ('torch', 'xarray', 'pandas') if m in sys.modules], file=sys.stderr)"
+    )
     done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["dim"] == 1 and done.stderr.strip() == "[]"
     piped = f"{sys.executable} -m maestrata.cli locate {path} --masked x0 | head -n 0"
     done = subprocess.run(piped, shell=True, capture_output=True, text=True, check=True)
     assert done.stderr == ""
+
+
+def test_the_documentation_is_what_happens(tmp_path, monkeypatch, capsys):
+    """Every command of docs/locate.md prints what stands there, and does so for the graph that stands there."""
+    text = (Path(__file__).parents[2] / "docs" / "locate.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```(json|console)\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "graph.json").write_text(blocks[0][1], encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    commands = [body for kind, body in blocks if kind == "console"]
+    assert len(commands) == 3
+    for body in commands:
+        command, printed = body.split("\n", 1)
+        main(command.removeprefix("$ maestrata ").split())
+        captured = capsys.readouterr()
+        assert captured.out + captured.err == printed

@@ -1,4 +1,4 @@
-"""Every number that was published with the derivations, computed here afresh."""
+"""The numbers that the derivations were first stated with, computed afresh (docs/theory.md)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_mean_level_under_both_ties_at_64_leaves():
     grid = TokenGrid.for_leaves(64)
     found = mask_distribution(tree_graph(grid), MaskPatches(grid), 0.5, n_masks=4000, rng=stream(0, "theory"))
     at = found.sel(reading="separator")
-    # 1.562 exactly; 1.55 was published, from a sample
+    # first stated as 1.55
     exact = float(level_profile(2, 6, 0.5, drawing="fixed").mean_level)
     assert round(exact, 4) == 1.5621
     assert abs(float(at.mean_level.sel(tie="highest")) - exact) < 4 * float(
