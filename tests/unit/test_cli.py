@@ -145,7 +145,7 @@ def test_as_a_program(graph):
 
 
 def test_the_documentation_is_what_happens(tmp_path, monkeypatch, capsys):
-    """Every command of docs/locate.md prints what stands there, and does so for the graph that stands there."""
+    """Every command of docs/locate.md prints what stands there, for the graph that stands there."""
     text = (Path(__file__).parents[2] / "docs" / "locate.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```(json|console)\n(.*?)```", text, re.DOTALL)
     (tmp_path / "graph.json").write_text(blocks[0][1], encoding="utf-8")

@@ -52,7 +52,7 @@ def demand(
     Examples
     --------
     >>> [round(float(demand(mask_ratio=r).climb), 2) for r in (.1, .25, .5, .75, .9)]
-    [1.1, 1.27, 1.63, 2.29, 3.35]
+    [1.1, 1.27, 1.63, 2.32, 3.35]
     """
     import xarray as xr
 
