@@ -46,7 +46,7 @@ class Checkout:
         """Run Snakemake; standard error, to which it writes, is in `stdout`."""
         # no PYTHONPATH: a user has none, and the Snakefile must find the code beside it
         env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "OMP_NUM_THREADS")}
-        command = [sys.executable, "-m", "snakemake", *config, *args]
+        command = [sys.executable, "-m", "snakemake", *args, *config]
         return subprocess.run(
             command, cwd=self.folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -98,6 +98,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 def checkout(finished: Checkout, tmp_path: Path) -> Checkout:
     """A copy of the finished run, to be changed."""
     return finished.copy(tmp_path / "copy")
+
+
+@pytest.fixture(scope="session")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout in which nothing is ever run."""
+    return Checkout.make(tmp_path_factory.mktemp("pristine") / "maestrata")
 
 
 @pytest.fixture

@@ -80,7 +80,11 @@ def read_layers(paths: Sequence[str | Path], overrides: Mapping[str, Any] | None
     ConfigError
         If a file cannot be read, is not a YAML mapping, or extends itself.
     """
-    layers: list[tuple[str, Mapping[str, Any]]] = [("--config", overrides)] if overrides else []
+    given = {
+        key: _typed(value) if not isinstance(value, str) else value
+        for key, value in (overrides or {}).items()
+    }
+    layers: list[tuple[str, Mapping[str, Any]]] = [("--config", given)] if given else []
     for path in reversed(paths):
         layers += _read_chain(Path(path), ())
     return Layers(tuple(layers))
@@ -103,6 +107,16 @@ def _read_chain(path: Path, above: tuple[Path, ...]) -> list[tuple[str, Mapping[
             f"extends={parent!r} must name a config file; there is no {target} (config: {path})"
         )
     return [(str(path), layer), *_read_chain(target, (*above, where))]
+
+
+def _typed(value: Any) -> Any:
+    """Give scalars inside a mapping or list their types: Snakemake hands on those of ``--config`` as text."""
+    if isinstance(value, Mapping):
+        return {key: _typed(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_typed(item) for item in value]
+    read = yaml.load(value, _Loader) if isinstance(value, str) else value
+    return value if isinstance(read, Mapping | list) else read
 
 
 def _read(path: Path) -> Mapping[str, Any]:

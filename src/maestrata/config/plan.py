@@ -12,7 +12,7 @@ import shlex
 import sys
 from collections import defaultdict
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -203,17 +203,8 @@ class Plan:
 
     def code(self, rule: str, wildcards: Any) -> str:
         """Return the fingerprint of the code that a job runs: its step, and what the step finds by name."""
-        modules = []
-        for template in PLUGINS[rule]:
-            for probe in self.config.evaluation.probes if "{probe}" in template else ("",):
-                world = getattr(wildcards, "world", None)
-                process = self.config.worlds[world].kind if world else ""
-                module = template.format(
-                    process=process, probe=probe, figure=getattr(wildcards, "figure", "")
-                )
-                if _PACKAGE.joinpath(*module.split(".")).with_suffix(".py").is_file():
-                    modules.append(f"maestrata.{module}")
-        return fingerprint(f"maestrata.steps.{rule}", modules)
+        process = self.config.worlds[wildcards.world].kind if hasattr(wildcards, "world") else ""
+        return _code(rule, process, getattr(wildcards, "figure", ""), self.config.evaluation.probes)
 
     def expected(self) -> dict[str, str]:
         """Return every file that the run makes, with the fingerprint that it should carry."""
@@ -267,3 +258,10 @@ class Plan:
 
 def _place(cell: Cell) -> dict[str, str]:
     return {name: str(getattr(cell, name)) for name in wildcards_of(CELL)}
+
+
+@lru_cache
+def _code(rule: str, process: str, figure: str, probes: tuple[str, ...]) -> str:
+    names = {t.format(process=process, figure=figure, probe=probe) for t in PLUGINS[rule] for probe in probes}
+    there = [name for name in names if _PACKAGE.joinpath(*name.split(".")).with_suffix(".py").is_file()]
+    return fingerprint(f"maestrata.steps.{rule}", [f"maestrata.{name}" for name in there])

@@ -72,6 +72,14 @@ def test_overrides_win_over_files(tmp_path: Path) -> None:
     assert load_config(path, overrides={"training": {"batch": 64}}).training.batch == 64
 
 
+def test_text_inside_overrides_is_read_as_yaml(tmp_path: Path) -> None:
+    # as Snakemake hands on --config training='{batch: 64, samples: null}' note='a: b'
+    overrides = {"training": {"batch": "64", "samples": "null", "betas": ["0.8", "0.9"]}, "note": "a: b"}
+    config = load_config(write(tmp_path, BASE), overrides=overrides)
+    assert (config.training.batch, config.training.samples, config.training.betas) == (64, None, (0.8, 0.9))
+    assert config.note == "a: b"
+
+
 def test_exponents_without_a_point_are_numbers(tmp_path: Path) -> None:
     text = yaml.safe_dump(BASE) + "training: {lr: 2e-3, weight_decay: 5E-2}\n"
     training = load_config(write(tmp_path, text)).training
