@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
 import pytest
 
-from maestrata.cubes.io import build
+from maestrata.cubes.collect import collect
+from maestrata.cubes.io import build, open_cube
+from maestrata.cubes.manifest import Manifest
 from maestrata.cubes.schema import CELL, KINDS, READING
 from maestrata.figures.registry import CubeSet
+from maestrata.steps import theory
 
 RATIOS = [0.1, 0.25, 0.5, 0.75, 0.9]
 VISIBLE = {1: 16, 2: 8, 4: 4}  # patch size -> patches on a 4 x 4 grid
@@ -215,9 +219,22 @@ def everything(labels: tuple[str, ...] = tuple(GRID), **changes: Any) -> CubeSet
 
 
 @pytest.fixture(scope="session")
-def cubes() -> CubeSet:
-    """The cubes of a run like the default one."""
-    return everything()
+def cubes(tmp_path_factory: pytest.TempPathFactory) -> CubeSet:
+    """The cubes of a run like the default one; the theory is real, it costs little."""
+    folder = tmp_path_factory.mktemp("theory")
+    kinds = {"additive": "additive_tree", "gaussian": "gaussian_tree"}
+    cells = []
+    for label, kind in kinds.items():
+        masks = {f"{SHAPES[size][0]}x{SHAPES[size][1]}": ratios for size, ratios in GRID[label].items()}
+        arguments = ["--world", label, "--world-kind", kind, "--masks", json.dumps(masks), "--samples", "200"]
+        path = folder / f"{label}.nc"
+        theory.main([*arguments, "--moment-samples", "2000", "--output", str(path)])
+        cells.append({"world": label, "world_seed": 0, "patch": "1x1", "visible": 8, "mask_ratio": 0.5,
+                      "realised_ratio": 0.5, "seed": 0, "images": 0})  # fmt: skip
+    manifest = Manifest.parse(json.dumps({"paths": {"theory": f"{folder}/{{world}}.nc"}, "cells": cells}))
+    collect("theory", manifest, folder / "cube.nc")
+    made = everything()
+    return CubeSet([*(c for kind in KINDS for c in made.all(kind)), open_cube(folder / "cube.nc")])
 
 
 @pytest.fixture

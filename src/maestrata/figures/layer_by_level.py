@@ -62,6 +62,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
             style.missing(ax)
     extra = Line2D([], [], color="#555555", marker="o", markerfacecolor="white", linestyle="--", markersize=4,
                    linewidth=0.8, label="random init")  # fmt: skip
+    style.from_zero(axes)
     style.title(figure, TITLE, [*level_legend(panel.levels), extra])
     words = f"mean-pooled tokens, whole image, ridge; {n_test_text(trained)}; {missing_text(cube)}"
     style.footer(figure, [words, f"{intervals_text(summaries)}; random init: mean"])

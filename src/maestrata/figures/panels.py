@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from maestrata.figures.style import ENCODERS, Style, level_color, level_marker
+from maestrata.figures.style import ENCODERS, MARKERS, Style, level_color, level_marker
 from maestrata.figures.summary import Summary, patch_label, patches, reading, summarise
 
 if TYPE_CHECKING:
@@ -173,6 +173,11 @@ def places(cube: xr.Dataset) -> list[tuple[str, int, int]]:
 def place_label(cube: xr.Dataset, world: str, size: int, offset: int) -> str:
     """Title of a panel."""
     return f"{world}, mask patch {patch_label(cube, size, offset)}"
+
+
+def patch_marker(size: int, offset: int) -> str:
+    """Marker of a mask patch: by its size, aligned or offset."""
+    return MARKERS[(2 * (int(size).bit_length() - 1) + int(offset)) % len(MARKERS)]
 
 
 def columns_of(cube: xr.Dataset) -> xr.Dataset:

@@ -66,6 +66,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
         axes[0].set_axis_off()
     look: dict[str, Any] = {"color": "#555555", "marker": "o", "markersize": 4} | _OFFSET
     extra = [Line2D([], [], label="offset", **look)] if 1 in cube.offset.values else []
+    style.from_zero(axes)
     style.title(figure, TITLE, [*level_legend(panel.levels), *extra])
     words = f"{READING_TEXT}; {n_test_text(shown)}; {missing_text(cube)}"
     style.footer(

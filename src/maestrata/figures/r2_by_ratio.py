@@ -48,6 +48,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
         ax.set_title(place_label(cube, world, size, offset))
         if not summary.n_worlds:
             style.missing(ax)
+    style.from_zero(axes)
     style.title(figure, TITLE, level_legend(panel.levels))
     reading_text = f"{READING_TEXT}; {n_test_text(shown)}; {missing_text(cube)}"
     style.footer(

@@ -108,19 +108,24 @@ class _Block:
     def draw(self, ax: Axes, columns: int) -> None:
         """Draw the tiles, the unit of both axes being one tile."""
         images = min(IMAGES, len(self.original))
+        names = ["original"] + [
+            f"ratio {short(r)}" if j == 0 else short(r) for j, r in enumerate(self.ratios)
+        ]
         for k in range(images):
             top = 2 * k * _STEP
             _tile(ax, self.original[k], 0, top + _STEP / 2)
             for j in range(len(self.ratios)):
                 _tile(ax, self.seen[j, k], (j + 1) * _STEP, top)
                 _tile(ax, self.filled[j, k], (j + 1) * _STEP, top + _STEP)
-        ax.text(0.5, -0.12, "original", ha="center", va="bottom", fontsize="x-small")
-        for j, ratio in enumerate(self.ratios):
-            name = f"ratio {short(ratio)}" if j == 0 else short(ratio)
-            ax.text((j + 1) * _STEP + 0.5, -0.12, name, ha="center", va="bottom", fontsize="x-small")
+        for j, name in enumerate(names):
+            ax.text(j * _STEP + 0.5, -0.12, name, ha="center", va="bottom", fontsize="x-small")
         ax.set_title(self.title)
         ax.set(xlim=(0, columns * _STEP), ylim=(2 * images * _STEP, -0.45), aspect="equal", anchor="NW")
 
 
 def _tile(ax: Axes, image: NDArray[Any], x: float, y: float) -> None:
-    ax.imshow(image, extent=(x, x + 1, y + 1, y))
+    """Show an image in the unit square at (x, y), its pixels square."""
+    height, width = image.shape[:2]
+    half_width, half_height = width / max(height, width) / 2, height / max(height, width) / 2
+    x, y = x + 0.5, y + 0.5
+    ax.imshow(image, extent=(x - half_width, x + half_width, y + half_height, y - half_height))

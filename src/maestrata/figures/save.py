@@ -36,6 +36,8 @@ def save(figure: Figure, path: str | os.PathLike[str], style: Style) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with style.context():
             figure.savefig(temporary, format=kind, metadata=FORMATS[kind])
+        # The layout stays what it was in the first format: half the time, and the same places in both.
+        figure.set_layout_engine("none")
         os.replace(temporary, path)
     except OSError as error:
         raise FigureError(f"{path}: cannot be written: {error}") from error

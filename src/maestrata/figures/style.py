@@ -7,6 +7,7 @@ which are ordered, take a dark-to-light scale; encoders, which are not, take the
 from __future__ import annotations
 
 import contextlib
+import math
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ WIDTH = 6.75
 PANEL_HEIGHT = 2.0
 MIN_WIDTH = 5.5  # title and footer need room
 MARKERS = "osD^vPXph*"
+WORLD_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe-Ito
 
 # encoder -> (label, colour, marker)
 ENCODERS: dict[str, tuple[str, str, str]] = {
@@ -140,18 +142,22 @@ class Style:
         text : str
         legend : sequence of artists with a label
         """
-        title = _wrap(f"{text}  [{self.note}]" if self.note else text, figure, 10.5)
-        # The empty second line keeps the layout clear of the legend.
-        figure.suptitle(
-            f"{title}\n\n" if legend else title, x=0.01, ha="left", fontsize="large", linespacing=1.3
-        )
+        # A note is not broken: no-break spaces while the title is wrapped.
+        note = f" [{self.note}]".replace(" ", "\u00a0").replace("\u00a0", " ", 1) if self.note else ""
+        title = _wrap(f"{text}{note}", figure, 10.5).replace("\u00a0", " ")
+        # Some 15 characters of a legend, its marks included, take an inch.
+        room = sum(len(str(handle.get_label())) + 6 for handle in legend) / (15 * figure.get_figwidth())
+        rows = math.ceil(room)
+        # Empty lines keep the layout clear of the legend.
+        lines = "\n" * (rows + 1 if legend else 0)
+        figure.suptitle(f"{title}{lines}", x=0.01, ha="left", fontsize="large", linespacing=1.3)
         if legend:
             height = figure.get_figheight()
             figure.legend(
                 handles=legend,
                 loc="upper left",
                 bbox_to_anchor=(0.0, 1 - (0.06 + 0.19 * len(title.splitlines())) / height),
-                ncols=len(legend),
+                ncols=math.ceil(len(legend) / rows),
                 fontsize="small",
                 handletextpad=0.5,
                 columnspacing=1.5,
@@ -186,6 +192,11 @@ class Style:
         if low is not None and high is not None:
             low, high = np.asarray(low, float)[there][order], np.asarray(high, float)[there][order]
             axes.vlines(x, low, high, color=color, linewidth=1.0, alpha=line.get("alpha", 1.0))
+
+    def from_zero(self, axes: Sequence[Axes]) -> None:
+        """Let the y axis, which the panels share, begin at 0 or at the lowest value."""
+        lowest = min((panel.dataLim.y0 for panel in axes if panel.has_data()), default=0.0)
+        axes[0].set_ylim(bottom=min(0.0, lowest) - 0.02)
 
     def label(self, axes: Axes, x: str, y: str) -> None:
         """Name the axes of a panel of `flow` where it shows their tick labels."""

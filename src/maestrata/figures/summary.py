@@ -119,21 +119,24 @@ def summarise(cube: xr.Dataset, variable: str = "r2") -> Summary:
     each, low, high = (
         _mean(cube[name], "seed") for name in (variable, f"{variable}_low", f"{variable}_high")
     )
-    n = each.notnull().sum("world_seed")
-    mean = _mean(each, "world_seed")
-    spread = np.sqrt(((each - mean) ** 2).sum("world_seed") / np.maximum(n - 1, 1))
-    factor = stdtrit(np.maximum(n.values - 1, 1), 0.975) / np.sqrt(np.maximum(n.values, 1))
-    half = (spread * factor).where(n >= MIN_WORLDS)
     return Summary(
-        mean,
-        mean - half,
-        mean + half,
+        *t_interval(each, "world_seed"),
         each,
         low,
         high,
-        n_worlds=int(n.max()),
+        n_worlds=int(each.notnull().sum("world_seed").max()),
         n_seeds=int(values.notnull().sum("seed").max()),
     )
+
+
+def t_interval(values: xr.DataArray, dim: str) -> tuple[xr.DataArray, xr.DataArray, xr.DataArray]:
+    """Mean over a dimension with its 95 % t interval, whose ends are NaN under `MIN_WORLDS` values."""
+    n = values.notnull().sum(dim)
+    mean = _mean(values, dim)
+    spread = np.sqrt(((values - mean) ** 2).sum(dim) / np.maximum(n - 1, 1))
+    factor = stdtrit(np.maximum(n.values - 1, 1), 0.975) / np.sqrt(np.maximum(n.values, 1))
+    half = (spread * factor).where(n >= MIN_WORLDS)
+    return mean, mean - half, mean + half
 
 
 def _mean(values: xr.DataArray, dim: str) -> xr.DataArray:

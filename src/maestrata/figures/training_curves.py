@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
 from maestrata.figures.panels import columns_of, place_label, places, short
 from maestrata.figures.registry import CubeSet
@@ -22,12 +23,14 @@ NAME = "training_curves"
 TITLE = "Training loss by masking ratio"
 CAPTION = (
     "Mean squared error on masked tokens against training images seen, one panel a world and mask "
-    "patch, one colour and marker a realised masking ratio. Thick: mean over models (world seeds and "
-    "training seeds); thin: each model. Dashes at the right: the least loss there is, from exact "
-    "inference, where it is known."
+    "patch, one colour and marker a realised masking ratio. Thin: each model (world seeds and training "
+    "seeds), as logged; thick: their mean, smoothed. Dashes at the right: the least loss there is, from "
+    "exact inference, where it is known."
 )
 NEEDS = ("training",)
 USES = ("limits",)
+
+SMOOTHED = 15
 
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
@@ -59,10 +62,10 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     ]
     style.title(figure, TITLE, [Line2D([], [], linestyle="none", label="masking ratio"), *handles])
     low, high = min(counts), max(counts)
-    n = str(low) if low == high else f"{low} to {high}"
+    n = f"{low} to {high} models" if low < high else "1 model" if low == 1 else f"{low} models"
     lines = [
-        f"n = {n} models a curve; thick: their mean, thin: each; no intervals: loss on the training stream, "
-        f"as logged; {missing_text(cube)}",
+        f"n = {n} a curve; thin: each model's loss as logged, on training batches; thick: their mean, "
+        f"smoothed over 1/{SMOOTHED} of the run; no intervals; {missing_text(cube)}",
         _limits_text(exact),
     ]
     style.footer(figure, lines)
@@ -88,15 +91,21 @@ def _curves(style: Style, ax: Axes, here: xr.Dataset, color: Any, marker: str) -
     loss, seen = loss[there], seen[there]
     if not len(loss):
         return 0
-    if len(loss) > 1:
-        for x, y in zip(seen, loss, strict=True):
-            ax.plot(x / 1000, y, color=color, linewidth=0.4, alpha=0.6)
+    for x, y in zip(seen, loss, strict=True):
+        ax.plot(x / 1000, y, color=color, linewidth=0.4, alpha=0.5)
     # Models of a ratio log at the same steps unless their lengths differ; then each stands for itself.
-    if len(loss) == 1 or np.array_equal(seen, np.broadcast_to(seen[0], seen.shape), equal_nan=True):
-        y = loss.mean(0)
-        ax.plot(seen[0] / 1000, y, color=color, linewidth=1.2, marker=marker, markersize=3,
+    if np.array_equal(seen, np.broadcast_to(seen[0], seen.shape), equal_nan=True):
+        last = int(np.isfinite(seen[0]).sum())
+        x, y = _smooth(seen[0, :last]), _smooth(loss.mean(0)[:last])
+        ax.plot(x / 1000, y, color=color, linewidth=1.3, marker=marker, markersize=3,
                 markevery=max(1, len(y) // 4))  # fmt: skip
     return len(loss)
+
+
+def _smooth(values: NDArray[Any]) -> NDArray[Any]:
+    """Running mean over a `SMOOTHED` part of the records: a logged loss is that of a single batch."""
+    width = max(1, len(values) // SMOOTHED)
+    return np.convolve(values, np.full(width, 1 / width), mode="valid")
 
 
 def _least(limits: xr.Dataset | None, place: tuple[str, int, int], ratio: float) -> tuple[float, str]:
