@@ -74,6 +74,5 @@ class Optimiser:
         for i, group in enumerate(self._adam.param_groups):
             flat = group["params"][0]
             self._adam.state[flat] = {
-                "step": state[f"step.{i}"].clone(),  # a fused AdamW keeps it beside the parameters
-                **{key: state[f"{key}.{i}"].to(flat.device, copy=True) for key in ("exp_avg", "exp_avg_sq")},
+                key: state[f"{key}.{i}"].to(flat.device, copy=True) for key in ("step", "exp_avg", "exp_avg_sq")
             }
