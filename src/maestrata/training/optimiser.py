@@ -74,5 +74,6 @@ class Optimiser:
         for i, group in enumerate(self._adam.param_groups):
             flat = group["params"][0]
             self._adam.state[flat] = {
-                key: state[f"{key}.{i}"].to(flat.device, copy=True) for key in ("step", "exp_avg", "exp_avg_sq")
+                key: state[f"{key}.{i}"].to(flat.device, copy=True)
+                for key in ("step", "exp_avg", "exp_avg_sq")
             }
