@@ -111,8 +111,8 @@ class Reader:
         encoder : Encoder
         masks : iterable of EvalMasks
         shuffled : bool
-            Fit the probes of the last layer to permuted labels too, and file those as the encoder
-            ``shuffled``. They share the factorisation, so the control costs next to nothing.
+            Fit the probes of the last layer to permuted latents too, and file those as the encoder
+            ``shuffled``. They share the factorisation, so the control costs little.
         """
         for mask in masks:
             for layer, view in encoder.views(mask):
@@ -122,6 +122,8 @@ class Reader:
                     scores = self._scores(view, mask, pooling, probe, len(names) > 1)
                     for name, score in zip(names, scores, strict=True):
                         found = by_level(score, self.evaluation.test)
+                        if name == "shuffled":
+                            found = {key: value for key, value in found.items() if key[0] == "latent"}
                         self.book.add(name, layer, pooling, mask.label, probe, found)
 
     def _readings(self, view: View, label: str, last: bool) -> Iterator[tuple[str, str]]:
@@ -137,38 +139,57 @@ class Reader:
 
     def _scores(self, view: View, mask: EvalMasks, pooling: str, probe: str, shuffled: bool) -> list[Score]:
         """Scores against the truth of probes fitted to the labels, and to permuted ones if asked for."""
-        labels = self.evaluation.train.values
-        if shuffled:
-            order = stream(self.shuffle_seed, "shuffle", self.evaluation.world.seed).permutation(len(labels))
-            # one column set beside the other, so that both come from one factorisation
-            labels = np.concatenate([labels, labels[order]], axis=1)
+        labels, source = self._labels(shuffled)
         start = self.evaluation.n_train
         if pooling == "aligned":
-            predictions = self._predict_nodes(view, mask, probe, labels)
+            predictions = self._predict_nodes(view, mask, probe, labels, source)
             totals = self._aligned_totals(mask)
         else:
             vectors = view.vectors(pooling)
             predictions = self._make(probe).fit(vectors[:start], labels).predict(vectors[start:])
             totals = self.evaluation.totals
-        columns = self.evaluation.test.values.shape[1]
-        parts = [predictions[:, i : i + columns] for i in range(0, labels.shape[1], columns)]
-        return [self.evaluation.scorer.score(part, totals) for part in parts]
+        scorer, columns = self.evaluation.scorer, self.evaluation.train.values.shape[1]
+        scores = [scorer.score(predictions[:, :columns], totals)]
+        if shuffled:
+            misled = np.full((len(predictions), columns), np.nan, np.float32)
+            misled[:, source[columns:]] = predictions[:, columns:]
+            scores.append(scorer.score(misled, totals))
+        return scores
+
+    def _labels(self, shuffled: bool) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """What probes are fitted to, (n_train, c), and the column of the targets that each column is, (c,).
+
+        Permuted latents stand beside the true labels, so that both come from one factorisation.
+        """
+        train = self.evaluation.train
+        source = np.arange(train.values.shape[1])
+        if not shuffled:
+            return train.values, source
+        latent = np.concatenate([source[g.columns] for g in train.groups if g.kind == "latent"])
+        order = stream(self.shuffle_seed, "shuffle", self.evaluation.world.seed).permutation(
+            len(train.values)
+        )
+        labels = np.concatenate([train.values, train.values[order[:, None], latent]], axis=1)
+        return labels, np.concatenate([source, latent])
 
     def _predict_nodes(
-        self, view: View, mask: EvalMasks, probe: str, labels: NDArray[np.float32]
+        self,
+        view: View,
+        mask: EvalMasks,
+        probe: str,
+        labels: NDArray[np.float32],
+        source: NDArray[np.int64],
     ) -> NDArray[np.float32]:
         """Predict each node's targets from its own features, where it is not wholly masked."""
         evaluation, start = self.evaluation, self.evaluation.n_train
-        n_test, n_columns = evaluation.test.values.shape
-        out = np.zeros((n_test, labels.shape[1]), np.float32)
+        out = np.zeros((len(evaluation.test.values), labels.shape[1]), np.float32)
         for level, features in enumerate(view.nodes()):
+            present = mask.present(level, len(features))
             for node in range(features.shape[1]):
-                columns = evaluation.train.node_columns(level, node)
+                columns = np.flatnonzero(np.isin(source, evaluation.train.node_columns(level, node)))
                 if not len(columns):
                     continue
-                columns = np.concatenate([columns + i for i in range(0, labels.shape[1], n_columns)])
-                present = mask.present(level, len(features))[:, node]
-                train, test = np.flatnonzero(present[:start]), np.flatnonzero(present[start:])
+                train, test = (np.flatnonzero(part) for part in np.split(present[:, node], [start]))
                 if len(train) < MIN_TRAIN:
                     out[:, columns] = np.nan
                     continue

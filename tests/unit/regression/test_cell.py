@@ -37,35 +37,31 @@ def controls(world):
 def test_every_reading_that_should_be_there_is(cell):
     assert cell.encoder.values.tolist() == ["trained", "random_init", "pixels", "pca", "shuffled"]
     assert cell.eval_ratio.values.tolist() == ["0", "0.5", "training"]
-    there = np.isfinite(cell.r2.sel(target="noise")).all("level")
-    ridge, kernel = there.sel(probe="ridge"), there.sel(probe="kernel_ridge")
-    assert ridge.sel(encoder="trained", pooling=["global", "cls", "aligned"]).all()
-    assert ridge.sel(encoder="trained", pooling="concat").any("eval_ratio").values.tolist() == [
-        False,
-        False,
-        True,
-    ]
-    assert ridge.sel(encoder="random_init", eval_ratio="training", pooling=["global", "cls", "aligned"]).all()
-    assert not there.sel(encoder=["random_init", "pixels", "pca"], eval_ratio=["0", "0.5"]).any()
-    assert (
-        ridge.sel(encoder="shuffled", layer=2).all() and not there.sel(encoder="shuffled", layer=[0, 1]).any()
-    )
-    assert ridge.sel(encoder="pixels", layer=2, eval_ratio="training").values.tolist() == [
-        True,
-        False,
-        True,
-        True,
-    ]
-    assert ridge.sel(encoder="pca", layer=2, eval_ratio="training").values.tolist() == [
-        True,
-        True,
-        False,
-        True,
-    ]
-    expected = {("trained", 2, "global", "0"), ("shuffled", 2, "global", "0")}
-    found = np.argwhere(kernel.transpose("encoder", "layer", "pooling", "eval_ratio").values)
-    axes = [kernel[a].values.tolist() for a in ("encoder", "layer", "pooling", "eval_ratio")]
-    assert {tuple(axis[i] for axis, i in zip(axes, row, strict=True)) for row in found} == expected
+    there = np.isfinite(cell.r2.sel(target="latent", level=[1, 2, 3])).all("level")
+
+    def poolings(probe="ridge", **at):
+        found = there.sel(probe=probe, **at)
+        return {str(pooling) for pooling in found.pooling.values if found.sel(pooling=pooling)}
+
+    every = {"global", "cls", "concat", "aligned"}
+    for ratio in ("0", "0.5", "training"):
+        own = ratio == "training"
+        for layer in range(3):
+            last = layer == 2
+            expected = every if last else every - {"concat"}
+            at = {"layer": layer, "eval_ratio": ratio}
+            assert poolings(encoder="trained", **at) == expected
+            assert poolings(encoder="random_init", **at) == (expected if own else set())
+            assert poolings(encoder="pixels", **at) == (every - {"cls"} if own and last else set())
+            assert poolings(encoder="pca", **at) == (every - {"concat"} if own and last else set())
+            assert poolings(encoder="shuffled", **at) == (every if last else set())
+            for encoder in cell.encoder.values:
+                kernel = last and ratio == "0" and encoder in ("trained", "shuffled")
+                assert poolings("kernel_ridge", encoder=encoder, **at) == ({"global"} if kernel else set())
+    # what has latents has noise, but for the shuffled ones
+    noise = np.isfinite(cell.r2.sel(target="noise")).all("level")
+    assert (noise == there).sel(encoder=["trained", "random_init", "pixels", "pca"]).all()
+    assert np.isnan(cell.n_test.sel(encoder="shuffled", target="noise")).all()
     # level 0 is observed: it has noise, and no latent
     assert np.isnan(cell.r2.sel(target="latent", level=0)).all()
 

@@ -92,12 +92,13 @@ class Probe:
         between = squared_distances(features[:points], features[:points])
         towards = squared_distances(features[points:], features[:points])
         # to begin with the mean, which is what the strongest penalty shrinks to
-        best = np.square(targets[points:]).sum(0)
+        wanted = targets[points:].astype(np.float32)
+        best = np.square(wanted).sum(0, dtype=np.float64)
         self.alpha_ = np.full_like(best, max(self.alphas))
         self.gamma_ = np.full_like(best, min(self.gammas) / x.shape[1])
         self._dual = np.zeros((points, y.shape[1]), np.float32)
         for gamma in np.asarray(self.gammas, dtype=np.float64) / x.shape[1]:
-            held = np.exp(-gamma * towards)
+            held = np.exp(-gamma * towards).astype(np.float32)
             if held.max() < NEGLIGIBLE:
                 continue  # no held-out row is near any point: all that is left is the mean
             kernel = np.exp(-gamma * between)
@@ -107,7 +108,9 @@ class Probe:
                 # the transpose of a symmetric matrix lies in memory as LAPACK wants it: no further copy
                 factor = cho_factor(system.T, lower=True, overwrite_a=True, check_finite=False)
                 dual = cho_solve(factor, targets[:points], check_finite=False)
-                error = np.square(targets[points:] - held @ dual).sum(0)
+                error = held @ dual.astype(np.float32)
+                error -= wanted
+                error = np.square(error, out=error).sum(0, dtype=np.float64)
                 better = error < best
                 best[better], self.alpha_[better], self.gamma_[better] = error[better], alpha, gamma
                 self._dual[:, better] = dual[:, better]
