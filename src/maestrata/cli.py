@@ -1,7 +1,8 @@
-"""The command ``maestrata``: what a mask makes masked and visible part share, on a graph of one's own.
+"""The command ``maestrata``: shared information on a graph of one's own, and plans of sweeps.
 
 ``maestrata locate graph.json --masked x0,x3`` reads ``{"edges": [["z0", "x0"], ...], "dims": {"z0": 2}}`` and
-prints the shared information; docs/locate.md explains both.
+prints the shared information; docs/locate.md explains both. ``maestrata plan config/full.yaml`` prints the
+plan that `maestrata.steps.sweep` carries out on a machine without the workflow engine.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 0
     try:
-        locate(args)
+        {"locate": locate, "plan": plan}[args.command](args)
         sys.stdout.flush()
     except BrokenPipeError:
         # whoever reads has closed the pipe (as `head` does): no more to say, here or at exit
@@ -67,7 +68,21 @@ def _parser() -> argparse.ArgumentParser:
         "--tie", default="highest", choices=("highest", "lowest"), help="of several smallest sets"
     )
     found.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    found = commands.add_parser(
+        "plan",
+        help="plan of a sweep, for a machine without the workflow engine",
+        description="Print a config as a sweep plan (JSON) for python -m maestrata.steps.sweep.",
+    )
+    found.add_argument("config", nargs="+", help="config file; later ones change earlier ones")
     return parser
+
+
+def plan(args: argparse.Namespace) -> None:
+    """Print a config as a sweep plan."""
+    from maestrata.config.load import load_config
+    from maestrata.config.sweep import sweep_plan
+
+    print(json.dumps(sweep_plan(load_config(*args.config))))
 
 
 def read_graph(source: str) -> LatentGraph:

@@ -1,0 +1,82 @@
+"""The sweep step carries out a plan in pieces and leaves the files that the workflow would."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from maestrata.cubes.io import open_cube
+from maestrata.errors import TrainingError
+from maestrata.model.mae import MAEConfig
+from maestrata.steps import sweep
+from maestrata.training.stacks import PlannedCell, SweepPlan, group, split
+from maestrata.training.weights import load_model
+
+
+def _plan(root: Path) -> dict:
+    training = {"images": 64, "batch": 16}
+    place = {"world": "w", "patch": "1x1", "seed": 0, "training": training}
+    cells = [{**place, "world_seed": w, "visible": v} for v in (4, 2) for w in (0, 1)]
+    return {
+        "root": str(root),
+        "worlds": {"w": {"kind": "gaussian_tree", "settings": {"leaves": 8}}},
+        "model": {"width": 16, "depth": 1, "decoder_width": 16},
+        "evaluation": {
+            "probe_train": 128,
+            "test": 128,
+            "probes": ["ridge"],
+            "replicates": 10,
+            "poolings": ["global"],
+        },
+        "cells": cells,
+    }
+
+
+def test_a_plan_is_carried_out_and_not_done_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every cell gets weights, history, scores and reconstructions; a second call trains nothing."""
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps(_plan(tmp_path / "run")))
+    sweep.main(["--plan", str(path), "--workers", "1", "--device", "cpu"])
+    assert capsys.readouterr().out.rstrip().endswith("\ndone")
+    for cell in SweepPlan.read(path).cells:
+        folder = tmp_path / "run" / "cells" / cell.stem
+        assert load_model(folder / "weights.safetensors").cfg == MAEConfig(4, 2, 12, 16, 1, decoder_width=16)
+        assert open_cube(folder / "history.nc").loss.size == 4
+        scores = open_cube(folder / "scores.nc")
+        assert float(scores.r2.sel(encoder="trained", pooling="global", eval_ratio="0").notnull().sum()) > 0
+        assert open_cube(folder / "reconstructions.nc").image.ndim == 4
+    assert (tmp_path / "run" / "controls" / "w" / "w1" / "s0.nc").exists()
+    before = (folder / "weights.safetensors").stat().st_mtime_ns
+    sweep.main(["--plan", str(path), "--workers", "1", "--device", "cpu"])
+    assert '"trained_now": 0' in capsys.readouterr().out
+    assert (folder / "weights.safetensors").stat().st_mtime_ns == before
+
+
+def test_no_stack_is_begun_when_time_is_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A call with no time left begins one stack at most and says that it is not done."""
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps(_plan(tmp_path / "run")))
+    sweep.main(["--plan", str(path), "--workers", "1", "--device", "cpu", "--minutes", "0.00001"])
+    out = capsys.readouterr().out
+    assert "not done" in out and '"cells": 4' in out
+
+
+def test_stacks_hold_cells_that_differ_in_seeds_alone() -> None:
+    """Cells are grouped by everything but world seed and seed, and split evenly."""
+    cells = [
+        PlannedCell("w", w, "1x1", v, s, {"images": 1}) for v in (2, 4) for w in range(3) for s in range(2)
+    ]
+    groups = group(cells)
+    assert [len(g) for g in groups] == [6, 6] and {c.visible for c in groups[0]} == {2}
+    assert [len(part) for part in split(groups[0], 4)] == [3, 3]
+    assert [len(part) for part in split(groups[0], 100)] == [6]
+
+
+def test_what_is_no_plan_is_refused(tmp_path: Path) -> None:
+    """One clear error that names the file."""
+    path = tmp_path / "plan.json"
+    path.write_text('{"root": "x"}')
+    with pytest.raises(TrainingError, match=r"plan\.json is no sweep plan"):
+        SweepPlan.read(path)

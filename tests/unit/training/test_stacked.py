@@ -1,0 +1,171 @@
+"""Stacked training: a member of a stack is what it is on its own, and as the single trainer has it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from maestrata import worlds
+from maestrata.errors import TrainingError
+from maestrata.masks import MaskPatches
+from maestrata.model.mae import MAE, MAEConfig
+from maestrata.model.stack import FlatWeights, MAEStack
+from maestrata.training.noise import DeviceNoise, StreamNoise, unpack
+from maestrata.training.recipe import Recipe, decays
+from maestrata.training.stacked import StackedTrainer, clip_per_member
+from maestrata.training.train import train
+from maestrata.worlds.base import World
+
+CFG = MAEConfig(4, 2, 12, width=16, depth=2, heads=2, decoder_width=16, decoder_depth=2)
+RECIPE = Recipe(images=16 * 12, batch=16)
+CPU = torch.device("cpu")
+
+
+def _worlds(kind: str, seeds: list[int]) -> list[World]:
+    return [worlds.make(kind, seed, leaves=8) for seed in seeds]
+
+
+def _stack(
+    members: list[World], seeds: list[int], cfg: MAEConfig = CFG, recipe: Recipe = RECIPE
+) -> StackedTrainer:
+    patches = MaskPatches(members[0].grid)
+    noise = StreamNoise(members, seeds, recipe.batch, patches.n_patches)
+    return StackedTrainer(members, seeds, patches, 3, cfg, recipe, noise, CPU)
+
+
+def _seen(name: str, weight: torch.Tensor) -> torch.Tensor:
+    """Leave out the keys' bias: attention does not see it, its gradient is rounding, and Adam makes that steps."""
+    if not name.endswith("qkv.bias"):
+        return weight
+    third = len(weight) // 3
+    return torch.cat([weight[:third], weight[2 * third :]])
+
+
+@pytest.mark.parametrize("norm_pixels", [False, True])
+def test_stack_computes_what_each_model_computes(norm_pixels: bool) -> None:
+    """Losses, gradients and every layer of member k are those of a model with its weights."""
+    cfg = MAEConfig(4, 2, 12, width=16, depth=2, heads=2, decoder_width=16, norm_pixels=norm_pixels)
+    models = [MAE(cfg).initialise(torch.Generator().manual_seed(k)) for k in range(3)]
+    flat = FlatWeights(models, decays)
+    stack = MAEStack(cfg)
+    generator = torch.Generator().manual_seed(9)
+    tokens = torch.randn(3, 5, 8, 12, generator=generator)
+    order = torch.rand(3, 5, 8, generator=generator).argsort(-1)
+    visible, masked = order[..., :3].sort(-1).values, order[..., 3:].sort(-1).values
+    losses = stack.losses(flat.named(), tokens, visible, masked)
+    losses.sum().backward()
+    pieces = flat.named()
+    for k, model in enumerate(models):
+        loss = model.loss(tokens[k], visible[k], masked[k])
+        loss.backward()
+        assert torch.allclose(losses[k], loss, rtol=1e-6)
+        layers = stack.encode(pieces, tokens, None, layers=True)
+        for ours, theirs in zip(layers, model.encode(tokens[k], None, layers=True), strict=True):
+            assert torch.allclose(ours[k], theirs, atol=1e-6)
+        norm = sum(float(p.grad.square().sum()) for p in model.parameters() if p.grad is not None)
+        found = sum(float(f.grad[k].square().sum()) for f in flat.flat if f.grad is not None)
+        assert found == pytest.approx(norm, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["additive_tree", "grammar_tree", "latent_dag"])
+def test_member_of_a_stack_equals_a_run_on_its_own(kind: str) -> None:
+    """With the same noise member k of a stack has the losses and weights of a stack of one."""
+    members, seeds = _worlds(kind, [0, 0, 1]), [0, 1, 0]
+    together = _stack(members, seeds).run()
+    for k in range(3):
+        alone = _stack([members[k]], [seeds[k]]).run()
+        np.testing.assert_allclose(together.losses[:, k], alone.losses[:, 0], rtol=1e-5)
+        for name, weights in together.weights.items():
+            torch.testing.assert_close(
+                _seen(name, weights[k]), _seen(name, alone.weights[name][0]), rtol=1e-4, atol=1e-5
+            )
+
+
+def test_member_of_a_stack_equals_the_single_trainer() -> None:
+    """The stack and `train` see the same images and masks, and take the same steps."""
+    members, seeds = _worlds("gaussian_tree", [0, 1]), [1, 0]
+    together = _stack(members, seeds).run()
+    for k in range(2):
+        alone = train(members[k], MaskPatches(members[k].grid), 3, seeds[k], CFG, RECIPE)
+        np.testing.assert_allclose(together.losses[:, k], alone.losses, rtol=1e-4)
+        np.testing.assert_array_equal(together.learning_rates, alone.learning_rates)
+        for name, parameter in alone.model.named_parameters():
+            torch.testing.assert_close(
+                _seen(name, together.weights[name][k]), _seen(name, parameter.detach()), rtol=1e-3, atol=1e-4
+            )
+
+
+def test_noise_of_a_member_does_not_depend_on_the_others() -> None:
+    """Device noise of a member is the same in any stack, and differs between members and chunks."""
+    world = worlds.make("grammar_tree", 0, leaves=8)
+
+    def draw(keys: list[tuple[int, int]], steps: int) -> list[dict[str, torch.Tensor]]:
+        source = DeviceNoise(world, keys, batch=4, n_patches=8, device=CPU, chunk=2)
+        return [{k: v.clone() for k, v in source.draw(step).items()} for step in range(steps)]
+
+    both, second = draw([(0, 0), (0, 1)], 5), draw([(0, 1)], 5)
+    for step in range(5):
+        for name in ("normal", "uniform"):
+            assert torch.equal(both[step][name][1], second[step][name][0])
+            assert not torch.equal(both[step][name][0], both[step][name][1])
+    assert not torch.equal(both[0]["normal"], both[2]["normal"])
+    noise, uniforms = unpack(world, 4, 8, both[0]["normal"], both[0]["uniform"])
+    assert uniforms.shape == (2, 4, 8)
+    for level, spec in world.noise_spec.items():
+        assert noise[level].shape == (2, 4, *spec.shape)
+        if spec.kind == "choice":
+            assert noise[level].max() < max(spec.high) and noise[level].min() >= 0
+
+
+def test_stream_noise_carries_choices_exactly() -> None:
+    """What `unpack` reads from a stream is what the world drew."""
+    world = worlds.make("grammar_tree", 3, leaves=8, symbols=40)
+    from maestrata.random import stream
+
+    drawn = world.draw(32, stream(3, "train", 1, 7))
+    flat = StreamNoise([world], [1], 32, 8).draw(7)
+    noise, _ = unpack(world, 32, 8, flat["normal"], flat["uniform"])
+    for level, values in drawn.items():
+        np.testing.assert_array_equal(noise[level][0].numpy(), values)
+
+
+def test_clipping_is_per_member() -> None:
+    """A member with a large gradient does not shrink another's."""
+    flat = [torch.zeros(2, 3, requires_grad=True), torch.zeros(2, 1, requires_grad=True)]
+    flat[0].grad, flat[1].grad = torch.tensor([[3.0, 0, 0], [0.3, 0, 0]]), torch.tensor([[4.0], [0.4]])
+    clip_per_member(flat, 1.0)
+    assert torch.allclose(flat[0].grad[:, 0], torch.tensor([0.6, 0.3]), atol=1e-5)
+    assert torch.allclose(flat[1].grad[:, 0], torch.tensor([0.8, 0.4]), atol=1e-5)
+
+
+def test_members_of_different_kinds_are_refused() -> None:
+    """A stack holds one kind of world, with one set of settings."""
+    mixed = [worlds.make("gaussian_tree", 0, leaves=8), worlds.make("gaussian_tree", 0, leaves=8, rho=0.5)]
+    with pytest.raises(TrainingError, match="a stack holds one kind of world"):
+        _stack(mixed, [0, 1])
+
+
+def test_a_loss_that_is_not_finite_names_the_member() -> None:
+    """Divergence ends the stack and says which member, and at which step."""
+    members = _worlds("gaussian_tree", [0, 1])
+    trainer = _stack(members, [0, 5])
+    with torch.no_grad():
+        trainer.weights.flat[0][1].fill_(float("nan"))
+    with pytest.raises(TrainingError, match=r"not finite at step 0 .*world_seed 1.*seed 5"):
+        trainer.run()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU: the step is captured as a CUDA graph")
+def test_captured_steps_equal_eager_ones() -> None:
+    """The CUDA graph takes the steps of eager code; its warm-up leaves no trace."""
+    members, seeds, device = _worlds("additive_tree", [0, 1]), [0, 0], torch.device("cuda")
+    patches = MaskPatches(members[0].grid)
+    keys = [(w.seed, s) for w, s in zip(members, seeds, strict=True)]
+
+    def losses(captured: bool) -> np.ndarray:
+        noise = DeviceNoise(members[0], keys, RECIPE.batch, patches.n_patches, device)
+        options = {"dtype": torch.float32, "compiled": False, "captured": captured}
+        return StackedTrainer(members, seeds, patches, 3, CFG, RECIPE, noise, device, **options).run().losses
+
+    np.testing.assert_allclose(losses(True), losses(False), rtol=1e-4)
