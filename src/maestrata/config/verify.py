@@ -62,8 +62,8 @@ def recorded(path: Path) -> str | None:
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
             header = json.loads(file.read(length))
-        found = header.get("__metadata__", {}).get("fingerprint")
-        return str(found) if found else None
+        about = json.loads(header.get("__metadata__", {}).get("maestrata", "{}"))
+        return str(about["fingerprint"]) if "fingerprint" in about else None
     if path.suffix == ".png":
         return dict(_png_texts(path.read_bytes())).get("fingerprint")
     if path.suffix == ".pdf":

@@ -20,7 +20,7 @@ def cube(path: Path, **attrs: str) -> Path:
 
 
 def weights(path: Path, metadata: dict[str, str]) -> Path:
-    header = json.dumps({"__metadata__": metadata}).encode()
+    header = json.dumps({"__metadata__": {"maestrata": json.dumps(metadata)}}).encode()
     path.write_bytes(struct.pack("<Q", len(header)) + header)
     return path
 
