@@ -3,8 +3,8 @@
     OMP_NUM_THREADS=1 python benchmarks/inference.py            # all, about three minutes
     OMP_NUM_THREADS=1 python benchmarks/inference.py grammar    # one
 
-Prints CPU seconds (process time), so that other work on the machine counts little, and elapsed seconds. Making the
-images is not counted.
+Prints CPU seconds (process time), so that other work on the machine counts little, and elapsed seconds.
+Making the images is not counted.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def infer(
     if world.dims[0] != 2:
         raise InferenceError(
             f"additive_tree with dim={world.dims[0]} has no exact posterior (on a grid: dim=2 only); "
-            "maestrata.inference.bounds gives an upper and a lower bound"
+            "maestrata.inference.bounds gives bounds"
         )
     n, sigma = len(tokens), sqrt(1 - world.settings["rho"] ** 2)
     x = apply_maps(world.params["P"].swapaxes(-1, -2) * (2 / world.token_values), tokens)
@@ -54,16 +54,16 @@ def infer(
     todo = np.arange(n)
     rim = np.zeros(n)
     for wide in (False, True):
-        grid = _tree_grid(world, steps_per_sigma, wide) if len(todo) else None
-        batch = max(4, MEMORY // grid.points) if grid else 1
-        for rows in np.split(todo, range(batch, len(todo), batch)) if grid else ():
-            rim[rows] = grid.run(x[rows], visible[rows], (mean, covariance, predicted), rows)
+        if len(todo):
+            grid = _tree_grid(world, steps_per_sigma, wide)
+            for rows in np.split(todo, range(grid.batch, len(todo), grid.batch)):
+                rim[rows] = grid.run(x[rows], visible[rows], (mean, covariance, predicted), rows)
         todo = np.flatnonzero(~(rim <= RIM_MASS))
     lost = np.flatnonzero(~(rim <= 0.5))
     if len(lost):
         raise InferenceError(
-            f"image {lost[0]} is not of this world: its visible tokens ask for latents beyond all of "
-            f"{RANGE_DRAWS} draws (inference on a grid)"
+            f"image {lost[0]} is not of this world: its visible tokens ask for latents beyond all "
+            f"of {RANGE_DRAWS} draws with noise half as large again (inference on a grid)"
         )
     mean[0] = np.where(visible[..., None], x, mean[0])
     covariance[0] *= ~visible[..., None, None]
@@ -86,16 +86,26 @@ def infer(
 
 
 def halving_error(world: World, tokens: Array, visible: NDArray[np.bool_]) -> dict[int, float]:
-    """Root mean square change of the posterior means at half the step, per level (a node's deviation is
-    about 1).
+    """Root mean square change of the posterior means at half the step: ``level -> value``.
+
+    On the images that the core grid serves; a node's deviation is about 1.
     """
-    coarse, fine = (
-        infer(world, tokens, visible, False, np.dtype(np.float64), steps_per_sigma=steps)
-        for steps in (STEPS_PER_SIGMA, 2 * STEPS_PER_SIGMA)
-    )
-    return {
-        level: float(np.sqrt(np.mean((coarse.mean[level] - fine.mean[level]) ** 2))) for level in coarse.mean
-    }
+    found = []
+    x = apply_maps(world.params["P"].swapaxes(-1, -2) * (2 / world.token_values), tokens)
+    kept = np.ones(len(x), bool)
+    for steps in (STEPS_PER_SIGMA, 2 * STEPS_PER_SIGMA):
+        grid = TreeGrid(world, steps, wide=False)
+        mean, covariance, predicted = (
+            {level: np.zeros((len(x), nodes, *shape)) for level, nodes in world.n_nodes.items()}
+            for shape in ((2,), (2, 2), (2,))
+        )
+        for rows in np.split(np.arange(len(x)), range(grid.batch, len(x), grid.batch)):
+            kept[rows] &= grid.run(x[rows], visible[rows], (mean, covariance, predicted), rows) <= RIM_MASS
+        found.append(mean)
+    if not kept.any():
+        raise InferenceError(f"none of {len(x)} images is served by the core grid: give more images")
+    coarse, fine = found
+    return {level: float(np.sqrt(np.mean((coarse[level] - fine[level])[kept] ** 2))) for level in coarse}
 
 
 def _tree_grid(world: World, steps_per_sigma: int, wide: bool) -> TreeGrid:
@@ -112,7 +122,8 @@ class TreeGrid:
         self.tree, self.levels = world.grid, world.levels
         self.sigma = sqrt(1 - world.settings["rho"] ** 2)
         self.grids = _cover(world, self.sigma / steps_per_sigma, wide)
-        self.points = 2 * sum(grid.size for grid in self.grids.values())
+        # evidence and message of every node are held at once
+        self.batch = max(4, MEMORY // (2 * sum(grid.size for grid in self.grids.values())))
         self.edges: dict[tuple[int, int], Edge] = {}
         self.features: dict[tuple[int, int], Float32] = {}
         self.evidence: dict[int, Float32] = {}
@@ -223,14 +234,16 @@ def _spread(moments: Array) -> Array:
 def _cover(world: World, step: float, wide: bool) -> dict[tuple[int, int], NodeGrid]:
     """Choose every node's grid from the range of its values in a large sample of the world."""
     sigma = sqrt(1 - world.settings["rho"] ** 2)
-    sample = world.generate(world.draw(RANGE_DRAWS, stream(world.seed, "inference", 0)))
+    noise = world.draw(RANGE_DRAWS, stream(world.seed, "inference", 0))
+    # the wide grid holds what noise half as large again makes: no image of the world is beyond that
+    sample = world.generate({level: (1.5 if wide else 1.0) * eps for level, eps in noise.items()})
     grids = {}
     for level in range(world.levels, 0, -1):
         for node in range(world.n_nodes[level]):
             frame = world.params[f"B{level}"][node] if level < world.levels else np.eye(2)
             values = sample.latents[level][:, node].astype(np.float64) @ frame
             ends = (values.min(0), values.max(0)) if wide else np.quantile(values, [1 - CORE, CORE], axis=0)
-            margin = (4 if wide else 2) * sigma
+            margin = 2 * sigma
             if level == world.levels:  # N(0, I): nothing but its own tail bounds it
                 ends, margin = (np.full(2, -5.0), np.full(2, 5.0)), 1.5 * wide
             grids[level, node] = NodeGrid.cover(frame, ends[0] - margin, ends[1] + margin, step)

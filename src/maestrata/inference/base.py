@@ -117,7 +117,7 @@ def posterior(
     if world.name not in _modules():
         raise InferenceError(
             f"world {world.name!r} has no exact posterior (supported: {', '.join(supported())}); "
-            "maestrata.inference.bounds gives an upper and a lower bound"
+            "maestrata.inference.bounds gives bounds"
         )
     module = importlib.import_module(f"maestrata.inference.{world.name}")
     result: Posterior = module.infer(world, tokens, shown, noise, np.dtype(dtype))

@@ -1,4 +1,6 @@
-"""Bounds where the posterior cannot be had (additive_tree with dim > 2, latent_dag): never a ceiling.
+"""Bounds where the posterior cannot be had (additive_tree with dim > 2, latent_dag, new worlds).
+
+Bounds, and never called a ceiling.
 
 Upper bound. The true latents of an image are a draw from their posterior given its visible tokens. A chain
 that keeps this posterior (`chain`) is started there and run for a while; half the mean squared distance
@@ -22,9 +24,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from maestrata.errors import InferenceError
+from maestrata.geometry import patchify
 from maestrata.inference.base import Levels, read_input
 from maestrata.inference.chain import Chain
-from maestrata.inference.folds import Folds
+from maestrata.inference.folds import WORLDS, Folds
 from maestrata.random import integer_seed, stream
 from maestrata.worlds.base import Sample, World, apply_maps
 from maestrata.worlds.pixels import images_to_tokens
@@ -39,7 +42,8 @@ class Prediction:
     Attributes
     ----------
     mean, noise : dict of arrays
-        ``level -> (n, nodes, dim)``: levels 0 (token variables) to L, and the injected noise.
+        ``level -> (n, nodes, columns)``: latents of levels 1 to L and injected noise, as in `World.targets`
+        (a symbol one-hot).
     tokens : array (n, n_tokens, values)
         Visible tokens as they are, masked ones as predicted.
     """
@@ -58,11 +62,13 @@ class Bounds:
     world : str
     upper : dict of arrays
         ``(kind, level) -> (n, nodes, dim)``, kind ``latent`` or ``noise``: values drawn again, z' above.
-        ``1 - mean((z - z')**2) / (2 var(z))`` is an upper bound of R2.
+        ``1 - mean((z - z')**2) / (2 var(z))`` is an upper bound of R2. Empty where the world is not made of
+        folds: then nothing but 1 is known.
     lower : Prediction
         Its R2 is a lower bound.
     loss_low : array (n, n_tokens)
-        Per value of each masked token: their mean is a lower bound of the Bayes loss. 0 where visible.
+        Per value of each masked token: their mean is a lower bound of the Bayes loss. 0 where visible, and
+        everywhere where `upper` is empty.
     """
 
     world: str
@@ -84,7 +90,7 @@ def bounds(
     Parameters
     ----------
     world : World
-        Of kind additive_tree (any dim) or latent_dag.
+        Any; an upper bound is had for additive_tree (any dim) and latent_dag.
     sample : Sample
         Of this world: the upper bound starts from its true latents. Not the sample of a predictor's training.
     visible : bool array (n_tokens,) or (n, n_tokens)
@@ -96,13 +102,15 @@ def bounds(
     Raises
     ------
     InferenceError
-        If the world is of another kind, or a shape does not fit.
+        If a shape does not fit.
     """
-    folds = Folds.of(world)
     tokens, shown = read_input(world, sample.images, visible)
     if sweeps < 1:
         raise InferenceError(f"sweeps={sweeps} must be at least 1")
-    upper, loss = _redraw(world, folds, sample, shown, sweeps)
+    upper: dict[tuple[str, int], Array] = {}
+    loss = np.zeros(shown.shape)
+    if world.name in WORLDS:
+        upper, loss = _redraw(world, Folds.of(world), sample, shown, sweeps)
     fitted = predictor or Predictor().fit(world)
     return Bounds(world.name, upper, fitted.predict(world, tokens, shown), loss)
 
@@ -139,10 +147,10 @@ class Predictor:
         Of scikit-learn's MLPRegressor.
     """
 
-    samples: int = 40_000
+    samples: int = 32_000
     width: int = 256
     layers: int = 2
-    epochs: int = 10
+    epochs: int = 8
     network_: Any = field(default=None, init=False)
 
     def fit(self, world: World) -> Predictor:
@@ -151,8 +159,10 @@ class Predictor:
         from sklearn.neural_network import MLPRegressor
 
         sample = world.sample(self.samples, "inference", (3,))
-        leaves = images_to_tokens(world.params["P"], sample.images, world.token_pixels)
-        rng = stream(world.seed, "inference", 4)
+        leaves = _read(world, patchify(sample.images, world.token_pixels))
+        masks = _any_masks(stream(world.seed, "inference", 4), leaves.shape[:2])
+        targets = [target.values for target in world.targets(sample)]
+        outputs = np.concatenate([*targets, leaves.reshape(len(leaves), -1)], axis=1, dtype=np.float32)
         self.network_ = MLPRegressor(
             hidden_layer_sizes=(self.width,) * self.layers,
             batch_size=min(256, self.samples),
@@ -162,30 +172,46 @@ class Predictor:
             random_state=integer_seed(world.seed, "inference", 5) % (1 << 32),
         )
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", ConvergenceWarning
-            )  # it stops when its epochs are spent, as meant
-            self.network_.fit(
-                _inputs(leaves, _any_masks(rng, leaves.shape[:2])), _outputs(world, sample, leaves)
-            )
+            # it stops when its epochs are spent, as meant
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            self.network_.fit(_inputs(leaves, masks), outputs)
         return self
 
     def predict(self, world: World, tokens: Array, visible: NDArray[np.bool_]) -> Prediction:
         """Predict from tokens (n, n_tokens, values) and masks (n, n_tokens)."""
-        scale = world.dims[0] / world.token_values
-        leaves = apply_maps(world.params["P"].swapaxes(-1, -2) * scale, tokens)
+        leaves = _read(world, tokens)
         flat = self.network_.predict(_inputs(leaves, visible))
-        found: list[Levels] = [{}, {}]
+        found: dict[str, Levels] = {"latent": {}, "noise": {}}
         start = 0
-        for part, least in zip(found, (1, 0), strict=True):
-            for level in range(least, world.levels + 1):
-                nodes, dim = world.noise_spec[level].shape
-                part[level] = flat[:, start : start + nodes * dim].reshape(len(flat), nodes, dim)
-                start += nodes * dim
-        mean, noise = found
-        mean[0] = np.where(visible[..., None], leaves, flat[:, start:].reshape(leaves.shape))
-        filled = np.where(visible[..., None], tokens, apply_maps(world.params["P"], mean[0]))
-        return Prediction(mean, noise, filled)
+        for (kind, level), (nodes, columns) in _layout(world).items():
+            part = flat[:, start : start + nodes * columns]
+            found[kind][level] = part.reshape(len(flat), nodes, columns)
+            start += nodes * columns
+        filled = _write(world, flat[:, start:].reshape(leaves.shape))
+        filled = np.where(visible[..., None], tokens, filled)
+        return Prediction(found["latent"], found["noise"], filled)
+
+
+def _layout(world: World) -> dict[tuple[str, int], tuple[int, int]]:
+    """Nodes and columns of each kind and level, in the order of `World.targets`."""
+    layout: dict[tuple[str, int], tuple[int, int]] = {}
+    for target in world.targets(world.sample(1, "inference", (9,))):
+        nodes, _ = layout.get((target.kind, target.level), (0, 0))
+        layout[target.kind, target.level] = nodes + 1, target.values.shape[1]
+    return layout
+
+
+def _read(world: World, tokens: NDArray[Any]) -> NDArray[Any]:
+    """Token variables where pixels are an orthogonal map of them, else pixels: what the network sees."""
+    if world.name not in WORLDS:
+        return tokens
+    scale = world.dims[0] / world.token_values
+    return np.asarray(apply_maps(world.params["P"].swapaxes(-1, -2) * scale, tokens))
+
+
+def _write(world: World, seen: NDArray[Any]) -> NDArray[Any]:
+    """Undo `_read`."""
+    return np.asarray(apply_maps(world.params["P"], seen)) if world.name in WORLDS else seen
 
 
 def _any_masks(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -199,10 +225,3 @@ def _any_masks(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.b
 def _inputs(leaves: NDArray[Any], visible: NDArray[np.bool_]) -> NDArray[np.float32]:
     shown = np.where(visible[..., None], leaves, 0).reshape(len(leaves), -1)
     return np.concatenate([shown, visible], axis=1).astype(np.float32)
-
-
-def _outputs(world: World, sample: Sample, leaves: NDArray[Any]) -> NDArray[np.float32]:
-    parts = [sample.latents[level] for level in range(1, world.levels + 1)]
-    parts += [sample.noise[level] for level in range(world.levels + 1)]
-    flat = [np.asarray(part).reshape(len(leaves), -1) for part in [*parts, leaves]]
-    return np.concatenate(flat, axis=1).astype(np.float32)

@@ -94,7 +94,6 @@ class Edge:
         self._parent, self._child = parent, child
         self._first, self._second = (_blur(y, sigma) for y in child.axes)
         self._read = _read_off((centers @ child.frame - child.low) / child.step, child.shape)
-        self._spread = csr_array(self._read.T)
 
     def up(self, evidence: Float32) -> Float32:
         """Message to the parent, (parent.size, n), from the child's evidence (child.size, n); largest value
@@ -105,7 +104,7 @@ class Edge:
 
     def down(self, cavity: Float32) -> Float32:
         """Message to the child, (child.size, n), from the parent without this child (parent.size, n)."""
-        spread = self._spread @ cavity
+        spread = self._read.T @ cavity
         return normalise(_apply(self._first.T, self._second.T, spread, self._child.shape))
 
 

@@ -75,11 +75,6 @@ class Limits:
         for key in ("samples", "replicates", "grid_samples", "bound_samples"):
             if getattr(self, key) < 1:
                 raise InferenceError(f"{key}={getattr(self, key)} must be at least 1")
-        if self.world.name not in (*supported(), *folds.WORLDS):
-            raise InferenceError(
-                f"world {self.world.name!r} has neither an exact posterior (only {', '.join(supported())}) "
-                f"nor bounds (only {', '.join(folds.WORLDS)})"
-            )
 
     @property
     def exact(self) -> bool:
@@ -89,7 +84,9 @@ class Limits:
     @property
     def bound_names(self) -> tuple[str, ...]:
         """The bounds that `at` gives."""
-        return ("exact",) if self.exact else ("upper", "lower")
+        if self.exact:
+            return ("exact",)
+        return ("upper", "lower") if self.world.name in folds.WORLDS else ("lower",)
 
     @property
     def _on_grid(self) -> bool:
@@ -126,18 +123,16 @@ class Limits:
             found = posterior(self.world, self._sample.images[:n], visible[:n], noise=True)
             loss = bayes_loss(visible[:n], found.token_variance, truth[:n], found.tokens)
             return {"exact": self._limit(predictions_of(found), visible, loss)}
-        n = min(self.samples, self.bound_samples)
-        above = bounds(self.world, _first(self._sample, n), visible[:n], predictor=self._predictor)
         below = self._predictor.predict(self.world, *read_input(self.world, self._sample.images, visible))
-        # what no loss is below has no prediction of its own
-        floor, reached = (
-            bayes_loss(visible[:n], above.loss_low),
-            bayes_loss(visible, None, truth, below.tokens),
-        )
-        return {
-            "upper": self._limit(predictions_of_upper(above, self._targets), visible, floor),
-            "lower": self._limit(predictions_of(below), visible, reached),
-        }
+        reached = bayes_loss(visible, None, truth, below.tokens)
+        found_bounds = {"lower": self._limit(predictions_of(below), visible, reached)}
+        if "upper" in self.bound_names:
+            n = min(self.samples, self.bound_samples)
+            above = bounds(self.world, _first(self._sample, n), visible[:n], predictor=self._predictor)
+            # what no loss is below has no prediction of its own
+            floor = bayes_loss(visible[:n], above.loss_low)
+            found_bounds["upper"] = self._limit(predictions_of_upper(above, self._targets), visible, floor)
+        return found_bounds
 
     def _limit(self, predictions: Mapping[Any, Any], visible: NDArray[np.bool_], loss: Loss) -> Limit:
         scores = score_levels(self._targets, predictions, self._weights)

@@ -77,6 +77,16 @@ def test_bounds_where_there_is_no_posterior():
     np.testing.assert_array_equal(data["n_test"][0, 0, 0, :, :, 0, 1], [[300, 600]] * 3)
 
 
+def test_a_world_that_nothing_is_known_of_has_a_lower_bound_alone(monkeypatch):
+    world = worlds.make("invertible_tree", 0, leaves=4)
+    monkeypatch.setattr(type(world), "name", "new_world")
+    limits = Limits(world, samples=500, replicates=10)
+    limits.__dict__["_predictor"] = Predictor(samples=2000, width=32, epochs=3).fit(world)
+    coords, data = sweep(limits, {"1x1": [0.5]})
+    assert coords["bound"] == ["lower"]
+    assert np.isfinite(data["r2"][..., 0, 1:]).all() and np.isfinite(data["bayes_loss"]).all()
+
+
 def test_errors():
     world = worlds.make("gaussian_tree", 0, leaves=8)
     with pytest.raises(InferenceError, match="samples=0 must be at least 1"):
