@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import r2_score as sklearn_r2
 
 from maestrata.errors import MaestrataError
-from maestrata.resampling import bootstrap_weights, r2_bootstrap, r2_score
+from maestrata.resampling import bootstrap_weights, largest_excess, r2_bootstrap, r2_score
 
 
 def _data(n=300, targets=3, seed=0):
@@ -38,7 +38,9 @@ def test_bootstrap_is_r2_of_the_repeated_rows():
     boot = r2_bootstrap(y, pred, weights)
     for row, got in zip(weights, boot, strict=True):
         drawn = np.repeat(np.arange(len(y)), row.astype(int))
-        np.testing.assert_allclose(got, sklearn_r2(y[drawn], pred[drawn], multioutput="raw_values"), atol=2e-5)
+        np.testing.assert_allclose(
+            got, sklearn_r2(y[drawn], pred[drawn], multioutput="raw_values"), atol=2e-5
+        )
 
 
 def test_a_constant_target_has_no_r2():
@@ -72,3 +74,27 @@ def test_images_that_do_not_count_are_as_if_not_there():
         np.testing.assert_allclose(boot[:, column], repeated, atol=2e-5)
     with pytest.raises(MaestrataError, match="present"):
         r2_score(y, pred, present.astype(int))
+
+
+def test_largest_excess_knows_chance_from_fault():
+    """40 noisy scores of which none is above its ceiling, then one of them raised."""
+    rng = np.random.default_rng(3)
+    n, k = 2000, 40
+    y = rng.normal(size=(n, k))
+    ceiling_guess = y + rng.normal(size=(n, k)) * 0.5
+    guess = ceiling_guess + rng.normal(size=(n, k)) * 0.02  # hardly worse: half may come out above by chance
+    weights = bootstrap_weights(0, n, 300)
+    one, other = (r2_bootstrap(y, g, weights) for g in (guess, ceiling_guess))
+    score, ceiling = r2_score(y, guess), r2_score(y, ceiling_guess)
+    assert (score > ceiling).any()
+    assert largest_excess(score, ceiling, one, other).p > 0.05
+    score[7] += 0.02
+    one[:, 7] += 0.02
+    found = largest_excess(score, ceiling, one, other)
+    assert found.worst == 7 and found.p < 0.02 and found.t > found.critical
+    score[7] = np.nan
+    assert largest_excess(score, ceiling, one, other).worst != 7
+    with pytest.raises(MaestrataError, match="must be"):
+        largest_excess(score, ceiling, one[:, :3], other)
+    with pytest.raises(MaestrataError, match="no score has a ceiling"):
+        largest_excess(score * np.nan, ceiling, one, other)

@@ -25,7 +25,7 @@ Float32 = NDArray[np.float32]
 STEPS_PER_SIGMA = 4
 CORE, RANGE_DRAWS = 0.9995, 65_536
 RIM_MASS = 0.01  # posterior mass within two sigma of the core's rim that sends an image to the wide grid
-MEMORY = 1 << 26  # numbers held at a time
+MEMORY = 1 << 25  # numbers held at a time
 _CACHE: WeakKeyDictionary[World, dict[Any, TreeGrid]] = WeakKeyDictionary()
 
 

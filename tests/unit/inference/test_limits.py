@@ -12,6 +12,7 @@ from maestrata.inference.bounds import Predictor
 from maestrata.inference.limits import Limits, sweep
 from maestrata.masks import MaskPatches
 from maestrata.regression.views import EvalMasks
+from maestrata.resampling import bootstrap_weights, largest_excess, r2_bootstrap, r2_score
 from maestrata.steps import limits as step
 
 MASKS = {"1x1": [0.25, 0.5, 0.75], "2x1": [0.5]}
@@ -61,6 +62,28 @@ def test_masks_are_those_that_models_are_scored_under(gaussian):
     visible = limits.visible(patches, 2)
     drawn = EvalMasks.draw("training", limits.world.grid, 0, (50, 3000), patches, 2)
     np.testing.assert_array_equal(np.nonzero(visible)[1].reshape(3000, -1), drawn.visible_ids[50:])
+
+
+def test_no_probe_comes_above_the_ceiling_and_the_best_comes_near():
+    """On the Gaussian tree a linear probe of pixels is the posterior mean, but for its training sample."""
+    world = worlds.make("gaussian_tree", 1, leaves=8)
+    limits = Limits(world, samples=3000, replicates=100)
+    found = limits.at(limits.visible(None))["exact"].scores
+    train, test = world.sample(4000, "probe-train"), world.sample(3000, "test")
+    x, y = (s.images.reshape(len(s.images), -1) for s in (train, test))
+    weights = bootstrap_weights(1, 3000, 100)
+    keys, score, boot = [("latent", level) for level in (1, 2, 3)], [], []
+    for _, level in keys:
+        z, truth = (s.latents[level].reshape(len(s.images), -1) for s in (train, test))
+        guess = y @ np.linalg.lstsq(x, z, rcond=1e-5)[0]
+        score.append(r2_score(truth, guess).mean())
+        boot.append(r2_bootstrap(truth, guess, weights).mean(1))
+    ceiling = np.array([found[key].r2 for key in keys])
+    worst = largest_excess(
+        score, ceiling, np.transpose(boot), np.transpose([found[key].boot for key in keys])
+    )
+    assert worst.p > 0.05
+    assert (ceiling - score < 0.02).all()
 
 
 def test_bounds_where_there_is_no_posterior():
