@@ -83,6 +83,7 @@ def test_the_default_grid() -> None:
         ("gaussian", "1x1", 60_000): 5,
         ("invertible", "1x1", 60_000): 3,
         ("dag", "1x1", 60_000): 1,
+        ("additive_2d", "1x1", 240_000): 1,
     }
 
 

@@ -36,7 +36,7 @@ def test_every_file_of_a_cell_is_listed_once(plan: Plan) -> None:
     assert set(plan.files("controls")) == {
         f"results/default/controls/{world}/w{seed}/s0.nc"
         for world, seed in [("additive", 0), ("additive", 1)]
-        + [(world, 0) for world in ("grammar", "gaussian", "invertible", "dag")]
+        + [(world, 0) for world in ("grammar", "gaussian", "invertible", "dag", "additive_2d")]
     }
 
 
