@@ -163,7 +163,7 @@ def open_cube(path: str | os.PathLike[str]) -> xr.Dataset:
         raise CubeError(f"{where}: no such file; a cube is a NetCDF-4 file that maestrata wrote")
     try:
         # The schema has no packed values and no times; NaN is stored as NaN.
-        ds = xr.open_dataset(path, engine="netcdf4", mask_and_scale=False, decode_times=False, cache=False)
+        ds = xr.open_dataset(path, engine="netcdf4", mask_and_scale=False, decode_times=False)
     except Exception as error:  # netCDF4 and xarray raise many types for a file they cannot read
         raise CubeError(
             f"{where}: cannot be read as NetCDF-4 (truncated, or another format?): {error}"

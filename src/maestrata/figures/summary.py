@@ -82,14 +82,13 @@ def reading(cube: xr.Dataset, encoder: str = "trained", **changes: Any) -> xr.Da
     """
     labels = PRIMARY | {"encoder": encoder} | changes
     keep_layers = labels.pop("layer", None) == "all"
-    chosen = cube
-    for axis, label in labels.items():
-        if label in cube[axis].values:
-            chosen = chosen.sel({axis: label})
-        else:  # a control or probe that was not run is missing data, not an error
-            chosen = chosen.isel({axis: 0})
-            names = [name for name, variable in cube.data_vars.items() if axis in variable.dims]
-            chosen = chosen.assign({name: chosen[name].where(False) for name in names})
+    # A control or probe that was not run is missing data, not an error.
+    absent = [axis for axis, label in labels.items() if label not in cube[axis].values]
+    chosen = cube.sel({axis: label for axis, label in labels.items() if axis not in absent})
+    chosen = chosen.isel(dict.fromkeys(absent, 0)).load()
+    if absent:
+        names = [name for name, variable in cube.data_vars.items() if absent[0] in variable.dims]
+        chosen = chosen.assign({name: chosen[name].where(False) for name in names})
     chosen = chosen.sel(level=[level for level in cube.level.values if level > 0])
     return chosen if keep_layers else last_layer(chosen)
 

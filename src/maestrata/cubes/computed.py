@@ -1,0 +1,147 @@
+"""Kinds of what is computed without training: theory and limits (see `schema`)."""
+
+from __future__ import annotations
+
+from maestrata.cubes.axes import RATIO
+from maestrata.cubes.common import INTERVAL, MSE, PATCHES, POSITIVE, R2, SHARE, float64, scores
+from maestrata.cubes.fields import Kind, Variable
+
+__all__ = ["COMPUTED"]
+
+_IN_C = (*RATIO, "drawing", "reading", "tie", "level")
+_LIMIT = (*RATIO, "eval_ratio", "bound", "target", "level")
+_LEVEL = "level"
+
+
+def _with_error(variables: dict[str, Variable]) -> dict[str, Variable]:
+    """Add to means over masks their Monte Carlo standard errors."""
+    errors = {
+        f"{name}_error": float64(
+            v.dims, f"Monte Carlo standard error of {name} (0: all masks)", v.units, within=POSITIVE
+        )
+        for name, v in variables.items()
+    }
+    return variables | errors
+
+
+COMPUTED: dict[str, Kind] = {
+    "theory": Kind(
+        "Where the shared information sits, for every distribution of masks, and what rival accounts say",
+        _with_error(
+            {
+                "p_in_c": float64(_IN_C, "probability that a node of the level is in c", within=SHARE),
+                "number": float64(_IN_C, "nodes of the level in c, mean", "node", within=POSITIVE),
+                "dim": float64(_IN_C, "dimensions of the level in c, mean", within=POSITIVE),
+                "intrinsic_dim": float64(
+                    _IN_C, "noise dimensions of the level that c determines, mean", within=POSITIVE
+                ),
+                "mean_level": float64(_IN_C[:-1], "level of a member of c, mean", _LEVEL, within=POSITIVE),
+                "tied_share": float64(
+                    _IN_C[:-1], "share of masks of which the tie rule leaves several c", within=SHARE
+                ),
+                "unique_share": float64(
+                    (*RATIO, "drawing", "reading"), "share of masks with a unique c", within=SHARE
+                ),
+                "supply": float64(
+                    (*RATIO, "level"), "R2 of the level given the visible part, Gaussian twin", within=R2
+                ),
+                "demand": float64(
+                    (*RATIO, "level"),
+                    "share of masked tokens whose first ancestor with a visible token is on the level",
+                    within=SHARE,
+                ),
+                "climb": float64(RATIO, "level of that ancestor, mean", _LEVEL, within=POSITIVE),
+            }
+        )
+        | {
+            "n_masks": float64(
+                (*RATIO, "drawing"), "masks looked at (all, where errors are 0)", "mask", within=POSITIVE
+            ),
+            "closed_p_in_c": float64(
+                (*RATIO, "drawing", "reading", "level"),
+                "p_in_c in closed form (regular trees, aligned patches, highest tie)",
+                within=SHARE,
+            ),
+            "closed_mean_level": float64(
+                (*RATIO, "drawing", "reading"), "mean_level in closed form", _LEVEL, within=POSITIVE
+            ),
+            "twin_rho": float64(
+                ("world", "world_seed"), "correlation per edge of the Gaussian twin", within=SHARE
+            ),
+            "supply_demand": float64(RATIO, "climb times supply of the root", _LEVEL, within=POSITIVE),
+            "linear_reach": float64(
+                (*RATIO, "linear_loss"),
+                "level at which the linear MAE meets the tokens that it predicts from, mean",
+                _LEVEL,
+                within=POSITIVE,
+            ),
+            "linear_r2": float64(
+                (*RATIO, "level"), "R2 of the level from features of the reduced-rank linear MAE", within=R2
+            ),
+            "linear_rank": float64(("world", "world_seed"), "rank of that linear MAE", within=POSITIVE),
+            "example_masked": float64(
+                ("world", "world_seed", "example", "node"), "token is masked in the example", within=SHARE
+            ),
+            "example_in_c": float64(
+                ("world", "world_seed", "example", "reading", "tie", "node"),
+                "node is in c of the example",
+                within=SHARE,
+            ),
+        }
+        | PATCHES,
+    ),
+    "limits": Kind(
+        "The best that anything could do: exact inference, or named bounds where that cannot be had",
+        scores(_LIMIT)
+        | {
+            # readings of aligned tokens leave out images in which nothing of a node is visible
+            "r2_present": Variable(
+                _LIMIT, "r2 over the images in which a token of the node is visible", within=R2
+            ),
+            "r2_present_low": Variable(_LIMIT, f"lower end of r2_present {INTERVAL}", within=R2),
+            "r2_present_high": Variable(_LIMIT, f"upper end of r2_present {INTERVAL}", within=R2),
+            "r2_boot": Variable(
+                (*_LIMIT, "replicate"),
+                "r2 of each bootstrap replicate (the weights of the scores)",
+                within=R2,
+                sparse=True,
+                optional=True,
+            ),
+            "r2_present_boot": Variable(
+                (*_LIMIT, "replicate"),
+                "r2_present of each bootstrap replicate",
+                within=R2,
+                sparse=True,
+                optional=True,
+            ),
+            "bayes_loss": float64(
+                (*RATIO, "bound"),
+                "least loss on masked tokens: mean posterior variance (upper: no loss is lower)",
+                MSE,
+                within=POSITIVE,
+            ),
+            "bayes_loss_error": float64(
+                (*RATIO, "bound"), "standard error of bayes_loss over test images", MSE, within=POSITIVE
+            ),
+            "bayes_loss_test": float64(
+                (*RATIO, "bound"),
+                "squared error of E[masked given visible] on the test images and masks",
+                MSE,
+                within=POSITIVE,
+            ),
+            "explainable_share": float64(
+                ("world", "world_seed", "level"),
+                "share of the variance of masked tokens that the latents of the level and above explain",
+                within=(None, 1),
+            ),
+            "halving_error": float64(
+                ("world", "world_seed", "level"),
+                "root mean square change of posterior means at half the grid step",
+                within=POSITIVE,
+                optional=True,
+            ),
+        }
+        | PATCHES,
+        ordered=(("r2_low", "r2_high"), ("r2_present_low", "r2_present_high")),
+    ),
+}

@@ -1,0 +1,143 @@
+"""Kinds of what is drawn, trained and measured (see `schema`)."""
+
+from __future__ import annotations
+
+from maestrata.cubes.axes import CELL, READING
+from maestrata.cubes.common import (
+    INTERVAL,
+    MSE,
+    PATCHES,
+    POSITIVE,
+    R2,
+    SHARE,
+    STATUS,
+    count,
+    float64,
+    index,
+    scores,
+)
+from maestrata.cubes.fields import Kind, Variable
+
+__all__ = ["MEASURED"]
+
+_IMAGE = ("sample", "channel", "y", "x")
+_PIXEL = "pixel value"
+_LOSS = "mean squared error on masked tokens, training images"
+
+MEASURED: dict[str, Kind] = {
+    "worlds": Kind(
+        "A world: its graph, and display samples with the latents and the injected noise of every level",
+        {
+            "images": Variable(_IMAGE, "image", _PIXEL, nan=False),
+            "latents": Variable(("sample", "latent"), "latents of every level (level, node, dim)", nan=False),
+            "latent_level": index(("latent",), "level of the latent"),
+            "latent_node": index(("latent",), "node of the latent within its level"),
+            "latent_dim": index(("latent",), "dimension within the node"),
+            "noise": Variable(
+                ("sample", "draw"), "injected noise of every level (level, node, dim)", nan=False
+            ),
+            "draw_level": index(("draw",), "level of the noise"),
+            "draw_node": index(("draw",), "node of the noise within its level"),
+            "draw_dim": index(("draw",), "dimension within the node"),
+            "node_level": index(("node",), "level of the node"),
+            "edge_parent": count(("edge",), "parent of the edge, as position on `node`"),
+            "edge_child": count(("edge",), "child of the edge, as position on `node`"),
+        },
+        attrs={
+            "world": str,
+            "world_kind": str,
+            "world_seed": int,
+            "world_settings": str,
+            "grid_height": int,
+            "grid_width": int,
+            "token_pixels": int,
+        },
+    ),
+    "history": Kind(
+        "Training history of one cell",
+        {
+            "loss": Variable(("step",), _LOSS, MSE, within=POSITIVE, nan=False),
+            "learning_rate": Variable(("step",), "learning rate", within=POSITIVE, nan=False),
+            "images_seen": count(("step",), "training images seen", "image"),
+        },
+    ),
+    "scores": Kind(
+        "Latent regression scores of one cell, or of the controls that no mask touches",
+        scores(READING)
+        | {
+            "r2_boot": Variable(
+                (*READING, "replicate"),
+                "r2 of each bootstrap replicate (the same weights for all cells of a world)",
+                within=R2,
+                sparse=True,
+                optional=True,
+            ),
+            "r2_node": Variable(
+                ("encoder", "pooling", "target", "node"),
+                "r2 of each node (last layer, whole image, ridge)",
+                within=R2,
+                optional=True,
+            ),
+        },
+        ordered=(("r2_low", "r2_high"),),
+    ),
+    "representations": Kind(
+        "Representations of evaluation images, per layer",
+        {
+            "representation": Variable(
+                ("layer", "sample", "token", "feature"),
+                "encoder output; token 0 is [CLS], then visible tokens in raster order",
+                nan=False,
+            ),
+            "visible": count(("sample", "position"), "raster position of each visible token"),
+        },
+    ),
+    "reconstruction": Kind(
+        "Display images of one cell: original, prediction, mask",
+        {
+            "image": Variable(_IMAGE, "original image", _PIXEL, nan=False),
+            "prediction": Variable(_IMAGE, "decoder output at masked tokens", _PIXEL, nan=False),
+            "visible": Variable(
+                ("sample", "y", "x"),
+                "what the encoder saw",
+                dtype="int8",
+                flags={0: "masked", 1: "visible"},
+            ),
+        },
+    ),
+    "regression": Kind(
+        "R2 of every level's latents from representations, over the whole sweep",
+        scores((*CELL, *READING))
+        | {
+            "gain": Variable((*CELL, *READING), "r2 less r2 of random_init, same reading and test images"),
+            "gain_low": Variable((*CELL, *READING), f"lower end of gain {INTERVAL}, paired"),
+            "gain_high": Variable((*CELL, *READING), f"upper end of gain {INTERVAL}, paired"),
+            "images_seen": float64(CELL, "training images of the cell's model", "image", within=POSITIVE),
+        }
+        | STATUS
+        | PATCHES,
+        ordered=(("r2_low", "r2_high"), ("gain_low", "gain_high")),
+    ),
+    "training": Kind(
+        "Training histories over the whole sweep; `record` counts what was logged",
+        {
+            "loss": Variable((*CELL, "record"), _LOSS, MSE, within=POSITIVE),
+            "learning_rate": Variable((*CELL, "record"), "learning rate", within=POSITIVE),
+            "images_seen": float64((*CELL, "record"), "training images seen", "image", within=POSITIVE),
+        }
+        | STATUS
+        | PATCHES,
+    ),
+    "reconstructions": Kind(
+        "Display images over the sweep (NaN beyond a smaller world's image)",
+        {
+            "image": Variable((*CELL, *_IMAGE), "original image", _PIXEL),
+            "prediction": Variable((*CELL, *_IMAGE), "decoder output at masked tokens", _PIXEL),
+            "visible": Variable(
+                (*CELL, "sample", "y", "x"), "seen by the encoder (1) or masked (0)", within=SHARE
+            ),
+        }
+        | STATUS
+        | PATCHES,
+    ),
+}
