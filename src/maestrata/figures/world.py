@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 NAME = "world"
-TITLE = "A world: latent tree, token grid, images, and one mask"
+TITLE = "A world: latent graph, token grid, images, and one mask"
 CAPTION = (
     "Above: the graph of the first world, each node over the tokens that it generates, and the same "
     "blocks on the grid of tokens; tokens that the example mask hides are grey. Below, for each world: "
@@ -51,7 +51,9 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     above, below = parts
     tree, plan = above.subplots(1, 2, width_ratios=[3, 1])
     _tree(tree, world, seen)
-    _plan(plan, grid, seen)
+    # A node of a graph that is no tree has no block of its own.
+    tree_like = int(np.bincount(world.edge_child.values).max()) == 1
+    _plan(plan, grid, seen, grid.levels if tree_like else 0)
     axes = below.subplots(len(worlds), SAMPLES + 2, squeeze=False)
     for row, here in zip(axes, worlds, strict=True):
         _images(row, here)
@@ -131,17 +133,17 @@ def _tree(ax: Axes, world: xr.Dataset, seen: NDArray[np.bool_]) -> None:
     ax.tick_params(axis="y", length=0)
 
 
-def _plan(ax: Axes, grid: TokenGrid, seen: NDArray[np.bool_]) -> None:
-    """Draw the blocks of every level on the grid of tokens, those of high levels as thick lines."""
+def _plan(ax: Axes, grid: TokenGrid, seen: NDArray[np.bool_], top: int) -> None:
+    """Draw the blocks of all levels up to `top` on the grid of tokens, those of high levels as thick lines."""
     for token in range(grid.n_tokens):
         y, x = divmod(token, grid.width)
         ax.add_patch(Rectangle((x, y), 1, 1, facecolor="white" if seen[token] else _HIDDEN, edgecolor="none"))
         if grid.n_tokens <= 32:
             ax.text(x + 0.5, y + 0.5, str(token), ha="center", va="center", fontsize=5.5)
-    for level in range(grid.levels + 1):
+    for level in range(top + 1):
         height, width = grid.block_shape(level)
         # Each level inside the one above it, so that the outlines of all can be seen.
-        inset = 0.04 * (grid.levels - level)
+        inset = 0.04 * (top - level)
         color = level_color(level, grid.levels) if level else "#bbbbbb"
         for y in range(0, grid.height, height):
             for x in range(0, grid.width, width):
@@ -151,7 +153,7 @@ def _plan(ax: Axes, grid: TokenGrid, seen: NDArray[np.bool_]) -> None:
     ax.set(
         xlim=(-0.1, grid.width + 0.1), ylim=(grid.height + 0.1, -0.1), aspect="equal", xticks=[], yticks=[]
     )
-    ax.set_title("tokens and blocks")
+    ax.set_title("tokens and blocks" if top else "tokens")
     ax.spines[:].set_visible(False)
 
 
