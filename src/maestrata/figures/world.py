@@ -134,7 +134,7 @@ def _tree(ax: Axes, world: xr.Dataset, seen: NDArray[np.bool_]) -> None:
 
 
 def _plan(ax: Axes, grid: TokenGrid, seen: NDArray[np.bool_], top: int) -> None:
-    """Draw the blocks of all levels up to `top` on the grid of tokens, those of high levels as thick lines."""
+    """Draw the blocks of all levels up to `top` on the grid of tokens, the high ones thick."""
     for token in range(grid.n_tokens):
         y, x = divmod(token, grid.width)
         ax.add_patch(Rectangle((x, y), 1, 1, facecolor="white" if seen[token] else _HIDDEN, edgecolor="none"))
