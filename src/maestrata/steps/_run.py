@@ -37,6 +37,7 @@ def run(main: Callable[[], Any]) -> NoReturn:
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # tells every glyph of every PDF
     try:
         with threadpool_limits(threads):
             main()
