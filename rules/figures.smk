@@ -21,9 +21,9 @@ rule figure:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
         runtime=30,
     params:
-        note=PLAN.config.note,
+        note=PLAN.note,
         caption=PLAN.caption,
         code=lambda wildcards: PLAN.code("figure", wildcards),
     shell:
-        "python -m maestrata.steps.figure {wildcards.figure} --cubes {input} --note {params.note:q} "
+        "python -m maestrata.steps.figure {wildcards.figure} --cubes {input} {params.note} "
         "--output {output.pdf} {output.png} --fingerprint {params.code} > {log} 2>&1"

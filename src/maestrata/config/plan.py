@@ -193,6 +193,11 @@ class Plan:
         shared = {"samples": self.config.evaluation.test, "replicates": self.config.evaluation.replicates}
         return as_flags(shared | self.config.limits.model_dump())
 
+    @property
+    def note(self) -> str:
+        """Return the flag that gives what every figure's title says of the run; it may be empty."""
+        return as_flags({"note": self.config.note})
+
     def title(self, wildcards: Any) -> dict[str, str]:
         """Return what the report lists of a figure."""
         return {"figure": figure_constant(wildcards.figure, "TITLE")}

@@ -79,6 +79,10 @@ def test_flags_of_a_cell(plan: Plan) -> None:
     assert "samples" not in plan.training(cell)
 
 
+def test_an_empty_note_is_an_argument_too(plan: Plan) -> None:
+    assert plan.note == "--note ''"
+
+
 def test_code_differs_by_what_is_found_by_name(plan: Plan) -> None:
     worlds = [plan.code("worlds", job(world=w, world_seed="0")) for w in ("grammar", "gaussian", "additive")]
     assert len(set(worlds)) == 3
