@@ -1,0 +1,46 @@
+"""The worlds step: what it writes is the world itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from maestrata.cubes.io import open_cube
+from maestrata.steps.worlds import main
+from maestrata.worlds import available, make
+
+
+@pytest.mark.parametrize("kind", available())
+def test_a_file_holds_the_graph_and_the_samples(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "world.nc"
+    flags = {"world": "mine", "world-kind": kind, "world-settings": '{"leaves": 8}', "world-seed": "2"}
+    flags |= {"samples": "16", "output": str(path), "fingerprint": "abc"}
+    main([part for name, value in flags.items() for part in (f"--{name}", value)])
+    ds = open_cube(path)
+    world = make(kind, 2, leaves=8)
+    sample = world.sample(16, stream="display")
+    np.testing.assert_array_equal(ds.images, sample.images)
+    for level, values in sample.latents.items():
+        stored = ds.latents.values[:, ds.latent_level == level]
+        np.testing.assert_array_equal(stored, values.reshape(16, -1).astype(np.float32))
+    for level, values in sample.noise.items():
+        stored = ds.noise.values[:, ds.draw_level == level]
+        np.testing.assert_array_equal(stored, values.reshape(16, -1).astype(np.float32))
+    names = ds.node.values
+    edges = {(names[p], names[c]) for p, c in zip(ds.edge_parent.values, ds.edge_child.values, strict=True)}
+    assert edges == set(world.graph.edges)
+    assert ds.attrs["world"] == "mine"
+    assert ds.attrs["fingerprint"] == "abc"
+    assert json.loads(ds.attrs["world_settings"]) == world.settings
+
+
+def test_columns_tell_their_node_and_dimension(tmp_path: Path) -> None:
+    path = tmp_path / "world.nc"
+    main(["--world-kind", "gaussian_tree", "--world-settings", '{"leaves": 8}', "--output", str(path)])
+    ds = open_cube(path)
+    sample = make("gaussian_tree", 0, leaves=8).sample(256, stream="display")
+    column = np.flatnonzero((ds.latent_level == 2) & (ds.latent_node == 1) & (ds.latent_dim == 3))
+    np.testing.assert_array_equal(ds.latents.values[:, column[0]], sample.latents[2][:, 1, 3])
