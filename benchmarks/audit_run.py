@@ -2,14 +2,15 @@
 
     python benchmarks/audit_run.py results/default
 
-1. Did training do anything? R2 of the root, trained less random-init, primary reading (last layer, mean-pooled
-   tokens, whole image, ridge), paired on the same test images, with its 95 % interval, for every cell.
-2. Is any score above what exact inference allows? Every encoder, layer, pooling, evaluation ratio and probe against
-   the exact ceiling of the same images under the same masks: the largest studentised excess of a world, against its own
-   distribution over bootstrap replicates (simultaneous over all comparisons of that world; Bonferroni over worlds).
-   `aligned` readings are compared with the ceiling over the images in which the node is not wholly masked.
-3. How far is the training loss from the least loss there is? Mean loss of the last 5 % of the steps (fresh images, so no
-   overfitting) over the exact Bayes loss, where inference is exact.
+1. Did training do anything? R2 of the root, trained less random-init, primary reading (last layer,
+   mean-pooled tokens, whole image, ridge), paired on the same test images, with its 95 % interval.
+2. Is any score above what exact inference allows? Every encoder, layer, pooling, evaluation ratio and probe
+   against the exact ceiling of the same images under the same masks: the largest studentised excess of a
+   world, against its own distribution over bootstrap replicates (simultaneous over all comparisons of that
+   world; Bonferroni over worlds). `aligned` readings are compared with the ceiling over the images in which
+   the node is not wholly masked.
+3. How far is the training loss from the least loss there is? Mean loss of the last 5 % of the steps (fresh
+   images, so no overfitting) over the exact Bayes loss, where inference is exact.
 
 Prints markdown; --out writes it to a file too.
 """

@@ -3,9 +3,9 @@
     python benchmarks/training_gpu.py --out benchmarks/results/training_gpu.json
 
 Every row is one (patch, ratio) cell of 64-token images: the time of a step of a stack (median of the timed
-blocks of steps), images per second over the stack, and the peer's time of a step for one model of the
-same sizes, batch and optimiser (its own defaults otherwise, bf16 autocast, fused AdamW, the same images made on the
-device). The ratio is images per second of the stack over those of the peer.
+blocks of steps), images per second over the stack, and the peer's time of a step for one model of the same
+sizes, batch and optimiser (its own defaults otherwise, bf16 autocast, fused AdamW, the same images made on
+the device). The ratio is images per second of the stack over those of the peer.
 """
 
 from __future__ import annotations

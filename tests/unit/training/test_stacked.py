@@ -35,7 +35,7 @@ def _stack(
 
 
 def _seen(name: str, weight: torch.Tensor) -> torch.Tensor:
-    """Leave out the keys' bias: attention does not see it, its gradient is rounding, and Adam makes that steps."""
+    """Leave out the keys' bias: attention does not see it, its gradient is rounding noise."""
     if not name.endswith("qkv.bias"):
         return weight
     third = len(weight) // 3
