@@ -1,8 +1,9 @@
-"""The command ``maestrata``: shared information on a graph of one's own, and plans of sweeps.
+"""The command ``maestrata``: shared information on a graph of one's own, plans and progress of sweeps.
 
 ``maestrata locate graph.json --masked x0,x3`` reads ``{"edges": [["z0", "x0"], ...], "dims": {"z0": 2}}`` and
 prints the shared information; docs/locate.md explains both. ``maestrata plan config/full.yaml`` prints the
-plan that `maestrata.steps.sweep` carries out on a machine without the workflow engine.
+plan that `maestrata.steps.sweep` carries out on a machine without the workflow engine. ``maestrata progress``
+prints how far a run is, and the time left (docs/workflow.md).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -31,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 0
     try:
-        {"locate": locate, "plan": plan}[args.command](args)
+        {"locate": locate, "plan": plan, "progress": progress}[args.command](args)
         sys.stdout.flush()
     except BrokenPipeError:
         # whoever reads has closed the pipe (as `head` does): no more to say, here or at exit
@@ -74,7 +76,31 @@ def _parser() -> argparse.ArgumentParser:
         description="Print a config as a sweep plan (JSON) for python -m maestrata.steps.sweep.",
     )
     found.add_argument("config", nargs="+", help="config file; later ones change earlier ones")
+    found = commands.add_parser(
+        "progress",
+        help="how far a run is, and the time left",
+        description="Files there, time and memory of the jobs done, and time left, for every rule of a run.",
+    )
+    found.add_argument(
+        "config",
+        nargs="*",
+        default=["config/config.yaml"],
+        help="config file; later ones change earlier ones (default: config/config.yaml)",
+    )
+    found.add_argument(
+        "--cores",
+        type=_count,
+        default=os.cpu_count() or 1,
+        help="jobs at a time (default: processors of this machine)",
+    )
+    found.add_argument("--json", action="store_true", help="print JSON instead of a table")
     return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} must be an integer of at least 1")
+    return int(text)
 
 
 def plan(args: argparse.Namespace) -> None:
@@ -83,6 +109,41 @@ def plan(args: argparse.Namespace) -> None:
     from maestrata.config.sweep import sweep_plan
 
     print(json.dumps(sweep_plan(load_config(*args.config))))
+
+
+def progress(args: argparse.Namespace) -> None:
+    """Print how far a run is, rule by rule, and the time left."""
+    from maestrata.config.load import load_config
+    from maestrata.config.plan import Plan
+    from maestrata.config.progress import progress_of
+
+    run = progress_of(Plan(load_config(*args.config)), args.cores)
+    if args.json:
+        total = {"left_s": run.left_s, "lower_bound": bool(run.unknown)}
+        about: dict[str, Any] = {"run": run.run, "cores": run.cores} | total
+        print(json.dumps(about | {"rules": [asdict(rule) for rule in run.rules]}, indent=2))
+        return
+    print(f"{'rule':<10}{'files':>13}{'jobs':>13}{'median time':>14}{'peak memory':>14}{'time left':>14}")
+    for rule in run.rules:
+        files, jobs = f"{rule.files}/{rule.files_wanted}", f"{rule.jobs}/{rule.jobs_wanted}"
+        time = "-" if rule.median_s is None else _duration(rule.median_s)
+        peak = "-" if rule.peak_mb is None else f"{rule.peak_mb:.0f} MB"
+        left = "unknown" if rule.left_s is None else _duration(rule.left_s)
+        print(f"{rule.rule:<10}{files:>13}{jobs:>13}{time:>14}{peak:>14}{left:>14}")
+    bound = "at least " if run.unknown else ""
+    print(f"\ntime left of run {run.run} with {run.cores} at a time: {bound}{_duration(run.left_s)}")
+    if run.unknown:
+        print(f"a lower bound: no time is known yet of a job of {', '.join(run.unknown)}")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s" if 0 < seconds < 10 else f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    hours, days = minutes // 60, minutes // 1440
+    if days:
+        return f"{days} d {hours % 24:02} h"
+    return f"{hours} h {minutes % 60:02} min" if hours else f"{minutes} min"
 
 
 def read_graph(source: str) -> LatentGraph:
