@@ -63,15 +63,16 @@ def gain_of_training(root: Path) -> list[str]:
     return rows
 
 
-def limits_of(root: Path, world: str, world_seed: int) -> xr.Dataset:
-    """Exact limits of a world, one mask distribution a position."""
-    return open_cube(root / "limits" / world / f"w{world_seed}.nc").sel(bound="exact")
+def limits_of(root: Path, world: str, world_seed: int) -> xr.Dataset | None:
+    """Exact limits of a world; None where there are bounds only."""
+    limits = open_cube(root / "limits" / world / f"w{world_seed}.nc")
+    return limits.sel(bound="exact").isel(world=0, world_seed=0) if "exact" in limits.bound else None
 
 
 def excess_of(root: Path, world: str, world_seed: int) -> tuple[str, float] | None:
     """Compare every score of a world with its exact ceiling; None where there is none."""
     limits = limits_of(root, world, world_seed)
-    if not bool(limits.r2.notnull().any()):
+    if limits is None:
         return None
     score, ceiling, score_boot, ceiling_boot, names = [], [], [], [], []
     files = [
@@ -135,6 +136,8 @@ def loss_over_bayes(root: Path) -> list[str]:
     rows = []
     for world, world_seed, patch, visible, seed, folder in cells(root):
         limits = limits_of(root, world, world_seed)
+        if limits is None:
+            continue
         size, _ = place(folder)
         bayes = limits.bayes_loss.sel(patch_size=size)
         ratios = limits.realised_ratio.sel(patch_size=size)

@@ -59,7 +59,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     axes[0, 0].set_ylim(0, 1.02)
     levels = [int(level) for level in cube.level.values][::-1]
     named_levels = axes[0, 0].legend(
-        handles=level_legend(levels), loc="lower left", fontsize="xx-small", ncols=2, borderaxespad=0.2
+        handles=level_legend(levels), loc="lower left", fontsize="xx-small", borderaxespad=0.2
     )
     named_levels.set_in_layout(False)  # it must not widen the first column
     named = [
