@@ -55,7 +55,8 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
         realised = float(
             cube.realised_ratio.sel({k: v for k, v in where.items() if k in cube.realised_ratio.dims})
         )
-        ax.set_title(f"{place_label(cube, *place)}\nmasking ratio {short(realised)}")
+        world, patch = place_label(cube, *place).split(", ", 1)
+        ax.set_title(f"{world}, masking ratio {short(realised)}\n{patch}")
         ax.set_xticks(layers)
         style.label(ax, "encoder layer", "$R^2$")
         if not after.n_worlds:

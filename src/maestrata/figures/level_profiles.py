@@ -65,7 +65,9 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
         ax.set(xlabel=_RATIO, xlim=(0, 1), xticks=[0, 0.25, 0.5, 0.75, 1])
         ax.set_xticklabels([short(r) for r in (0, 0.25, 0.5, 0.75, 1)])
     _legends(style, figure, shown, patches)
-    style.footer(figure, [_n_text(shown), "intervals: 1.96 Monte Carlo standard errors (none: all masks)"])
+    drawn = "filled: a fixed number of patches visible, as in training; open, dotted: each masked by itself"
+    errors = "intervals: 1.96 Monte Carlo standard errors (none: all masks)"
+    style.footer(figure, [drawn, _n_text(shown), errors])
     return figure
 
 
