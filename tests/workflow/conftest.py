@@ -47,9 +47,9 @@ class Checkout:
         # no PYTHONPATH: a user has none, and the Snakefile must find the code beside it
         env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "OMP_NUM_THREADS")}
         command = [sys.executable, "-m", "snakemake", *args, *config]
-        return subprocess.run(
-            command, cwd=self.folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        # the limit is a guard against hanging: a smoke run takes about a minute
+        return subprocess.run(command, cwd=self.folder, env=env, text=True, timeout=800, **pipes)
 
     def run(self, *args: str, config: Iterable[str] = SMOKE) -> str:
         """Run Snakemake, which must succeed; return what it said."""

@@ -151,6 +151,12 @@ def test_a_value_of_the_evaluation_trains_nothing(checkout: Checkout) -> None:
     assert checkout.planned() == expected | after(checkout, "regression", "reconstructions", "limits")
 
 
+def test_a_value_of_the_training_plans_no_theory(checkout: Checkout) -> None:
+    change_config(checkout, training={"lr": 0.001})
+    expected = jobs("pretrain") | jobs("regress")
+    assert checkout.planned() == expected | after(checkout, "regression", "training", "reconstructions")
+
+
 def test_the_note_plans_figures_alone(checkout: Checkout) -> None:
     change_config(checkout, note="another note")
     names = {p.stem for p in (checkout.folder / "results/smoke/figures").glob("*.png")}
