@@ -163,10 +163,10 @@ def test_unknown_figure() -> None:
 
 def test_controls_and_ceiling_are_shown(cubes: CubeSet, drawn: Callable[[str], Figure]) -> None:
     text = all_text(drawn("r2_by_ratio"))
-    for label in ("random init", "pixels", "PCA", "ceiling", "exact inference (additive, grammar"):
+    for label in ("random init", "pixels", "PCA", "limit", "ceiling by exact inference (additive, grammar"):
         assert label in text
     without = CubeSet(cubes.all("regression"))
-    assert "ceiling" not in all_text(draw("r2_by_ratio", without))
+    assert "limit" not in all_text(draw("r2_by_ratio", without))
 
 
 def test_values_are_those_of_the_cube(cubes: CubeSet, drawn: Callable[[str], Figure]) -> None:

@@ -64,14 +64,12 @@ class CurvePanel:
 
     def limits_text(self, shown: Iterable[str]) -> str:
         """Say what the ceilings of the worlds that are shown are."""
-        named = {"exact": "exact inference", "upper": "an upper bound"}
-        parts = []
+        named = {"exact": "bars: ceiling by exact inference", "upper": "arrowheads: upper bound only"}
+        places, parts = list(dict.fromkeys(shown)), []
         for bound, name in named.items():
-            worlds = [
-                w for w in dict.fromkeys(shown) if w in self._ceilings and self._ceilings[w][0] == bound
-            ]
+            worlds = [w for w in places if w in self._ceilings and self._ceilings[w][0] == bound]
             parts += [f"{name} ({', '.join(worlds)})"] if worlds else []
-        return f"ceiling for the whole image: {', '.join(parts)}" if parts else ""
+        return f"limit for the whole image; {'; '.join(parts)}" if parts else ""
 
     def curves(self, axes: Axes, x: Any, summary: Summary, mean_only: bool = False, **line: Any) -> None:
         """Draw one curve a level, with intervals or as the mean alone."""
@@ -94,23 +92,25 @@ class CurvePanel:
                 self._controls[world, encoder] = summarise(found.expand_dims("point"))
             self.curves(axes, [_FIRST + place * _STEP], self._controls[world, encoder], markersize=3)
         if world in self._ceilings:
-            _, values = self._ceilings[world]
+            bound, values = self._ceilings[world]
+            # a bound is not a ceiling: another mark, and the axis says limit
+            mark: dict[str, Any] = {"marker": "_", "markersize": 8, "markeredgewidth": 1.8}
+            if bound != "exact":
+                mark = {"marker": "v", "markersize": 4, "markerfacecolor": "white", "markeredgewidth": 0.8}
             for level in self.levels:
                 if level in values.level.values:
                     axes.plot(
                         [_FIRST + len(CONTROLS) * _STEP],
                         [float(values.sel(level=level))],
-                        marker="_",
-                        markersize=8,
-                        markeredgewidth=1.8,
                         color=level_color(level, self.levels[0]),
+                        **mark,
                     )
 
     def ticks(self, axes: Axes, places: Sequence[float], labels: Sequence[str], name: str) -> None:
         """Label the x axis: `places` of the curves, then the controls."""
         names = [ENCODERS[encoder][0] for encoder in CONTROLS]
         if self._ceilings:
-            names.append("ceiling")
+            names.append("limit")
         aside = [_FIRST + i * _STEP for i in range(len(names))]
         axes.set_xlim(-0.03, aside[-1] + 0.07)
         axes.set_xticks([*places, *aside], [*labels, *names])
