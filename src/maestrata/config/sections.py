@@ -179,6 +179,14 @@ class Limits(Section):
     bound_samples: PositiveInt = Field(default=1024, description="test images of the upper bound")
 
 
+class Sweep(Section):
+    """How `maestrata.steps.sweep` trains on a GPU; the workflow itself trains one cell a job."""
+
+    stack: PositiveInt | None = Field(
+        default=None, description="models trained as one; null: as many as the device's memory holds"
+    )
+
+
 class Figures(Section):
     """Which figures are drawn."""
 
@@ -201,3 +209,4 @@ class Config(Section):
     theory: Theory = Theory()
     limits: Limits = Limits()
     figures: Figures = Figures()
+    sweep: Sweep = Sweep()

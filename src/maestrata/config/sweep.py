@@ -26,5 +26,6 @@ def sweep_plan(config: Config) -> dict[str, Any]:
         "worlds": {label: world.model_dump(mode="json") for label, world in config.worlds.items()},
         "model": config.model.model_dump(mode="json"),
         "evaluation": config.evaluation.model_dump(mode="json"),
+        "stack": config.sweep.stack,
         "cells": cells,
     }

@@ -94,7 +94,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--minutes", type=float, default=float("inf"), help="begin no stack that would end later"
     )
     parser.add_argument(
-        "--stack", type=int, default=None, help="members in a stack (default: what memory holds)"
+        "--stack",
+        type=int,
+        default=None,
+        help="members in a stack (default: the plan's, or what memory holds)",
     )
     parser.add_argument(
         "--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1), help="evaluation processes"
@@ -117,7 +120,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             world = plan.world(cells[0])
             patches = MaskPatches.parse(cells[0].patch, world.grid)
             cfg, recipe = plan.model_config(world), recipe_of(cells[0])
-            limit = args.stack or stack_limit(cfg, patches, cells[0].visible, recipe.batch, device)
+            limit = (
+                args.stack or plan.stack or stack_limit(cfg, patches, cells[0].visible, recipe.batch, device)
+            )
             for members in split(cells, limit):
                 todo = [
                     c for c in members if not (plan.root / "cells" / c.stem / "weights.safetensors").exists()

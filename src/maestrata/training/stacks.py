@@ -55,6 +55,8 @@ class SweepPlan:
     evaluation : mapping
         Settings of `maestrata.regression.cell.Plan`.
     cells : tuple of PlannedCell
+    stack : int, optional
+        Members in a stack; None: as many as memory holds.
     """
 
     root: Path
@@ -62,6 +64,7 @@ class SweepPlan:
     model: Mapping[str, Any]
     evaluation: Mapping[str, Any]
     cells: tuple[PlannedCell, ...]
+    stack: int | None = None
 
     @classmethod
     def read(cls, path: Path) -> SweepPlan:
@@ -75,9 +78,8 @@ class SweepPlan:
         try:
             content = json.loads(path.read_text())
             cells = tuple(PlannedCell(**cell) for cell in content["cells"])
-            return cls(
-                Path(content["root"]), content["worlds"], content["model"], content["evaluation"], cells
-            )
+            parts = [content[key] for key in ("worlds", "model", "evaluation")]
+            return cls(Path(content["root"]), *parts, cells, content.get("stack"))
         except (ValueError, KeyError, TypeError) as error:
             raise TrainingError(
                 f"{path} is no sweep plan, as `maestrata plan CONFIG` writes it ({error!r})"
