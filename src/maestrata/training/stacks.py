@@ -78,8 +78,14 @@ class SweepPlan:
         try:
             content = json.loads(path.read_text())
             cells = tuple(PlannedCell(**cell) for cell in content["cells"])
-            parts = [content[key] for key in ("worlds", "model", "evaluation")]
-            return cls(Path(content["root"]), *parts, cells, content.get("stack"))
+            return cls(
+                root=Path(content["root"]),
+                worlds=content["worlds"],
+                model=content["model"],
+                evaluation=content["evaluation"],
+                cells=cells,
+                stack=content.get("stack"),
+            )
         except (ValueError, KeyError, TypeError) as error:
             raise TrainingError(
                 f"{path} is no sweep plan, as `maestrata plan CONFIG` writes it ({error!r})"
