@@ -41,6 +41,14 @@ class ProbeError(MaestrataError):
     """A probe that does not exist or cannot be fitted."""
 
 
+class InterventionError(MaestrataError):
+    """An intervention that does not exist or cannot be made."""
+
+
+class ClaimError(MaestrataError):
+    """A claim that does not exist or cannot be judged."""
+
+
 class FigureError(MaestrataError):
     """A figure that does not exist or cannot be drawn."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from maestrata.cubes.axes import RATIO
-from maestrata.cubes.common import INTERVAL, MSE, PATCHES, POSITIVE, R2, SHARE, float64, scores
+from maestrata.cubes.common import INTERVAL, MSE, PATCHES, POSITIVE, R2, SHARE, count, float64, scores
 from maestrata.cubes.fields import Kind, Variable
 
 __all__ = ["COMPUTED"]
@@ -11,6 +13,8 @@ __all__ = ["COMPUTED"]
 _IN_C = (*RATIO, "drawing", "reading", "tie", "level")
 _LIMIT = (*RATIO, "eval_ratio", "bound", "target", "level")
 _LEVEL = "level"
+_TEXT = partial(Variable, dtype="str")
+_CLAIM, _CONTRAST, _ROW = ("claim",), ("contrast",), ("row",)
 
 
 def _with_error(variables: dict[str, Variable]) -> dict[str, Variable]:
@@ -143,5 +147,46 @@ COMPUTED: dict[str, Kind] = {
         }
         | PATCHES,
         ordered=(("r2_low", "r2_high"), ("r2_present_low", "r2_present_high")),
+    ),
+    "verdicts": Kind(
+        "The verdict on each claim, the contrasts that decide it, and the rows behind them",
+        {
+            "verdict": Variable(
+                _CLAIM,
+                "verdict",
+                dtype="int8",
+                flags={0: "not_run", 1: "inconclusive", 2: "supported", 3: "contradicted"},
+            ),
+            "title": _TEXT(_CLAIM, "the claim in a few words"),
+            "sentence": _TEXT(_CLAIM, "what was found, in a sentence"),
+            "rule": _TEXT(_CLAIM, "statistic, threshold and direction, fixed before any model was trained"),
+            "p": float64(
+                _CLAIM, "exact sign-flip p value over worlds (claims that train models)", within=SHARE
+            ),
+            "p_holm": float64(_CLAIM, "p after Holm's correction over those claims", within=SHARE),
+            "n_worlds": count(_CLAIM, "worlds behind the verdict"),
+            "contrast_claim": count(_CONTRAST, "claim that the contrast belongs to"),
+            "contrast_name": _TEXT(_CONTRAST, "what is contrasted"),
+            "contrast_units": _TEXT(_CONTRAST, "units of the contrast"),
+            "decides": Variable(
+                _CONTRAST,
+                "whether the verdict rests on the contrast",
+                dtype="int8",
+                flags={0: "stands_beside", 1: "decides"},
+            ),
+            "estimate": float64(_CONTRAST, "mean over worlds"),
+            "low": float64(_CONTRAST, "lower end of its 95 % t interval over worlds (ci_world)"),
+            "high": float64(_CONTRAST, "upper end of that interval"),
+            "threshold": float64(_CONTRAST, "what the contrast is held against"),
+            "contrast_worlds": count(_CONTRAST, "worlds in the contrast"),
+            "row_contrast": count(_ROW, "contrast that the row belongs to, as position"),
+            "row_world": _TEXT(_ROW, "label of the world"),
+            "row_world_seed": count(_ROW, "seed of the world's functions"),
+            "row_seeds": count(_ROW, "training seeds averaged"),
+            "row_value": float64(_ROW, "contrast in that world"),
+            "row_low": float64(_ROW, "lower end of its 95 % interval over samples (ci_sample)"),
+            "row_high": float64(_ROW, "upper end of that interval"),
+        },
+        ordered=(("low", "high"), ("row_low", "row_high")),
     ),
 }

@@ -22,6 +22,7 @@ __all__ = ["MEASURED"]
 
 _IMAGE = ("sample", "channel", "y", "x")
 _PIXEL = "pixel value"
+_ARM = ("world", "world_seed", "seed", "arm", "quantity", "level")
 _LOSS = "mean squared error on masked tokens, training images"
 
 MEASURED: dict[str, Kind] = {
@@ -139,5 +140,17 @@ MEASURED: dict[str, Kind] = {
         }
         | STATUS
         | PATCHES,
+    ),
+    "interventions": Kind(
+        "What an intervention measured; quantities of the whole image stand at level 0",
+        {
+            "value": float64(_ARM, "the quantity (docs/interventions.md gives units)"),
+            "low": float64(_ARM, "lower end of its 95 % interval over samples (ci_sample)"),
+            "high": float64(_ARM, "upper end of that interval"),
+            "n": float64(_ARM, "samples behind it", within=POSITIVE),
+            "setting": float64(("arm",), "the number that the arm stands for, such as a ratio", beside=True),
+        },
+        attrs={"intervention": str},
+        ordered=(("low", "high"),),
     ),
 }
