@@ -1,0 +1,1 @@
+"""Interventions that only a known world allows, one file each, found by name (see `registry`)."""
