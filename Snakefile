@@ -26,8 +26,7 @@ try:
 except MaestrataError as error:
     sys.exit(f"error: {error}")
 
-# for the captions of the report
-config.update(run=PLAN.config.run, note=PLAN.config.note)
+config.update(run=PLAN.config.run, note=PLAN.config.note)  # for the captions of the report
 
 
 report: "workflow/report/workflow.rst"
@@ -51,8 +50,10 @@ if not PARTIAL:
     include: "rules/limits.smk"
     include: "rules/pretrain.smk"
     include: "rules/regress.smk"
+    include: "rules/interventions.smk"
 
 
 include: "rules/cubes.smk"
+include: "rules/claims.smk"
 include: "rules/figures.smk"
 include: "rules/verify.smk"

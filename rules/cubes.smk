@@ -15,8 +15,9 @@ rule collect:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=60,
     params:
+        kind=PLAN.kind,
         manifest=lambda wildcards: PLAN.manifest(wildcards.kind),
         code=lambda wildcards: PLAN.code("collect", wildcards),
     shell:
-        "python -m maestrata.steps.collect --kind {wildcards.kind} --manifest {params.manifest:q} "
+        "python -m maestrata.steps.collect --kind {params.kind} --manifest {params.manifest:q} "
         "--output {output} --fingerprint {params.code} > {log} 2>&1"

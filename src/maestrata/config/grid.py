@@ -11,12 +11,16 @@ import pkgutil
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from maestrata.config import facts
 from maestrata.config.files import Key
 from maestrata.errors import MaestrataError, one_of
 from maestrata.figures import registry
+from maestrata.interventions.registry import available as interventions
+from maestrata.interventions.registry import check_settings
 from maestrata.masks import MaskPatches, visible_count
 from maestrata.worlds import available, make
 
@@ -167,16 +171,46 @@ def check(config: Config) -> None:
         if probe not in config.evaluation.probes:
             message = f"settings of probe {one_of(probe, config.evaluation.probes)}"
             raise KeyedError(message, "evaluation", "probe_settings", probe)
+    if config.claims.names != "all":
+        _check_names("claim", config.claims.names, facts.modules("claims", "NUMBER"), "claims", "names")
     shapes: dict[tuple[int, bool], str] = {}
     for index, block in enumerate(config.grid):
         _check_block(config, block, index, shapes)
-    build_cells(config)
+    cells = build_cells(config)
+    for name in config.interventions:
+        _check_intervention(config, name, cells)
 
 
 def _check_names(name: str, values: tuple[str, ...], allowed: Collection[str], *key: str) -> None:
     for index, value in enumerate(values):
         if value not in allowed:
             raise KeyedError(f"{name} {one_of(value, allowed)}", *key, index)
+
+
+def _check_intervention(config: Config, name: str, cells: tuple[Cell, ...]) -> None:
+    entry, here = config.interventions[name], ("interventions", name)
+    if name not in interventions():
+        raise KeyedError(f"intervention {one_of(name, interventions())}", *here)
+    try:
+        check_settings(name, entry.settings, facts.constant("interventions", name, "SETTINGS", {}))
+    except MaestrataError as error:
+        raise KeyedError(error, *here, "settings") from None
+    known = facts.constant("interventions", name, "WORLDS", ())
+    reads = facts.constant("interventions", name, "CELLS", False)
+    there = {(cell.world, cell.world_seed, cell.seed) for cell in cells}
+    for at, label in enumerate(entry.worlds):
+        if label not in config.worlds:
+            raise KeyedError(f"world {one_of(label, config.worlds)}", *here, "worlds", at)
+        if known and (kind := config.worlds[label].kind) not in known:
+            message = f"world {label!r} is of kind {kind!r}; {name} knows: {', '.join(known)}"
+            raise KeyedError(message, *here, "worlds", at)
+        for place in product([label], entry.world_seeds, entry.seeds) if reads else ():
+            if place not in there:
+                message = (
+                    f"{name} reads trained models, and the grid has none of world {label!r}, "
+                    f"world seed {place[1]}, seed {place[2]}"
+                )
+                raise KeyedError(message, *here)
 
 
 def _check_block(config: Config, block: Block, index: int, shapes: dict[tuple[int, bool], str]) -> None:

@@ -17,14 +17,18 @@ FILES = {
     "scores": (f"cells/{CELL}/scores.nc", "regress"),
     "reconstruction": (f"cells/{CELL}/reconstructions.nc", "regress"),
     "controls": ("controls/{world}/w{world_seed}/s{seed}.nc", "controls"),
+    "intervention": ("interventions/{intervention}/{world}/w{world_seed}/s{seed}.nc", "intervene"),
     "cube": ("cubes/{kind}.nc", "collect"),
+    "verdicts": ("verdicts/verdicts.nc", "claims"),
+    "verdict_table": ("verdicts/verdicts.md", "claims"),
+    "verdict_page": ("verdicts/verdicts.html", "claims"),
     "pdf": ("figures/{figure}.pdf", "figure"),
     "png": ("figures/{figure}.png", "figure"),
 }
 
 # Rule -> modules of maestrata that its step finds by a name: what reading the step's imports cannot see.
-# {process}: kind of the job's world; {probe}: every probe of the config. One that does not exist is left out
-# (not every world has an exact posterior).
+# {process}: kind of the job's world; {probe}: every probe of the config; {claim}: every claim. One that does
+# not exist is left out (not every world has an exact posterior).
 PLUGINS: dict[str, tuple[str, ...]] = {
     "worlds": ("worlds.{process}",),
     "theory": ("worlds.{process}",),
@@ -32,11 +36,18 @@ PLUGINS: dict[str, tuple[str, ...]] = {
     "pretrain": ("worlds.{process}",),
     "regress": ("worlds.{process}", "regression.probes.{probe}"),
     "controls": ("worlds.{process}", "regression.probes.{probe}"),
+    "intervene": (
+        "worlds.{process}",
+        "inference.{process}",
+        "interventions.{intervention}",
+        "regression.probes.ridge",
+    ),
     "collect": (),
+    "claims": ("claims.{claim}",),
     "figure": ("figures.{figure}",),
 }
 
-# Cube -> what it is joined from.
+# Cube -> what it is joined from; beside these there is one for every intervention of the config.
 SOURCES: dict[str, tuple[str, ...]] = {
     "regression": ("scores", "controls"),
     "training": ("history",),
@@ -44,6 +55,8 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "theory": ("theory",),
     "limits": ("limits",),
 }
+INTERVENTIONS = "interventions/"
+"""Cubes of interventions are named by this and the intervention."""
 
 
 @lru_cache

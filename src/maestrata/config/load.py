@@ -17,9 +17,11 @@ from maestrata.config.files import Key, Layers, key_path, read_layers
 from maestrata.config.grid import KeyedError, check
 from maestrata.config.sections import (
     Block,
+    Claims,
     Config,
     Evaluation,
     Figures,
+    Intervention,
     Limits,
     Model,
     Section,
@@ -112,6 +114,8 @@ def _section_at(key: Key) -> type[Section] | None:
     parts = tuple(part for part in key if isinstance(part, str))
     if parts[:1] == ("worlds",):
         return World if len(parts) == 2 else None
+    if parts[:1] == ("interventions",):
+        return Intervention if len(parts) == 2 else None
     sections: dict[tuple[str, ...], type[Section]] = {
         (): Config,
         ("model",): Model,
@@ -121,6 +125,7 @@ def _section_at(key: Key) -> type[Section] | None:
         ("evaluation",): Evaluation,
         ("theory",): Theory,
         ("limits",): Limits,
+        ("claims",): Claims,
         ("figures",): Figures,
     }
     return sections.get(parts)

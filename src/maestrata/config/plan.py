@@ -17,9 +17,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from maestrata.config.figure_facts import figure_constant, kinds_of_figure
+from maestrata.config import facts
 from maestrata.config.grid import Cell, build_cells, world_grid
-from maestrata.config.layout import CELL, FILES, PLUGINS, SOURCES, wildcards_of
+from maestrata.config.layout import CELL, FILES, INTERVENTIONS, PLUGINS, SOURCES, wildcards_of
 from maestrata.config.sections import Config
 from maestrata.figures import registry
 from maestrata.fingerprint import fingerprint
@@ -91,20 +91,39 @@ class Plan:
     def beside(self, what: str, rule: str) -> str:
         """Return the pattern of what a rule writes beside its outputs: its ``logs`` or ``benchmarks``."""
         place = next(pattern for pattern, made_by in FILES.values() if made_by == rule)
-        name = "_".join(f"{{{field}}}" for field in wildcards_of(place))
+        name = "_".join(f"{{{field}}}" for field in wildcards_of(place)) or rule
         ending = {"logs": "log", "benchmarks": "tsv"}[what]
         return f"{self.folder}/{what}/{rule}/{name}.{ending}"
 
     def places(self, name: str) -> list[dict[str, str]]:
         """List the wildcards of all files of a name that the run makes."""
         fields = wildcards_of(FILES[name][0])
+        if not fields:
+            return [{}] if self.evidence else []
         if fields == ("kind",):
-            return [{"kind": kind} for kind in SOURCES if self.sources(kind)]
+            return [{"kind": kind} for kind in self.kinds if self.sources(kind)]
         if fields == ("figure",):
             return [{"figure": figure} for figure in self.figures if self._can_draw(figure)]
+        if name == "intervention":
+            return self._there(name, self._interventions)
         chosen = dict.fromkeys(tuple(place[f] for f in fields) for place in map(_place, self.cells))
-        places = [dict(zip(fields, values, strict=True)) for values in chosen]
-        return [p for p in places if Path(self.path(name).format(**p)).exists()] if self.partial else places
+        return self._there(name, [dict(zip(fields, values, strict=True)) for values in chosen])
+
+    def _there(self, name: str, places: list[dict[str, str]]) -> list[dict[str, str]]:
+        if not self.partial:
+            return places
+        return [place for place in places if Path(self.path(name).format(**place)).exists()]
+
+    @cached_property
+    def _interventions(self) -> list[dict[str, str]]:
+        """Wildcards of every intervention's jobs."""
+        return [
+            {"intervention": name, "world": world, "world_seed": str(world_seed), "seed": str(seed)}
+            for name, entry in self.config.interventions.items()
+            for world in entry.worlds
+            for world_seed in entry.world_seeds
+            for seed in entry.seeds
+        ]
 
     def files(self, name: str) -> list[str]:
         """List all files of a name that the run makes."""
@@ -113,26 +132,61 @@ class Plan:
 
     def sources(self, kind: str) -> list[str]:
         """List the files that a cube is joined from."""
+        if kind.startswith(INTERVENTIONS):
+            pattern, name = self.path("intervention"), kind.removeprefix(INTERVENTIONS)
+            places = self.places("intervention")
+            return [pattern.format(**place) for place in places if place["intervention"] == name]
         return [path for name in SOURCES[kind] for path in self.files(name)]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Names of the cubes: their kinds, and ``interventions/NAME``."""
+        return (*SOURCES, *(f"{INTERVENTIONS}{name}" for name in self.config.interventions))
+
+    @staticmethod
+    def kind(wildcards: Any) -> str:
+        """Return the kind of a cube."""
+        return str(wildcards.kind).split("/")[0]
 
     def shown(self, figure: str) -> list[str]:
         """List the files that a figure is drawn from: what it needs, and what it shows where it is there."""
-        return [file for kind in kinds_of_figure(figure, "NEEDS", "USES") for file in self._of_kind(kind)]
+        kinds = facts.cubes_of("figures", figure, "NEEDS", "USES")
+        return [file for kind in kinds for file in self._of_kind(kind)]
 
     def _can_draw(self, figure: str) -> bool:
-        return all(self._of_kind(kind) for kind in kinds_of_figure(figure, "NEEDS"))
+        return all(self._of_kind(kind) for kind in facts.cubes_of("figures", figure, "NEEDS"))
 
     def _of_kind(self, kind: str) -> list[str]:
-        """List the files of a kind that figures take."""
-        if kind == "worlds":
-            return self.files("worlds")
-        return [self.path("cube").format(kind=kind)] if self.sources(kind) else []
+        """List the files of a kind that figures and claims take."""
+        if kind in ("worlds", "verdicts"):
+            return self.files(kind)
+        there = kind in self.kinds and self.sources(kind)
+        return [self.path("cube").format(kind=kind)] if there else []
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """Names of the claims to judge."""
+        names = self.config.claims.names
+        return facts.modules("claims", "NUMBER") if names == "all" else names
+
+    @property
+    def claim_flags(self) -> str:
+        """Return the flag that names the claims to judge."""
+        return as_flags({"claims": self.claims})
+
+    @cached_property
+    def evidence(self) -> list[str]:
+        """List the cubes that the claims are judged on, as far as the run makes them."""
+        kinds = [kind for claim in self.claims for kind in facts.cubes_of("claims", claim, "NEEDS", "USES")]
+        return [file for kind in dict.fromkeys(kinds) for file in self._of_kind(kind)]
 
     @property
     def everything(self) -> list[str]:
         """List all files that the run makes."""
         names = [
-            name for name, (_, rule) in FILES.items() if not self.partial or rule in ("collect", "figure")
+            name
+            for name, (_, rule) in FILES.items()
+            if not self.partial or rule in ("collect", "claims", "figure")
         ]
         return [file for name in names for file in self.files(name)]
 
@@ -146,10 +200,11 @@ class Plan:
     def constraints(self) -> dict[str, str]:
         """What each wildcard may be, as a regular expression: the values of the grid."""
         values: dict[str, dict[str, None]] = {
-            "kind": dict.fromkeys(SOURCES),
+            "kind": dict.fromkeys(self.kinds),
             "figure": dict.fromkeys(self.figures),
+            "intervention": dict.fromkeys(self.config.interventions),
         }
-        for place in map(_place, self.cells):
+        for place in (*map(_place, self.cells), *self._interventions):
             for name, value in place.items():
                 values.setdefault(name, {})[value] = None
         return {name: "|".join(found) or "none" for name, found in values.items()}
@@ -193,6 +248,39 @@ class Plan:
         shared = {"samples": self.config.evaluation.test, "replicates": self.config.evaluation.replicates}
         return as_flags(shared | self.config.limits.model_dump())
 
+    def intervention(self, wildcards: Any) -> str:
+        """Return the flags of an intervention: its settings, and the models that it reads."""
+        entry = self.config.interventions[wildcards.intervention]
+        model = self.config.model.model_dump() | self.config.training.model_dump()
+        read = {key: getattr(self.config.evaluation, key) for key in ("probe_train", "test", "replicates")}
+        cells = [
+            f"{cell.patch}/v{cell.visible}/s{cell.seed}={file}"
+            for cell, file in zip(self._read_cells(wildcards), self.read_weights(wildcards), strict=True)
+        ]
+        return as_flags({"settings": entry.settings, **model, **read, "cells": cells or None})
+
+    def read_weights(self, wildcards: Any) -> list[str]:
+        """List the trained models that an intervention reads."""
+        return [self.path("weights").format(**_place(cell)) for cell in self._read_cells(wildcards)]
+
+    def _read_cells(self, wildcards: Any) -> list[Cell]:
+        name = wildcards.intervention
+        if not facts.constant("interventions", name, "CELLS", False):
+            return []
+        every = facts.constant("interventions", name, "SEEDS", "own") == "all"
+        return [
+            cell
+            for cell in self._by_world[wildcards.world, str(wildcards.world_seed)]
+            if every or str(cell.seed) == str(wildcards.seed)
+        ]
+
+    @cached_property
+    def _by_world(self) -> dict[tuple[str, str], list[Cell]]:
+        found: dict[tuple[str, str], list[Cell]] = defaultdict(list)
+        for cell in self.cells:
+            found[cell.world, str(cell.world_seed)].append(cell)
+        return found
+
     @property
     def note(self) -> str:
         """Return the flag that gives what every figure's title says of the run; it may be empty."""
@@ -200,16 +288,23 @@ class Plan:
 
     def title(self, wildcards: Any) -> dict[str, str]:
         """Return what the report lists of a figure."""
-        return {"figure": figure_constant(wildcards.figure, "TITLE")}
+        return {"figure": facts.constant("figures", wildcards.figure, "TITLE")}
 
     def caption(self, wildcards: Any) -> str:
         """Return the caption of a figure."""
-        return str(figure_constant(wildcards.figure, "CAPTION"))
+        return str(facts.constant("figures", wildcards.figure, "CAPTION"))
 
     def code(self, rule: str, wildcards: Any) -> str:
         """Return the fingerprint of the code that a job runs: its step, and what the step finds by name."""
         process = self.config.worlds[wildcards.world].kind if hasattr(wildcards, "world") else ""
-        return _code(rule, process, getattr(wildcards, "figure", ""), self.config.evaluation.probes)
+        return _code(
+            rule,
+            process,
+            getattr(wildcards, "figure", ""),
+            getattr(wildcards, "intervention", ""),
+            self.config.evaluation.probes,
+            self.claims if rule == "claims" else ("",),
+        )
 
     def expected(self) -> dict[str, str]:
         """Return every file that the run makes, with the fingerprint that it should carry."""
@@ -224,6 +319,8 @@ class Plan:
 
         Nothing is told that the cube does not hold, or it would be joined again for nothing.
         """
+        if kind.startswith(INTERVENTIONS):
+            return self._intervention_manifest(kind.removeprefix(INTERVENTIONS))
         used = {field for name in SOURCES[kind] for field in wildcards_of(FILES[name][0])}
         cells: dict[tuple[str, ...], Cell] = {}
         for cell in self.cells:
@@ -250,6 +347,14 @@ class Plan:
             entries += [about | {"world_seed": ws, "seed": seeds} for seeds, ws in same.items()]
         return json.dumps({"paths": {name: self.path(name) for name in SOURCES[kind]}, "cells": entries})
 
+    def _intervention_manifest(self, name: str) -> str:
+        entry = self.config.interventions[name]
+        cells = [
+            {"world": world, "world_seed": entry.world_seeds, "seed": entry.seeds} for world in entry.worlds
+        ]
+        path = self.path("intervention").replace("{intervention}", name)
+        return json.dumps({"paths": {"interventions": path}, "cells": cells})
+
     @cached_property
     def _masks(self) -> dict[tuple[str, str], dict[str, tuple[float, ...]]]:
         found: dict[tuple[str, str], dict[str, set[float]]] = defaultdict(lambda: defaultdict(set))
@@ -266,7 +371,15 @@ def _place(cell: Cell) -> dict[str, str]:
 
 
 @lru_cache
-def _code(rule: str, process: str, figure: str, probes: tuple[str, ...]) -> str:
-    names = {t.format(process=process, figure=figure, probe=probe) for t in PLUGINS[rule] for probe in probes}
+def _code(
+    rule: str, process: str, figure: str, intervention: str, probes: tuple[str, ...], claims: tuple[str, ...]
+) -> str:
+    one = {"process": process, "figure": figure, "intervention": intervention}
+    names = {
+        template.format(**one, probe=probe, claim=claim)
+        for template in PLUGINS[rule]
+        for probe in probes
+        for claim in claims
+    }
     there = [name for name in names if _PACKAGE.joinpath(*name.split(".")).with_suffix(".py").is_file()]
     return fingerprint(f"maestrata.steps.{rule}", [f"maestrata.{name}" for name in there])

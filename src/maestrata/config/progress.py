@@ -85,7 +85,7 @@ def progress_of(plan: Plan, cores: int) -> Progress:
     per image over the finished cells of the same world, patch and visible count; where there is none, of the
     same world; else of all. Of other rules it is the median time of the finished jobs.
     """
-    rules = dict.fromkeys(rule for _, rule in FILES.values())
+    rules = dict.fromkeys(rule for name, (_, rule) in FILES.items() if plan.places(name))
     return Progress(plan.config.run, cores, tuple(_rule(plan, rule, cores) for rule in rules))
 
 

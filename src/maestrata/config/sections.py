@@ -160,6 +160,9 @@ class Evaluation(Section):
         tuple[Literal["global", "cls", "concat", "aligned"], ...], AfterValidator(_distinct)
     ] = Field(default=("global", "cls", "concat", "aligned"), description="how tokens become one vector")
     replicates: PositiveInt = Field(default=500, description="bootstrap replicates over test images")
+    control_images: NonNegativeInt = Field(
+        default=0, description="training images of the trained controls (0: neither is trained)"
+    )
 
 
 class Theory(Section):
@@ -187,6 +190,23 @@ class Sweep(Section):
     )
 
 
+class Intervention(Section):
+    """An intervention: in which worlds it is made, and how."""
+
+    worlds: Names = Field(description="labels of `worlds`")
+    world_seeds: Seeds = Field(default=(0,), description="a count n (seeds 0 to n-1) or a list")
+    seeds: Seeds = Field(default=(0,), description="training seeds: a count n (seeds 0 to n-1) or a list")
+    settings: dict[str, Scalar | tuple[Scalar, ...]] = Field(
+        default={}, description="settings in which it differs from the module's own"
+    )
+
+
+class Claims(Section):
+    """Which claims are judged."""
+
+    names: Literal["all"] | Names = Field(default="all", description="modules of maestrata.claims")
+
+
 class Figures(Section):
     """Which figures are drawn."""
 
@@ -208,5 +228,9 @@ class Config(Section):
     evaluation: Evaluation = Evaluation()
     theory: Theory = Theory()
     limits: Limits = Limits()
+    interventions: dict[Name, Intervention] = Field(
+        default={}, description="modules of maestrata.interventions, and where they are made"
+    )
+    claims: Claims = Claims()
     figures: Figures = Figures()
     sweep: Sweep = Sweep()

@@ -35,7 +35,7 @@ def collect(
 
     Parameters
     ----------
-    kind : {"regression", "training", "reconstructions", "theory", "limits"}
+    kind : {"regression", "training", "reconstructions", "theory", "limits", "interventions"}
     manifest : Manifest
     path : path-like
         The cube.
@@ -198,11 +198,23 @@ def _per_world(kind: str, manifest: Manifest, where: str, provenance: dict[str, 
                         "files of a kind must agree where they overlap"
                     )
                 joined[name][index] = np.where(np.isnan(values), old, values)
-    with CubeFile(where, kind, coords, {}, declared, {}, provenance | scan.provenance()) as cube:
+    attrs = _common_attrs(kind, [path for path in paths if path.is_file()])
+    with CubeFile(where, kind, coords, {}, declared, attrs, provenance | scan.provenance()) as cube:
         for name, values in joined.items():
             cube.put(name, values.astype(np.int64) if declared[name].dtype == "int64" else values)
     done = sum(path.is_file() for path in paths)
     return {"done": done, "missing": len(paths) - done}
+
+
+def _common_attrs(kind: str, paths: list[Path]) -> dict[str, Any]:
+    """Return the attributes that the kind requires, from the first file; all must agree."""
+    found: dict[str, Any] = {}
+    for path in paths if KINDS[kind].attrs else ():
+        with Part(path, kind) as part:
+            for name in KINDS[kind].attrs:
+                if found.setdefault(name, part.attrs[name]) != part.attrs[name]:
+                    raise CubeError(f"{path}: {name}={part.attrs[name]!r}, in another file {found[name]!r}")
+    return found
 
 
 COLLECTED: dict[str, Callable[[str, Manifest, str, dict[str, str]], dict[str, int]]] = {
@@ -211,5 +223,6 @@ COLLECTED: dict[str, Callable[[str, Manifest, str, dict[str, str]], dict[str, in
     "reconstructions": _per_cell,
     "theory": _per_world,
     "limits": _per_world,
+    "interventions": _per_world,
 }
 """Kinds that are joined from others, and how."""

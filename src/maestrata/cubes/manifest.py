@@ -8,7 +8,8 @@
                 "mask_ratio": [0.5], "realised_ratio": 0.5, "seed": 0, "images": 240000}]}
 
 A path is a template over ``world, world_seed, patch, visible, seed``. ``world_seed`` and ``seed`` may be
-lists, and an entry then stands for their product, so that ten thousand cells fit on a command line.
+lists, and an entry then stands for their product, so that ten thousand cells fit on a command line. Entries
+of ``world, world_seed, seed`` alone are for what is no cell's: the files of an intervention.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from maestrata.errors import CubeError, one_of
 
 __all__ = ["Cell", "Manifest"]
 
-_PATHS = ("scores", "controls", "history", "reconstruction", "theory", "limits")
+_PATHS = ("scores", "controls", "history", "reconstruction", "theory", "limits", "interventions")
+_PLACE = ("world", "world_seed", "seed")
 _FIELDS = ("world", "world_seed", "patch", "visible", "mask_ratio", "realised_ratio", "seed", "images")
 
 
@@ -119,8 +121,12 @@ def _fill(template: str, cell: Cell) -> Path:
 
 
 def _expand(entry: Any, where: str) -> list[Cell]:
+    if isinstance(entry, dict) and set(entry) == set(_PLACE):  # what is of a world, and of no cell in it
+        entry = {"patch": "1x1", "visible": 1, "mask_ratio": 0.5, "realised_ratio": 0.5, "images": 0} | entry
     if not isinstance(entry, dict) or set(entry) != set(_FIELDS):
-        raise CubeError(f"{where}: must be an object with exactly the keys {', '.join(_FIELDS)}")
+        raise CubeError(
+            f"{where}: must be an object with exactly the keys {', '.join(_FIELDS)}, or {', '.join(_PLACE)}"
+        )
     label = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)(o?)", str(entry["patch"]))
     if label is None:
         raise CubeError(

@@ -60,12 +60,15 @@ class CubeSet:
     ----------
     cubes : iterable of xarray.Dataset
         Each with its attribute `kind`; several of one kind only where the figure asks with `all` (worlds).
+        An intervention's cube goes by ``interventions/NAME``.
     """
 
     def __init__(self, cubes: Iterable[xr.Dataset]) -> None:
         self._cubes: dict[str, list[xr.Dataset]] = {}
         for cube in cubes:
-            self._cubes.setdefault(str(cube.attrs["kind"]), []).append(cube)
+            kind = str(cube.attrs["kind"])
+            name = f"{kind}/{cube.attrs['intervention']}" if kind == "interventions" else kind
+            self._cubes.setdefault(name, []).append(cube)
 
     def all(self, kind: str) -> list[xr.Dataset]:
         """Return all cubes of a kind, in the order given; may be empty."""

@@ -33,11 +33,14 @@ class TrainedCell:
     visible : int
         Visible patches in training.
     weights : Path
+    seed : int
+        Training seed: the job's own, unless the intervention asks for ``SEEDS = "all"``.
     """
 
     patches: MaskPatches
     visible: int
     weights: Path
+    seed: int = 0
 
     @property
     def mask_ratio(self) -> float:

@@ -7,6 +7,7 @@ An intervention module has
 - ``SETTINGS``: a plain constant, setting -> default; a config may set each anew, within `check_settings`;
 - ``WORLDS``: kinds of world that it knows, () for all;
 - ``CELLS``: whether it reads the trained models of the sweep (those of its world, world seed and seed);
+- ``SEEDS`` (optional): ``"all"`` where it reads the models of all training seeds;
 - ``run(job) -> Table``, with `job` a `base.Job`.
 
 The constants are read by the workflow without importing the module, so they are written out in full.
