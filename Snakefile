@@ -26,7 +26,9 @@ try:
 except MaestrataError as error:
     sys.exit(f"error: {error}")
 
-config.update(run=PLAN.config.run, note=PLAN.config.note)  # for the captions of the report
+config.update(
+    run=PLAN.config.run, note=PLAN.config.note
+)  # for the captions of the report
 
 
 report: "workflow/report/workflow.rst"
