@@ -17,7 +17,7 @@ from maestrata.errors import ClaimError
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Evidence", "Missing", "Row", "Test"]
+__all__ = ["Evidence", "Missing", "Row", "Test", "at_level", "elsewhere"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,24 @@ class Test:
 
 @dataclass(frozen=True)
 class Row:
-    """The number of one world, training seeds averaged, with its interval over samples (ci_sample)."""
+    """The number of one world, training seeds averaged, with its interval over samples (ci_sample).
+
+    Attributes
+    ----------
+    world : str
+        Label of the world.
+    world_seed : int
+    value : float
+        NaN where the world has no number; it is then left out, and counted.
+    low, high : float
+        Ends of its interval over samples.
+    seeds : int
+        Training seeds averaged.
+    bound : bool
+        Whether the number asked for is only known to have the sign of `value` and at least its magnitude: a
+        difference in R2 in place of one in skill, whose divisor, the ceiling, lies in (0, 1]. Such rows can
+        show that a difference is there, never that it is not (see `verdict`).
+    """
 
     world: str
     world_seed: int
@@ -62,6 +79,20 @@ class Row:
     low: float = nan
     high: float = nan
     seeds: int = 1
+    bound: bool = False
+
+
+def at_level(name: str, level: int) -> str:
+    """Key of the rows of a test at one level, where a test is made at every level of the world.
+
+    Each level is then a test of its own, and decides (or stands beside) like the test that it is named after.
+    """
+    return f"{name}, level {level}"
+
+
+def elsewhere(name: str, label: str) -> str:
+    """Key of the rows of a test in worlds of another label than the claim's own: it never decides."""
+    return f"{name} [{label}]"
 
 
 class Missing(ClaimError):
