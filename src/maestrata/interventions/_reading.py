@@ -1,4 +1,4 @@
-"""The primary reading, as interventions need it: ridge from one vector an image to the latents of every level.
+"""The primary reading, as interventions need it: one vector an image, ridge, the latents of every level.
 
 The same as in `maestrata.regression`: last encoder layer after its norm, mean of the patch tokens, whole
 image; penalty chosen per target on held-out training images; R2 on test images, averaged over dimensions and

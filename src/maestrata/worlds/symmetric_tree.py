@@ -1,0 +1,66 @@
+"""An additive tree whose image does not know the signs of the root.
+
+The edges below the root fold completely, child = rho B standardise(|u|) + noise, without a map before the
+fold; all others are those of `additive_tree`. Changing the sign of any coordinate of the root leaves the law
+of the image given the root as it is, so E[u_i g(x)] = 0 for every function g: no encoder, no probe and no
+posterior reads u_i above R2 = 0, while |u_i| passes on as in any additive tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+
+from maestrata.worlds.additive_tree import AdditiveTree
+from maestrata.worlds.base import to_children
+
+
+class SymmetricTree(AdditiveTree):
+    """Sign-symmetric additive tree.
+
+    Parameters
+    ----------
+    seed : int
+    leaves : int
+        Tokens, a power of two.
+    dim : int
+        Dimension of every node, 1 to the values in a token.
+    rho : float
+        Correlation of a child with the image of its parent, in [0, 1).
+    fold : float
+        Odd part of the folds below the root's children; there it is 0.
+    token_pixels : int
+        Side of a token.
+
+    Notes
+    -----
+    Both children of the root see the same |u|, so ``A`` of these edges is the identity: with a map of its own
+    each child would tell other mixtures, and only the sign of u as a whole would be hidden.
+    """
+
+    name = "symmetric_tree"
+
+    def __init__(
+        self,
+        seed: int,
+        leaves: int = 16,
+        dim: int = 4,
+        rho: float = 0.98,
+        fold: float = 0.4,
+        token_pixels: int = 2,
+    ) -> None:
+        super().__init__(seed, leaves, dim, rho, fold, token_pixels)
+
+    def _calibrate(self) -> None:
+        top = self.params[f"A{self.levels - 1}"]
+        self.params[f"A{self.levels - 1}"] = np.broadcast_to(np.eye(top.shape[-1]), top.shape).copy()
+        super()._calibrate()
+
+    def _fold(self, params: Mapping[str, Any], level: int, parents: Any) -> Any:
+        if level < self.levels - 1:
+            return super()._fold(params, level, parents)
+        u = to_children(parents, self.grid, level)
+        return array_namespace(u).abs(u)
