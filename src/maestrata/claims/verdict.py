@@ -322,7 +322,7 @@ def _decide(outcome: Outcome, claim: ModuleType) -> Outcome:
     if not enough:
         reason = f"Inconclusive by rule: {_worlds(outcome.n_worlds)}, of at least {MIN_WORLDS}."
     elif (against or not open_ones) and not significant:
-        reason = f"Inconclusive: Holm's correction leaves p = {outcome.p_holm:.2g}."
+        reason = f"Inconclusive: p = {outcome.p:.2g}, {outcome.p_holm:.2g} after Holm's correction."
     elif against:
         verdict = "contradicted"
         reason = f"Against the claim: {', '.join(against)}."
