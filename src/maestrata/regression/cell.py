@@ -1,32 +1,39 @@
 """All scores of one cell of the sweep, and of the controls that its mask does not touch.
 
-A cell scores the trained encoder at every evaluation ratio (with ``shuffled`` beside it), and every
-control at the training ratio. The controls at the common ratios are the same for all cells of a (world,
-world seed, seed): a job of their own scores them once.
+A cell scores the trained encoder at every evaluation ratio, with ``shuffled`` beside it and the controls
+that are of the cell: ``linear_mae``, which depends on patch and ratio, and ``positions``, which is the
+trained encoder. The other controls it scores at the training ratio. At the common ratios those are the same
+for all cells of a (world, world seed, seed): a job of their own scores them once, and with them what no
+cell's mask touches: ``posterior``, and ``autoencoder`` and ``supervised``, which are trained there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from maestrata.errors import ProbeError
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAE, MAEConfig
-from maestrata.regression.controls import Pca, Pixels
-from maestrata.regression.encoders import ModelEncoder, initial_model
+from maestrata.regression.controls import LinearMAEControl, Pca, Pixels
+from maestrata.regression.encoders import ModelEncoder, PositionsEncoder, initial_model
 from maestrata.regression.evaluate import Evaluation, Reader
+from maestrata.regression.posterior import PosteriorEncoder, has_posterior
 from maestrata.regression.probes import make
 from maestrata.regression.scorebook import ScoreBook
-from maestrata.regression.views import Encoder, EvalMasks, standard_masks
+from maestrata.regression.trained_controls import train_autoencoder, train_supervised
+from maestrata.regression.views import Encoder, EvalMasks, Vectors, standard_masks
 from maestrata.representation.encode import BATCH, image_tokens
 from maestrata.representation.pooling import POOLINGS
+from maestrata.training.recipe import Recipe
 from maestrata.worlds.base import World
 
 COMMON_RATIOS = (0.0, 0.5)
 TRAINING = "training"
 CONTROLS = ("random_init", "pixels", "pca")
+OF_CELL = ("trained", "shuffled", "linear_mae", "positions")
+"""Encoders that a cell scores at every evaluation ratio."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +53,10 @@ class Plan:
         Bootstrap replicates.
     batch : int
         Images encoded at a time.
+    control_images : int
+        Images that the controls ``autoencoder`` and ``supervised`` are trained on; 0: they are left out.
     device : str
-        Where images are encoded.
+        Where images are encoded, and those controls trained.
     """
 
     probe_train: int = 8192
@@ -57,10 +66,22 @@ class Plan:
     poolings: tuple[str, ...] = POOLINGS
     replicates: int = 500
     batch: int = BATCH
+    control_images: int = 0
     device: str = "cpu"
 
+    @property
+    def control_recipe(self) -> Recipe | None:
+        """Recipe of the controls that are trained: the defaults but for the images; None without them."""
+        return Recipe(images=self.control_images) if self.control_images else None
+
     def check(self) -> None:
-        """Raise ProbeError for a probe or a setting that does not exist, before anything is computed."""
+        """Raise ProbeError for what does not exist or is out of range, before anything is computed."""
+        least = Recipe.batch
+        if self.control_images != 0 and self.control_images < least:
+            raise ProbeError(
+                f"control_images={self.control_images} must be 0 (no trained controls) or at least {least}, "
+                "one batch"
+            )
         if not self.probes:
             raise ProbeError("probes=() must name at least one probe")
         for name in self.probes:
@@ -75,7 +96,7 @@ class Plan:
 def score_cell(
     model: MAE, world: World, patches: MaskPatches, visible: int, seed: int, plan: Plan | None = None
 ) -> ScoreBook:
-    """Score a trained model, and the controls at its training ratio.
+    """Score a trained model with the controls of its own, and the other controls at its training ratio.
 
     Parameters
     ----------
@@ -105,21 +126,28 @@ def score_cell(
     counts = (plan.probe_train, plan.test)
     common = [standard_masks(ratio, world.grid, world.seed, counts) for ratio in COMMON_RATIOS]
     own = EvalMasks.draw(TRAINING, world.grid, world.seed, counts, patches, visible)
-    book = _book(world, ("trained", *CONTROLS, "shuffled"), [*common, own], model.cfg.depth, plan)
+    names = ("trained", *CONTROLS, *OF_CELL[1:])
+    book = _book(world, names, [*common, own], model.cfg.depth, plan)
     reader = Reader(evaluation, book, plan.probes, model.cfg.depth, plan.probe_settings, seed, plan.poolings)
     twin = next((m for m in common if m.same_as(own)), None)
+    masks = common if twin else [*common, own]
     trained = ModelEncoder("trained", model.to(plan.device), evaluation.images, plan.batch)
-    reader.read(trained, common if twin else [*common, own], shuffled=True)
+    reader.read(trained, masks, shuffled=True)
+    positions = PositionsEncoder(model, world.image_shape, plan.batch)
+    reader.read(positions, masks, every_probe=False)
+    tokens = image_tokens(evaluation.images, model)
+    linear = LinearMAEControl(tokens, model.cfg.depth, evaluation.n_train, model.cfg.width, patches, visible)
+    reader.read(linear, masks, every_probe=False)
     if twin:
-        for name in ("trained", "shuffled"):
+        for name in OF_CELL:
             book.copy_ratio(twin.label, own.label, name)
-    for control in _controls(evaluation, model.cfg, seed, plan):
+    for control in _controls(evaluation, model.cfg, tokens, seed, plan):
         reader.read(control, [own])
     return book
 
 
 def score_controls(cfg: MAEConfig, world: World, seed: int, plan: Plan | None = None) -> ScoreBook:
-    """Score the controls at the common evaluation ratios.
+    """Score the controls at the common evaluation ratios; train those that are trained.
 
     Parameters
     ----------
@@ -139,21 +167,39 @@ def score_controls(cfg: MAEConfig, world: World, seed: int, plan: Plan | None = 
     evaluation = Evaluation.draw(world, plan.probe_train, plan.test, plan.replicates)
     counts = (plan.probe_train, plan.test)
     masks = [standard_masks(ratio, world.grid, world.seed, counts) for ratio in COMMON_RATIOS]
-    book = _book(world, CONTROLS, masks, cfg.depth, plan)
+    controls = _controls(evaluation, cfg, image_tokens(evaluation.images, MAE(cfg)), seed, plan)
+    if has_posterior(world):
+        controls.append(PosteriorEncoder(world, evaluation.images, cfg.depth))
+    brief = [
+        ModelEncoder(name, model, evaluation.images, plan.batch, brief=True)
+        for name, model in _trained_controls(world, cfg, seed, plan)
+    ]
+    names = [control.name for control in (*controls, *brief)]
+    book = _book(world, names, masks, cfg.depth, plan)
     reader = Reader(evaluation, book, plan.probes, cfg.depth, plan.probe_settings, seed, plan.poolings)
-    for control in _controls(evaluation, cfg, seed, plan):
+    for control in controls:
         reader.read(control, masks)
+    for trained in brief:
+        reader.read(trained, masks, every_probe=False)
     return book
 
 
-def _controls(evaluation: Evaluation, cfg: MAEConfig, seed: int, plan: Plan) -> list[Encoder]:
+def _controls(
+    evaluation: Evaluation, cfg: MAEConfig, tokens: Vectors, seed: int, plan: Plan
+) -> list[Encoder]:
     start = initial_model(cfg, seed)
-    tokens = image_tokens(evaluation.images, start)
     return [
         ModelEncoder("random_init", start.to(plan.device), evaluation.images, plan.batch),
         Pixels(tokens, cfg.depth),
         Pca(tokens, cfg.depth, evaluation.n_train, cfg.width),
     ]
+
+
+def _trained_controls(world: World, cfg: MAEConfig, seed: int, plan: Plan) -> Iterator[tuple[str, MAE]]:
+    recipe = plan.control_recipe
+    if recipe is not None:
+        yield "autoencoder", train_autoencoder(world, cfg, seed, recipe, plan.device)[0]
+        yield "supervised", train_supervised(world, cfg, seed, recipe, plan.device)[0]
 
 
 def _book(

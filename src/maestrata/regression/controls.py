@@ -1,17 +1,18 @@
-"""Controls: what the same probes read off something that no training has touched.
+"""Controls without a network: what the same probes read off pixels, and off linear maps of them.
 
 =============== ==============================================================================================
-``random_init`` the model at the start of its training, from the same stream: every layer and pooling
 ``pixels``      pixel values of the visible tokens: ``global`` their mean token (12 values of 2 x 2 pixels),
                 ``concat`` all pixels, zeros where masked, ``aligned`` the mean token under the node
 ``pca``         principal components of all pixels (zeros where masked), as many as the encoder is wide,
                 fitted on the probe-training images: under ``global`` and ``cls``, where the encoder too
                 gives `width` numbers; ``aligned``: components of the pixels under the node, at most `width`
-``shuffled``    the trained encoder, its probes fitted to labels of other images: last layer (see `evaluate`)
+``linear_mae``  the linear masked autoencoder in closed form, its bottleneck as wide as the encoder, for the
+                cell's own patches and ratio: under ``global`` and ``cls``
 =============== ==============================================================================================
 
-Pixels and components have no layers: they stand at the last one, where the primary reading is.
-Components have no ``concat``: all pixels are that already.
+None of them has layers: they stand at the last one, where the primary reading is. Components have no
+``concat``: all pixels are that already. The controls with a network are in `encoders` (``random_init``,
+``positions``) and `trained_controls`, ``shuffled`` is in `evaluate`, ``posterior`` in `posterior`.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maestrata.geometry import TokenGrid
-from maestrata.regression.views import EvalMasks, TokenView, Vectors, View
+from maestrata.masks import MaskPatches, realised_ratio
+from maestrata.regression.views import EvalMasks, TokenView, Vectors, VectorView, View
 from maestrata.representation.pooling import place_tokens
+from maestrata.theory.linear import linear_mae
 
 
 def visible_tokens(tokens: Vectors, masks: EvalMasks) -> Vectors:
@@ -89,6 +92,7 @@ class PcaView:
     """Components of the visible pixels, (n, n_tokens, v) with zeros where masked."""
 
     poolings: tuple[str, ...] = ("global", "cls", "aligned")
+    one_vector = True
 
     def __init__(self, placed: Vectors, grid: TokenGrid, n_train: int, width: int) -> None:
         self.placed = placed
@@ -108,6 +112,56 @@ class PcaView:
 
     def _components(self, values: Vectors) -> Vectors:
         return values @ principal_axes(values[: self.n_train], self.width)
+
+
+class LinearMAEControl:
+    """The linear masked autoencoder (`maestrata.theory.linear`), fitted to the pixels' covariance.
+
+    Its loss is that on all patches: only there is the best map of a given rank closed-form, so that nothing
+    depends on where an iteration starts or stops. (The leading directions of the best full-rank map of the
+    loss on masked patches are closed-form too, but are the best of nothing, and told less of the latents in
+    every world tried.) Where the data have no more dimensions than the encoder is wide the bottleneck binds
+    nothing, and the features are those of all pixels.
+
+    Parameters
+    ----------
+    tokens : ndarray (n, n_tokens, v)
+        Patchified images, training images first.
+    layer : int
+        Layer under which scores are filed.
+    n_train : int
+        Rows whose covariance it is fitted to, the first ones.
+    width : int
+        Rank: the encoder's width.
+    patches : MaskPatches
+    visible : int
+        Visible patches in training, 1 to N - 1.
+    """
+
+    name = "linear_mae"
+
+    def __init__(
+        self, tokens: Vectors, layer: int, n_train: int, width: int, patches: MaskPatches, visible: int
+    ) -> None:
+        self.tokens = tokens
+        self.layer = layer
+        fitted = tokens[:n_train].reshape(n_train, -1).astype(np.float64)
+        self.mean = fitted.mean(0)
+        fitted -= self.mean
+        self.encoder = linear_mae(
+            fitted.T @ fitted / n_train,
+            np.repeat(patches.patch_of_token, tokens.shape[2]),
+            realised_ratio(patches.n_patches, visible),
+            "all",
+            rank=width,
+        ).encoder
+
+    def views(self, masks: EvalMasks) -> Iterator[tuple[int, View]]:
+        """Yield the one view there is: features of the centred image, zero where masked."""
+        centred = self.tokens - self.mean.reshape(self.tokens.shape[1:]).astype(np.float32)
+        placed = place_tokens(visible_tokens(centred, masks), masks.visible_ids, self.tokens.shape[1])
+        features = placed.reshape(len(placed), -1) @ self.encoder.T.astype(np.float32)
+        yield self.layer, VectorView({"global": features, "cls": features}, one_vector=True)
 
 
 def principal_axes(values: Vectors, width: int) -> NDArray[np.float32]:

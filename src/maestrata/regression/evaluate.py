@@ -103,7 +103,14 @@ class Reader:
     poolings: tuple[str, ...] = POOLINGS
     _totals: dict[str, Totals] = field(default_factory=dict, init=False, repr=False)
 
-    def read(self, encoder: Encoder, masks: Iterable[EvalMasks], *, shuffled: bool = False) -> None:
+    def read(
+        self,
+        encoder: Encoder,
+        masks: Iterable[EvalMasks],
+        *,
+        shuffled: bool = False,
+        every_probe: bool = True,
+    ) -> None:
         """Score every view of an encoder under each set of masks.
 
         Parameters
@@ -113,26 +120,33 @@ class Reader:
         shuffled : bool
             Fit the probes of the last layer to permuted latents too, and file those as the encoder
             ``shuffled``. They share the factorisation, so the control costs little.
+        every_probe : bool
+            Also run the probes of the last layer alone, which are those that take seconds.
         """
         for mask in masks:
             for layer, view in encoder.views(mask):
                 last = layer == self.last_layer
                 names = [encoder.name, "shuffled"] if shuffled and last else [encoder.name]
-                for pooling, probe in self._readings(view, mask.label, last):
-                    scores = self._scores(view, mask, pooling, probe, len(names) > 1)
+                known: dict[tuple[str, str], list[Score]] = {}
+                for pooling, probe in self._readings(view, mask.label, last, every_probe):
+                    same = view.one_vector and pooling != "aligned"
+                    key = (probe, "" if same else pooling)
+                    if key not in known:
+                        known[key] = self._scores(view, mask, pooling, probe, len(names) > 1)
+                    scores = known[key]
                     for name, score in zip(names, scores, strict=True):
                         found = by_level(score, self.evaluation.test)
                         if name == "shuffled":
                             found = {key: value for key, value in found.items() if key[0] == "latent"}
                         self.book.add(name, layer, pooling, mask.label, probe, found)
 
-    def _readings(self, view: View, label: str, last: bool) -> Iterator[tuple[str, str]]:
+    def _readings(self, view: View, label: str, last: bool, every_probe: bool) -> Iterator[tuple[str, str]]:
         for pooling in (p for p in view.poolings if p in self.poolings):
             for name in self.probes:
                 cls = probe_class(name)
                 if (
                     pooling in cls.poolings
-                    and (last or not cls.last_layer_only)
+                    and ((last and every_probe) or not cls.last_layer_only)
                     and (cls.eval_ratios is None or label in cls.eval_ratios)
                 ):
                     yield pooling, name

@@ -81,7 +81,15 @@ def standard_masks(ratio: float, grid: TokenGrid, world_seed: int, counts: Count
 class View(Protocol):
     """What probes read of one encoder, at one layer, under one set of masks."""
 
-    poolings: tuple[str, ...]
+    @property
+    def poolings(self) -> tuple[str, ...]:
+        """Poolings that can be read."""
+        ...
+
+    @property
+    def one_vector(self) -> bool:
+        """Whether `vectors` is the same for all of them: it is then read once and filed under each."""
+        ...
 
     def vectors(self, pooling: str) -> Vectors:
         """One vector an image (n, p), for any pooling but ``aligned``."""
@@ -105,12 +113,15 @@ class TokenView:
     masks : EvalMasks
     poolings : tuple of str
     has_cls : bool
+    one_vector : bool
+        See `View`: tokens pooled in two ways are two vectors.
     """
 
     tokens: Vectors
     masks: EvalMasks
     poolings: tuple[str, ...]
     has_cls: bool = True
+    one_vector: bool = False
 
     def vectors(self, pooling: str) -> Vectors:
         """Pooled tokens (n, p)."""
@@ -121,6 +132,34 @@ class TokenView:
         patches = self.tokens[:, 1:] if self.has_cls else self.tokens
         placed = place_tokens(patches, self.masks.visible_ids, self.masks.grid.n_tokens)
         return node_means(placed, self.masks.visible_ids, self.masks.grid)
+
+
+@dataclass
+class VectorView:
+    """View of what has one vector an image for each pooling, and nothing for a node.
+
+    Attributes
+    ----------
+    by_pooling : dict of str to ndarray (n, p)
+    one_vector : bool
+        See `View`.
+    """
+
+    by_pooling: dict[str, Vectors]
+    one_vector: bool = False
+
+    @property
+    def poolings(self) -> tuple[str, ...]:
+        """Poolings that there are."""
+        return tuple(self.by_pooling)
+
+    def vectors(self, pooling: str) -> Vectors:
+        """One vector an image (n, p)."""
+        return self.by_pooling[pooling]
+
+    def nodes(self) -> Iterator[Vectors]:
+        """Yield nothing: ``aligned`` is not among the poolings."""
+        yield from ()
 
 
 class Encoder(Protocol):

@@ -37,6 +37,12 @@ def add_evaluation(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--replicates", type=int, default=default.replicates, help="bootstrap replicates")
     parser.add_argument("--batch", type=int, default=default.batch, help="images encoded at a time")
+    parser.add_argument(
+        "--control-images",
+        type=int,
+        default=default.control_images,
+        help="images that the autoencoder and the supervised control are trained on (0: left out)",
+    )
     parser.add_argument("--device", default="auto", help="where images are encoded: cpu, cuda, or auto")
 
 
@@ -46,7 +52,7 @@ def evaluation_plan(args: argparse.Namespace) -> Plan:
     Raises
     ------
     ProbeError
-        If a probe, one of its settings or the device does not exist.
+        If a probe, one of its settings or the device does not exist, or a number is out of range.
     """
     for name, value in args.probe_settings.items():
         if not isinstance(value, Mapping):
@@ -59,6 +65,7 @@ def evaluation_plan(args: argparse.Namespace) -> Plan:
         poolings=tuple(args.poolings),
         replicates=args.replicates,
         batch=args.batch,
+        control_images=args.control_images,
         device=find_device(args.device),
     )
     plan.check()

@@ -1,4 +1,7 @@
-"""Read the controls that no cell's mask touches: the untrained model, pixels, their components."""
+"""Read the controls that no cell's mask touches: the untrained model, pixels, their components, exact
+inference; and, where --control-images is given, train a plain autoencoder and a supervised encoder and read
+them.
+"""
 
 from __future__ import annotations
 

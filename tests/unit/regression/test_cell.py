@@ -35,7 +35,8 @@ def controls(world):
 
 
 def test_every_reading_that_should_be_there_is(cell):
-    assert cell.encoder.values.tolist() == ["trained", "random_init", "pixels", "pca", "shuffled"]
+    controls = ["random_init", "pixels", "pca", "shuffled", "linear_mae", "positions"]
+    assert cell.encoder.values.tolist() == ["trained", *controls]
     assert cell.eval_ratio.values.tolist() == ["0", "0.5", "training"]
     there = np.isfinite(cell.r2.sel(target="latent", level=[1, 2, 3])).all("level")
 
@@ -55,12 +56,15 @@ def test_every_reading_that_should_be_there_is(cell):
             assert poolings(encoder="pixels", **at) == (every - {"cls"} if own and last else set())
             assert poolings(encoder="pca", **at) == (every - {"concat"} if own and last else set())
             assert poolings(encoder="shuffled", **at) == (every if last else set())
+            assert poolings(encoder="linear_mae", **at) == ({"global", "cls"} if last else set())
+            hidden = last and ratio != "0"
+            assert poolings(encoder="positions", **at) == ({"global", "cls"} if hidden else set())
             for encoder in cell.encoder.values:
                 kernel = last and ratio == "0" and encoder in ("trained", "shuffled")
                 assert poolings("kernel_ridge", encoder=encoder, **at) == ({"global"} if kernel else set())
     # what has latents has noise, but for the shuffled ones
     noise = np.isfinite(cell.r2.sel(target="noise")).all("level")
-    assert (noise == there).sel(encoder=["trained", "random_init", "pixels", "pca"]).all()
+    assert (noise == there).drop_sel(encoder="shuffled").all()
     assert np.isnan(cell.n_test.sel(encoder="shuffled", target="noise")).all()
     # level 0 is observed: it has noise, and no latent
     assert np.isnan(cell.r2.sel(target="latent", level=0)).all()
@@ -77,6 +81,22 @@ def test_numbers_make_sense_in_a_linear_world(cell):
         pooling="concat", layer=2, eval_ratio="training", probe="ridge", target="latent", level=1
     )
     assert aligned.sel(encoder="pixels") > aligned.sel(encoder="random_init") - 0.05
+
+
+def test_positions_alone_tell_nothing(cell):
+    at = {"layer": 2, "probe": "ridge", "target": "latent", "level": [1, 2, 3]}
+    found = cell.sel(at, drop=True).sel(pooling=["global", "cls"], eval_ratio=["0.5", "training"])
+    assert (np.abs(found.r2.sel(encoder="positions")) < 0.05).all()
+    # the same masks with pixels in them tell something
+    assert (found.r2.sel(encoder="trained", pooling="global") > 0.05).all()
+
+
+def test_the_linear_mae_reads_no_less_than_the_mean_pixel_and_no_more_than_all(cell, controls):
+    at = {"layer": 2, "eval_ratio": "0", "probe": "ridge", "target": "latent", "level": [1, 2, 3]}
+    linear = cell.r2.sel(at | {"encoder": "linear_mae", "pooling": "global"})
+    assert (linear > controls.r2.sel(at | {"encoder": "pixels", "pooling": "global"})).all()
+    assert (linear < controls.r2.sel(at | {"encoder": "pixels", "pooling": "concat"}) + 0.02).all()
+    np.testing.assert_array_equal(linear, cell.r2.sel(at | {"encoder": "linear_mae", "pooling": "cls"}))
 
 
 def test_aligned_counts_the_images_in_which_the_node_is_visible(cell, world):
@@ -106,7 +126,7 @@ def test_a_second_run_gives_the_same_bits(cell, world):
 def test_training_masks_that_are_the_common_ones_are_read_once_and_told_twice(world):
     plan = Plan(probe_train=200, test=200, replicates=5, probes=("ridge",))
     found = _dataset(score_cell(initial_model(CFG, 1), world, MaskPatches(world.grid), 4, 0, plan))
-    for name in ("trained", "shuffled"):
+    for name in ("trained", "shuffled", "linear_mae", "positions"):
         half, own = (
             found.sel(encoder=name, eval_ratio=r, drop=True).drop_vars("r2_node") for r in ("0.5", "training")
         )
@@ -137,15 +157,25 @@ def test_discrete_latents_have_an_accuracy():
 
 
 def test_controls_fill_what_the_cell_leaves_out(cell, controls):
-    assert controls.encoder.values.tolist() == ["random_init", "pixels", "pca"]
+    assert controls.encoder.values.tolist() == ["random_init", "pixels", "pca", "posterior"]
     assert controls.eval_ratio.values.tolist() == ["0", "0.5"]
     at = {"layer": 2, "pooling": "global", "probe": "ridge", "target": "noise", "level": [0, 1, 2, 3]}
-    shared = {"encoder": controls.encoder, "eval_ratio": controls.eval_ratio}
+    both = ["random_init", "pixels", "pca"]
     assert np.isfinite(controls.r2.sel(at)).all()
-    assert np.isnan(cell.r2.sel(at | shared)).all()
-    assert np.isfinite(cell.r2.sel(at | {"encoder": controls.encoder, "eval_ratio": "training"})).all()
+    assert np.isnan(cell.r2.sel(at | {"encoder": both, "eval_ratio": controls.eval_ratio})).all()
+    assert np.isfinite(cell.r2.sel(at | {"encoder": both, "eval_ratio": "training"})).all()
     kernel = np.isfinite(controls.r2.sel(probe="kernel_ridge", target="noise")).all("level")
-    assert kernel.sum() == 3 and kernel.sel(layer=2, pooling="global", eval_ratio="0").all()
+    assert kernel.sum() == 4 and kernel.sel(layer=2, pooling="global", eval_ratio="0").all()
+
+
+def test_trained_controls_are_there_where_images_are_given(world):
+    plan = Plan(probe_train=300, test=300, replicates=5, probes=("ridge",), control_images=512)
+    found = _dataset(score_controls(CFG, world, 0, plan))
+    names = ["random_init", "pixels", "pca", "posterior", "autoencoder", "supervised"]
+    assert found.encoder.values.tolist() == names
+    r2 = found.r2.sel(target="latent", level=[1, 2, 3], probe="ridge", encoder=["autoencoder", "supervised"])
+    assert np.isfinite(r2.sel(layer=2, pooling=["global", "cls", "aligned"])).all()
+    assert np.isnan(r2.sel(layer=[0, 1])).all() and np.isnan(r2.sel(pooling="concat")).all()
 
 
 def test_differences_between_encoders_are_paired(cell, controls):
@@ -174,6 +204,8 @@ def test_bad_plans_end_before_anything_is_computed(world):
         (Plan(probes=("ridge",), probe_settings={"kernel_ridge": {}}), "not among the probes"),
         (Plan(probe_train=50), "probe_train=50 must be at least 100"),
         (Plan(test=50), "test=50 must be at least 100"),
+        (Plan(control_images=-1), "control_images=-1 must be 0"),
+        (Plan(control_images=255), "control_images=255 must be 0 .* at least 256"),
     ):
         with pytest.raises(ProbeError, match=message):
             score_cell(model, world, patches, 2, 0, plan)

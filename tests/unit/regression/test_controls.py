@@ -2,14 +2,18 @@
 
 import numpy as np
 import pytest
+import torch
 from sklearn.decomposition import PCA
 
-from maestrata.geometry import TokenGrid
+import maestrata.worlds as worlds
+from maestrata.geometry import TokenGrid, patchify
+from maestrata.inference import GaussianModel
 from maestrata.masks import MaskPatches, evaluation_masks
 from maestrata.model.mae import MAEConfig
-from maestrata.regression.controls import Pca, Pixels, principal_axes
-from maestrata.regression.encoders import ModelEncoder, initial_model
+from maestrata.regression.controls import LinearMAEControl, Pca, Pixels, principal_axes
+from maestrata.regression.encoders import ModelEncoder, PositionsEncoder, initial_model
 from maestrata.regression.views import EvalMasks, standard_masks
+from maestrata.theory.linear import linear_mae, linear_r2
 
 GRID = TokenGrid.for_leaves(16)
 
@@ -41,6 +45,10 @@ def test_pixels_are_pooled_as_tokens_are(ratio):
     assert np.isnan(leaves[~shown]).all()
 
 
+def _linear(tokens, width=8, patches=None, visible=4, n_train=150):
+    return LinearMAEControl(tokens, 3, n_train, width, patches or MaskPatches(GRID), visible)
+
+
 @pytest.mark.parametrize("control", [lambda t: Pixels(t, 3), lambda t: Pca(t, 3, 150, 8)])
 def test_controls_see_no_masked_pixel(control):
     tokens, masks = _tokens(), standard_masks(0.5, GRID, 0, (150, 50))
@@ -53,6 +61,85 @@ def test_controls_see_no_masked_pixel(control):
             np.testing.assert_array_equal(before.vectors(pooling), after.vectors(pooling))
     for a, b in zip(before.nodes(), after.nodes(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_the_linear_mae_sees_no_masked_pixel_and_a_masked_one_counts_as_the_mean():
+    tokens, masks = _tokens() + 2, standard_masks(0.5, GRID, 0, (150, 50))
+    control = _linear(tokens)
+    before = _view(control, masks).vectors("global")
+    mean = tokens[:150].mean(0)
+    hidden = np.stack([np.setdiff1d(np.arange(16), ids) for ids in masks.visible_ids])
+    filled = tokens.copy()
+    for image, ids in zip(filled, hidden, strict=True):
+        image[ids] = mean[ids]
+    np.testing.assert_allclose(
+        before, (filled - mean).reshape(200, -1) @ control.encoder.T, rtol=1e-3, atol=1e-4
+    )
+    control.tokens = filled
+    np.testing.assert_array_equal(_view(control, masks).vectors("cls"), before)
+
+
+@pytest.mark.parametrize(("patch", "visible"), [((1, 1), 8), ((2, 1), 2)])
+def test_the_linear_mae_is_the_formula_on_a_gaussian_tree(patch, visible):
+    """Fitted to images it reads what the map of the true covariance reads, W = S [a S + (1 - a) D]^-1."""
+    world = worlds.make("gaussian_tree", 0, leaves=16, dim=2, rho=0.8)
+    joint = GaussianModel.from_world(world)
+    at = joint.index(world.node_names(0))
+    mix = np.zeros((16 * 12, 16 * 2))
+    for token in range(16):
+        mix[12 * token : 12 * token + 12, 2 * token : 2 * token + 2] = world.params["P"][token]
+    covariance = mix @ joint.covariance[np.ix_(at, at)] @ mix.T
+    patches = MaskPatches(world.grid, *patch)
+    n = patches.n_patches
+    # by hand: the leading directions of what the best map predicts from masked images. Eight of them, since
+    # the tree's symmetry makes equal ones of 2, 2, 4, 8 and 16, and a part of such a group is not unique
+    of = np.repeat(patches.patch_of_token, 12)
+    a = (visible - 1) / (n - 1)
+    moment = np.where(of[:, None] == of, 1, a) * covariance
+    best = covariance @ np.linalg.pinv(moment, rcond=1e-10, hermitian=True)
+    lead = np.linalg.eigh(best @ moment @ best.T)[1][:, ::-1][:, :8]
+    by_hand = lead.T @ best
+    library = linear_mae(covariance, of, 1 - visible / n, "all", rank=8).encoder
+    # R2 of every latent from whole images, the true moments taken
+    latents = joint.index([name for level in range(1, 5) for name in world.node_names(level)])
+    cross = mix @ joint.covariance[np.ix_(at, latents)]
+    expected = linear_r2(by_hand, covariance, cross)
+    np.testing.assert_allclose(linear_r2(library, covariance, cross), expected, atol=1e-8)
+    tokens = patchify(world.sample(20_000, "probe-train").images, 2)
+    control = _linear(tokens, 8, patches, visible, n_train=20_000)
+    assert control.encoder.shape == (8, 192)
+    np.testing.assert_allclose(linear_r2(control.encoder, covariance, cross), expected, atol=0.02)
+
+
+def test_the_linear_mae_depends_on_patch_and_ratio():
+    world = worlds.make("invertible_tree", 0, leaves=16)
+    tokens = patchify(world.sample(2000, "probe-train").images, 2)
+    cases = ((MaskPatches(GRID), 8), (MaskPatches(GRID), 2), (MaskPatches(GRID, 2, 1), 4))
+    spaces = [np.linalg.qr(_linear(tokens, 8, *case, 2000).encoder.T)[0] for case in cases]
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        overlap = np.linalg.svd(spaces[i].T @ spaces[j])[1]
+        assert overlap.min() < 0.999
+
+
+def test_positions_see_the_mask_and_no_pixel():
+    model = initial_model(MAEConfig(width=16, depth=2, decoder_width=16), 0)
+    encoder = PositionsEncoder(model, (3, 8, 8))
+    assert list(encoder.views(standard_masks(0.0, GRID, 0, (150, 50)))) == []
+    masks = standard_masks(0.5, GRID, 0, (150, 50))
+    ((layer, view),) = encoder.views(masks)
+    assert layer == 2 and view.poolings == ("global", "cls")
+    blank = torch.zeros(200, 16, 12)
+    with torch.no_grad():
+        encoded = model.encode(blank, torch.from_numpy(masks.visible_ids)).numpy()
+    np.testing.assert_allclose(view.vectors("global"), encoded[:, 1:].mean(1), atol=1e-5)
+    np.testing.assert_allclose(view.vectors("cls"), encoded[:, 0], atol=1e-5)
+    # equal masks, equal vectors; others differ
+    few = EvalMasks.draw("training", GRID, 0, (150, 50), MaskPatches(GRID, 4, 4 // 2), 1)
+    ((_, view),) = encoder.views(few)
+    first = few.visible_ids[:, 0]
+    vectors = view.vectors("global")
+    assert len(np.unique(vectors, axis=0)) == len(np.unique(first)) == 2
+    assert (vectors[first == first[0]] == vectors[0]).all()
 
 
 def test_components_are_those_of_the_training_images():

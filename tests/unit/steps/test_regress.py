@@ -115,7 +115,7 @@ def test_the_cube_of_a_cell_has_its_controls_and_a_paired_gain(folder, tmp_path)
     ends = np.quantile((trained.r2_boot - start.r2_boot).values.astype(float), [0.025, 0.975])
     np.testing.assert_allclose([found.gain_low, found.gain_high], ends, atol=1e-5)
     assert np.isfinite(
-        cube.r2.sel(at).sel(encoder=["trained", "random_init", "pixels", "pca", "shuffled"])
+        cube.r2.sel(at).sel(encoder=["trained", "random_init", "pixels", "pca", "shuffled", "linear_mae"])
     ).all()
 
 
@@ -129,6 +129,7 @@ def test_the_cube_of_a_cell_has_its_controls_and_a_paired_gain(folder, tmp_path)
         ),
         (["--probe-settings", '{"ridge": 1}'], "'ridge'=1 must be a JSON object"),
         (["--test", "10"], "test=10 must be at least 100"),
+        (["--control-images", "10"], "control_images=10 must be 0"),
         (["--device", "tpu"], "device='tpu' must be cpu, cuda or auto"),
         (["--patch", "3x1"], "mask patch 3x1 must divide"),
         (["--world-settings", '{"leaves": 16}'], "do not fit a model of 4x2 tokens"),

@@ -1,0 +1,147 @@
+"""The controls that are trained: what they start from, what they minimise, what they learn."""
+
+import numpy as np
+import pytest
+import torch
+
+import maestrata.worlds as worlds
+from maestrata.errors import TrainingError
+from maestrata.geometry import patchify
+from maestrata.model.mae import MAEConfig
+from maestrata.regression.encoders import initial_model
+from maestrata.regression.probes.ridge import Probe
+from maestrata.regression.trained_controls import (
+    Supervised,
+    autoencoder_loss,
+    latent_columns,
+    level_weights,
+    reconstruct_all,
+    supervised_loss,
+    train_autoencoder,
+    train_supervised,
+)
+from maestrata.representation.encode import represent
+from maestrata.training.recipe import Recipe
+
+CFG = MAEConfig(4, 2, width=16, depth=2, decoder_width=16)
+RECIPE = Recipe(images=12_800, batch=64)
+
+
+@pytest.fixture(scope="module")
+def world():
+    return worlds.make("gaussian_tree", 0, leaves=8, dim=2, rho=0.8)
+
+
+def _tokens(world, n=300, stream="test"):
+    return torch.from_numpy(patchify(world.sample(n, stream).images, world.token_pixels))
+
+
+@torch.no_grad()
+def _reconstruction_loss(model, tokens):
+    return float(autoencoder_loss(model, tokens))
+
+
+def test_the_autoencoder_learns_to_copy(world):
+    model, losses = train_autoencoder(world, CFG, 3, RECIPE)
+    tokens = _tokens(world)
+    start = _reconstruction_loss(initial_model(CFG, 3), tokens)
+    # at the start worse than the mean of all pixels, at the end most of their variance is explained
+    assert start > float(tokens.var()) > 2 * _reconstruction_loss(model, tokens)
+    assert len(losses) == RECIPE.steps and losses[-5:].mean() < losses[0] / 2
+
+
+def test_nothing_is_masked_and_every_token_counts():
+    model = initial_model(CFG, 0)
+    tokens = torch.randn(5, 8, 12, generator=torch.Generator().manual_seed(0))
+    found = reconstruct_all(model, tokens)
+    assert found.shape == tokens.shape
+    expected = (found - tokens).square().mean()
+    torch.testing.assert_close(autoencoder_loss(model, tokens), expected)
+    autoencoder_loss(model, tokens).backward()
+    assert model.mask_token.grad is None and model.embed.weight.grad.abs().sum() > 0
+    # every token of the input, and every token of the target
+    for token in range(8):
+        other = tokens.clone()
+        other[:, token] += 1
+        assert not torch.allclose(reconstruct_all(model, other), found)
+
+
+def test_normalised_pixels_are_the_target_where_the_model_predicts_those():
+    cfg = MAEConfig(4, 2, width=16, depth=1, decoder_width=16, norm_pixels=True)
+    model = initial_model(cfg, 0)
+    tokens = 3 + 2 * torch.randn(4, 8, 12, generator=torch.Generator().manual_seed(0))
+    normal = (tokens - tokens.mean(-1, keepdim=True)) / tokens.std(-1, keepdim=True)
+    expected = (reconstruct_all(model, tokens) - normal).square().mean()
+    torch.testing.assert_close(autoencoder_loss(model, tokens), expected, rtol=1e-4, atol=0)
+
+
+def test_supervised_starts_from_the_encoder_that_the_autoencoder_starts_from():
+    start = initial_model(CFG, 5)
+    model = Supervised(start, 7)
+    tokens = torch.randn(3, 8, 12, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(model.encode(tokens, None), start.encode(tokens, None))
+    assert model.predict(tokens).shape == (3, 7) and not model.predict(tokens).any()
+    assert not any("decoder" in name or name.startswith(("head", "mask")) for name in model.state_dict())
+
+
+def test_supervised_beats_random_init_at_every_level(world):
+    model, losses = train_supervised(world, CFG, 3, Recipe(images=38_400, batch=128))
+    fitted, scored = world.sample(2000, "probe-train"), world.sample(2000, "test")
+    images = np.concatenate([fitted.images, scored.images])
+    truth = [latent_columns(world, sample.latents) for sample in (fitted, scored)]
+    r2 = []
+    for encoder in (model, initial_model(CFG, 3)):
+        pooled = represent(encoder, images, None, [2])[2][:, 1:].mean(1)
+        found = Probe().fit(pooled[:2000], truth[0]).predict(pooled[2000:])
+        r2.append(1 - np.square(found - truth[1]).mean(0) / truth[1].var(0))
+    trained, untrained = r2
+    for columns in (slice(0, 8), slice(8, 12), slice(12, 14)):  # 4, 2 and 1 nodes of 2 dimensions
+        assert trained[columns].mean() > untrained[columns].mean() + 0.02
+    # the loss is one minus the R2, averaged over levels
+    levels = np.mean([trained[c].mean() for c in (slice(0, 8), slice(8, 12), slice(12, 14))])
+    assert losses[-20:].mean() == pytest.approx(1 - levels, abs=0.05)
+
+
+def test_levels_count_alike_whatever_their_nodes_and_symbols_that_never_come_do_not():
+    world = worlds.make("grammar_tree", 0, leaves=8, symbols=5, productions=1)
+    latents = world.sample(500, "train").latents
+    columns = latent_columns(world, latents)
+    assert columns.shape == (500, 7 * 5)
+    np.testing.assert_array_equal(columns.reshape(500, 7, 5).argmax(-1)[:, -1], latents[3][:, 0, 0])
+    varies = columns.std(0) > 0
+    assert not varies.all()
+    weight = level_weights(world, latents, varies)
+    assert not weight[~varies].any()
+    for part in (slice(0, 20), slice(20, 30), slice(30, 35)):
+        assert weight[part].sum() == pytest.approx(1 / 3)
+        assert np.ptp(weight[part][varies[part]]) < 1e-7
+    model = Supervised(initial_model(CFG, 0), 35)
+    standard = torch.from_numpy((columns - columns.mean(0)) / np.where(varies, columns.std(0), np.inf))
+    loss = supervised_loss(model, _tokens(world, 500), standard, torch.from_numpy(weight))
+    # a head of zeros predicts means, of which the R2 is 0
+    assert loss.item() == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("train", [train_autoencoder, train_supervised])
+def test_equal_runs_give_equal_bits_and_seeds_differ(world, train):
+    recipe = Recipe(images=256, batch=64)
+    (a, losses), (b, again), (_, other) = (train(world, CFG, seed, recipe) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(losses, again)
+    assert not np.array_equal(losses, other)
+    for name, value in a.state_dict().items():
+        assert torch.equal(value, b.state_dict()[name]), name
+
+
+def test_a_loss_that_is_not_finite_is_told(world, monkeypatch):
+    sample = world.sample
+
+    def broken(n, stream="test", index=()):
+        found = sample(n, stream, index)
+        found.images[:] = np.inf if index == (0, 2) else found.images
+        return found
+
+    monkeypatch.setattr(world, "sample", broken)
+    with pytest.raises(
+        TrainingError, match=r"autoencoder gaussian_tree w0 s0: the loss is nan at step 2 of 4"
+    ):
+        train_autoencoder(world, CFG, 0, Recipe(images=256, batch=64))
