@@ -8,6 +8,7 @@ paired.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ from maestrata.representation.encode import represent
 from maestrata.resampling import r2_bootstrap, r2_score
 from maestrata.worlds.base import World
 
-__all__ = ["Reading", "add_readings", "draw", "pixels", "pooled", "read_levels", "read_values"]
+__all__ = ["Reading", "add_readings", "differences", "draw", "pixels", "pooled", "read_levels", "read_values"]
 
 
 class Reading(NamedTuple):
@@ -128,7 +129,17 @@ def read_values(
     return Reading(float(np.mean(r2_score(test, prediction))), replicates.mean(1))
 
 
-def add_readings(table: Table, arm: str, readings: dict[int, Reading], n: int, quantity: str = "r2") -> None:
+def differences(one: Mapping[int, Reading], other: Mapping[int, Reading]) -> dict[int, Reading]:
+    """Readings of every level less others, replicate by replicate."""
+    return {
+        level: Reading(found.r2 - other[level].r2, found.replicates - other[level].replicates)
+        for level, found in one.items()
+    }
+
+
+def add_readings(
+    table: Table, arm: str, readings: Mapping[int, Reading], n: int, quantity: str = "r2"
+) -> None:
     """Add the R2 of every level to a table, with their bootstrap intervals over `n` test images."""
     for level, reading in readings.items():
         table.add_replicates(arm, quantity, level, reading.r2, reading.replicates, n)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from maestrata.errors import InterventionError
 from maestrata.geometry import TokenGrid
 from maestrata.interventions._partial_loss import counts_of, fit_partial
-from maestrata.interventions._reading import add_readings, draw, read_levels
+from maestrata.interventions._reading import Reading, add_readings, differences, draw, read_levels
 from maestrata.interventions.base import Job, Table
 from maestrata.interventions.fit import Batch, fit_mae, mae_batches, with_images
 from maestrata.masks import MaskPatches, evaluation_masks, mask_matrix, visible_count
@@ -95,7 +95,8 @@ def run(job: Job) -> Table:
     """Train with the standard loss and the two partial ones, and read every level.
 
     Arms are ``{patches}/{standard|no_border|no_random}``, placed at the share of masked tokens in the loss;
-    quantity ``r2`` of levels 1 to L, and ``counted`` of level 0: that share.
+    ``r2`` of levels 1 to L, and ``counted`` of level 0: that share. Of ``no_border`` also ``over_standard``
+    and ``over_random``: its r2 less that of the other arms.
     """
     table, evaluation = Table(), draw(job)
     recipe = with_images(job.recipe, job.images)
@@ -104,6 +105,7 @@ def run(job: Job) -> Table:
         visible = visible_count(patches.n_patches, job.settings["mask_ratio"])
         batches = mae_batches(job.world, job.seed, recipe, patches, visible)
         share = inner_share(job, patches, visible)
+        found: dict[str, dict[int, Reading]] = {}
         for name in ARMS:
             arm, model = f"{patches.label}/{name}", job.initial()
             if name == "standard":
@@ -111,8 +113,12 @@ def run(job: Job) -> Table:
             else:
                 counted = counted_batches(name, job, batches, job.grid)
                 fit_partial(model, counted, visible * patches.size, recipe, arm)
-            add_readings(table, arm, read_levels(model, job, evaluation), job.test)
+            found[name] = read_levels(model, job, evaluation)
+            add_readings(table, arm, found[name], job.test)
             counts = 1.0 if name == "standard" else share
             table.add(arm, "counted", 0, counts)
             table.place(arm, counts)
+        for quantity, other in (("over_standard", "standard"), ("over_random", "no_random")):
+            gain = differences(found["no_border"], found[other])
+            add_readings(table, f"{patches.label}/no_border", gain, job.test, quantity)
     return table

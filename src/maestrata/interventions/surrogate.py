@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from maestrata.errors import InterventionError
-from maestrata.interventions._reading import Reading, add_readings, draw, pixels, read_levels
+from maestrata.interventions._reading import Reading, add_readings, differences, draw, pixels, read_levels
 from maestrata.interventions._surrogate import GaussianSurrogate
 from maestrata.interventions.base import Job, Table
 from maestrata.interventions.fit import fit_mae, mae_batches, with_images
@@ -48,12 +48,11 @@ def run(job: Job) -> Table:
     shapes = {}
     for name, world in (("world", job.world), ("surrogate", twin)):
         trained = _read(table, name, world, job, patches, counts)
-        ends = _mix((trained[counts[0]], trained[counts[-1]]), (0.5, 0.5))
-        shapes[name] = _mix((trained[peak], ends), (1, -1))
+        shapes[name] = differences(trained[peak], _middle(trained[counts[0]], trained[counts[-1]]))
         add_readings(table, f"{name}/shape", shapes[name], job.test, "inverted_u")
     # other images in each: the two halves of a difference of replicates are independent
-    difference = _mix((shapes["world"], shapes["surrogate"]), (1, -1))
-    add_readings(table, "difference/shape", difference, job.test, "inverted_u")
+    apart = differences(shapes["world"], shapes["surrogate"])
+    add_readings(table, "difference/shape", apart, job.test, "inverted_u")
     return table
 
 
@@ -81,17 +80,13 @@ def _read(
         if world is job.world:
             beyond["concat_beyond_linear"] = read_levels(model, job, evaluation, pooling="concat")
         for quantity, found in beyond.items():
-            add_readings(table, arm, _mix((found, linear), (1, -1)), job.test, quantity)
+            add_readings(table, arm, differences(found, linear), job.test, quantity)
     return trained
 
 
-def _mix(parts: tuple[Readings, Readings], weights: tuple[float, float]) -> Readings:
-    """Weighted sum of the readings of every level, replicate by replicate."""
-    (one, other), (a, b) = parts, weights
+def _middle(one: Readings, other: Readings) -> Readings:
+    """Mean of two readings of every level, replicate by replicate."""
     return {
-        level: Reading(
-            a * one[level].r2 + b * other[level].r2,
-            a * one[level].replicates + b * other[level].replicates,
-        )
-        for level in one
+        level: Reading((found.r2 + other[level].r2) / 2, (found.replicates + other[level].replicates) / 2)
+        for level, found in one.items()
     }

@@ -112,7 +112,11 @@ def test_arms_quantities_and_repeatability():
     table = border.run(job({"patches": ("2x2",)}))
     axes, data = table.arrays()
     assert axes["arm"] == ["2x2/standard", "2x2/no_border", "2x2/no_random"]
-    assert axes["quantity"] == ["r2", "counted"] and axes["level"] == [0, 1, 2, 3, 4]
+    assert axes["quantity"] == ["r2", "counted", "over_standard", "over_random"]
+    assert axes["level"] == [0, 1, 2, 3, 4]
+    gains = data["value"][1, 2:, 1:]
+    assert np.allclose(gains, data["value"][1, 0, 1:] - data["value"][[0, 2], 0, 1:])
+    assert (data["low"][1, 2:, 1:] < gains).all() and (gains < data["high"][1, 2:, 1:]).all()
     assert np.isfinite(data["value"][:, 0, 1:]).all()
     assert data["setting"] == pytest.approx([1, 2 / 3, 2 / 3])
     values = data["value"][:, 0, 1:]
