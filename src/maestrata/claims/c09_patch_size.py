@@ -18,9 +18,10 @@ SAYS = (
 )
 RULE = (
     "Centroid over levels of the gain in skill over the untrained encoder (mean of r = .5 and .75; losses "
-    "count as 0; a world where no level gains has none); its slope over aligned steps of patch size (1x1, 2x1, 2x2, ... tokens). Two parts: the slope lies "
-    "above half of the theory's (mean level of c, separator, highest tie: nearer to its number than to no "
-    "shift); and patches offset by half a block have a lower centroid than aligned ones of their size."
+    "count as 0, and a world where no level gains has none); its slope over aligned steps of patch size "
+    "(1x1, 2x1, 2x2, ... tokens). Two parts: the slope lies above half of the theory's (mean level of c, "
+    "separator, highest tie: nearer to its number than to no shift); and patches offset by half a block have "
+    "a lower centroid than aligned ones of their size."
 )
 NEEDS = ("regression", "theory")
 TRAINS = True
