@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["CubeSet", "available", "load"]
 
 # What the figures share; everything else in this package is a figure.
-_SHARED = frozenset({"registry", "style", "summary", "panels", "save"})
+_SHARED = frozenset({"registry", "style", "summary", "panels", "save", "arms"})
 
 
 def available() -> list[str]:
