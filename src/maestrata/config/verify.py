@@ -1,6 +1,8 @@
 """Compare what a run's files say made them with the code at hand: for when Snakemake's own memory is gone.
 
 ``python -m maestrata.config.verify [--config FILE]``, or ``snakemake verify``, names every file that differs.
+It then compares the finished cubes with published ones (`maestrata.config.compare`), those of the default run
+unless others are named with ``--reference``.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from pathlib import Path
 
 import netCDF4
 
+from maestrata.config.compare import KINDS, compare_run
+from maestrata.config.differences import Comparison
 from maestrata.config.load import load_config
 from maestrata.config.plan import Plan
 from maestrata.errors import MaestrataError
@@ -85,10 +89,32 @@ def _png_texts(data: bytes) -> Iterator[tuple[str, str]]:
         at += 12 + length
 
 
+def left_behind(plan: Plan) -> list[str]:
+    """List the temporary files that killed jobs left beside their outputs, or would have gone on from."""
+    patterns = (".*.tmp", ".*.part", "checkpoint.bin")
+    return sorted(str(path) for pattern in patterns for path in Path(plan.folder).rglob(pattern))
+
+
+def compare(plan: Plan, reference: Path) -> list[Comparison]:
+    """Compare a run's finished cubes with the published ones in a folder (see `compare_run`)."""
+    return compare_run(Path(plan.path("cube")).parent, reference, plan.config.worlds)
+
+
+def _tell(comparisons: Sequence[Comparison], reference: Path) -> None:
+    """Print what was compared, what was not and why, and what differs."""
+    if not comparisons:
+        print(f"no cube of {', '.join(KINDS)} is both here and in {reference}: nothing compared with it")
+    for found in comparisons:
+        print(found.summary, *found.apart, *found.differing, sep="\n")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Verify the run of a config: 0 if nothing differs, 1 if something does, 2 where the config is wrong."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--config", nargs="+", default=["config/config.yaml"], help="config files of the run")
+    parser.add_argument(
+        "--reference", type=Path, default=Path("reference/default"), help="folder of published cubes"
+    )
     args = parser.parse_args(argv)
     try:
         plan = Plan(load_config(*args.config))
@@ -101,7 +127,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"{len(plan.expected())} files, {len(problems)} not as the code at hand makes them",
         sep="\n",
     )
-    return 1 if problems else 0
+    left = left_behind(plan)
+    if left:
+        print(f"{len(left)} temporary files of jobs that were killed or still run, such as {left[0]}")
+    try:
+        comparisons = compare(plan, args.reference)
+    except MaestrataError as error:
+        print(f"not compared with {args.reference}: {error}")
+        return 1
+    _tell(comparisons, args.reference)
+    return 1 if problems or any(found.differing for found in comparisons) else 0
 
 
 if __name__ == "__main__":

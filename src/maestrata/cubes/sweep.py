@@ -141,11 +141,16 @@ class Scan:
         return {axis: _ordered(axis, values) for axis, values in self._axes.items()}
 
     def provenance(self) -> dict[str, str]:
-        """What the parts say: one value where they agree, else a JSON list; of configs, key by key."""
+        """What the parts say: one value where they agree, else a JSON list; of configs, key by key.
+
+        Beside that ``parts_worlds``: kind and settings of each world, by label, as JSON.
+        """
         out = {}
         for name, texts in self._said.items():
             if name == "config" and all(t.startswith("{") for t in texts):
-                out["parts_config"] = json.dumps(_merged([json.loads(t) for t in texts]), sort_keys=True)
+                configs = [json.loads(t) for t in texts]
+                out["parts_config"] = json.dumps(_merged(configs), sort_keys=True)
+                out["parts_worlds"] = json.dumps(_worlds(configs), sort_keys=True)
             else:
                 out[f"parts_{name}"] = next(iter(texts)) if len(texts) == 1 else json.dumps(sorted(texts))
         return out
@@ -160,6 +165,15 @@ def _merged(configs: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         k: next(iter(v.values())) if len(v) == 1 else {"any of": [v[t] for t in sorted(v)]}
         for k, v in found.items()
+    }
+
+
+def _worlds(configs: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Kind and settings of each world, by its label: key by key they are told without it."""
+    return {
+        config["world"]: {"kind": config["world_kind"], "settings": config.get("world_settings", {})}
+        for config in configs
+        if config.get("world") is not None and "world_kind" in config
     }
 
 
