@@ -60,7 +60,7 @@ class Reader:
     read: Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
     def note_ratio(self, table: Table) -> None:
-        """File the ratio as the quantity ``mask_ratio``: one arm is another ratio in a world of another size."""
+        """File the ratio as a quantity: in a world of another size one arm is another ratio."""
         if isfinite(self.ratio):
             table.add(self.arm, "mask_ratio", 0, self.ratio)
 

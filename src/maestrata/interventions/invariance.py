@@ -6,10 +6,10 @@ in,
     share = E |f(x) - f(x')|^2 / E |f(x) - f(x'')|^2,
 
 x' being x with that noise drawn anew and x'' an image of its own (all noise drawn anew). This is Jansen's
-estimator of the total Sobol' index of that noise, summed over the directions of f. With the noise below level l
-drawn anew it is 0 for a function of the latents of level l and above, and 1 for one that is independent of
-them. The mirror, the noise at level l and above drawn anew, is the total index of the other half: the two
-add up to 1 where f is a sum of a part for each, and to more where the halves interact.
+estimator of the total Sobol' index of that noise, summed over the directions of f. With the noise below level
+l drawn anew it is 0 for a function of the latents of level l and above, and 1 for one that is independent of
+them. The mirror, the noise at level l and above drawn anew, is the total index of the other half: the two add
+up to 1 where f is a sum of a part for each, and to more where the halves interact.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from maestrata.resampling import bootstrap_weights
 __all__ = ["CELLS", "NAME", "SETTINGS", "SUMMARY", "WORLDS", "run"]
 
 NAME = "invariance"
-SUMMARY = "noise below each level drawn anew with the rest kept, and the mirror: share of variance that changes"
+SUMMARY = "noise below a level drawn anew with the rest kept, and the mirror: share of variance that changes"
 SETTINGS = {"pairs": 1024, "fit": 4096}
 WORLDS: tuple[str, ...] = ()
 CELLS = True
