@@ -79,7 +79,7 @@ def _of_world(profiles: Profiles) -> dict[str, list[Row]]:
 def _distances(difference: NDArray[np.float64]) -> NDArray[np.float64]:
     """Squared distances over levels, one a world; of differences (worlds, seeds, levels)."""
     n_levels = difference.shape[2]
-    there = np.isfinite(difference).all(2)
+    there: NDArray[np.bool_] = np.asarray(np.isfinite(difference).all(2))
     distances = np.full(len(difference), np.nan)
     if (there.sum(1) > 1).any():
         # Worlds with a single training seed among others with several have no unbiased number.

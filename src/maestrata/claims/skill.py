@@ -147,7 +147,7 @@ def read(
     latent = np.flatnonzero(cube.level.values > 0)
     picked = [_reading(cube, place | _position(cube, cell) | {"level": latent}, variable) for cell in cells]
     values, low, high = (np.stack(parts) for parts in zip(*picked, strict=True))
-    there = np.isfinite(values)
+    there: Any = np.isfinite(values)
     levels = there.any((0, 1, 2))
     for cell, any_there in zip(cells, there.any((1, 2, 3)), strict=True):
         if not any_there:

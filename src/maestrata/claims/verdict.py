@@ -331,6 +331,8 @@ def _decide(outcome: Outcome, claim: ModuleType) -> Outcome:
     else:
         verdict = "supported"
     found = _found(claim, outcome.contrasts)
+    if any(c.bound and "skill" in c.test.units for c in deciding):
+        found += " In R2, not skill: no exact ceiling in this world."
     return replace(outcome, verdict=verdict, sentence=" ".join(part for part in (found, reason) if part))
 
 

@@ -1,0 +1,264 @@
+"""The verdict table: as a cube, in markdown, and as one HTML page with a small picture for each claim.
+
+The same outcomes give the same bytes. The page needs no other file and no network; verdicts are told by
+word and sign, and by colours that the colour-blind can tell apart.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from html import escape
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from maestrata.claims.picture import COLORS, picture
+from maestrata.claims.verdict import MIN_WORLDS, Contrast, Outcome
+from maestrata.cubes.io import build
+from maestrata.cubes.schema import KINDS
+from maestrata.errors import ClaimError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["dataset", "markdown", "page", "write_text"]
+
+SIGNS = {"not_run": "–", "inconclusive": "○", "supported": "●", "contradicted": "✕"}
+
+
+def dataset(outcomes: Sequence[Outcome]) -> xr.Dataset:
+    """Return a cube of kind ``verdicts`` (docs/cubes.md)."""
+    flags = KINDS["verdicts"].variables["verdict"].flags or {}
+    code = {name: number for number, name in flags.items()}
+    contrasts = [(outcome, c) for outcome in outcomes for c in outcome.contrasts]
+    rows = [(k, row) for k, (_, c) in enumerate(contrasts) for row in c.rows]
+    data: dict[str, Any] = {
+        "verdict": [code[o.verdict] for o in outcomes],
+        "title": [o.title for o in outcomes],
+        "sentence": [o.sentence for o in outcomes],
+        "rule": [o.rule for o in outcomes],
+        "p": [o.p for o in outcomes],
+        "p_holm": [o.p_holm for o in outcomes],
+        "n_worlds": [o.n_worlds for o in outcomes],
+        "contrast_claim": [o.number for o, _ in contrasts],
+        "contrast_name": [c.name for _, c in contrasts],
+        "contrast_units": [c.units for _, c in contrasts],
+        "decides": [int(c.decides) for _, c in contrasts],
+        "estimate": [c.estimate for _, c in contrasts],
+        "low": [c.low for _, c in contrasts],
+        "high": [c.high for _, c in contrasts],
+        "threshold": [c.test.threshold for _, c in contrasts],
+        "contrast_worlds": [len(c.rows) for _, c in contrasts],
+        "row_contrast": [k for k, _ in rows],
+        "row_world": [row.world for _, row in rows],
+        "row_world_seed": [row.world_seed for _, row in rows],
+        "row_seeds": [row.seeds for _, row in rows],
+        "row_value": [row.value for _, row in rows],
+        "row_low": [row.low for _, row in rows],
+        "row_high": [row.high for _, row in rows],
+    }
+    return build("verdicts", {"claim": [o.number for o in outcomes]}, data)
+
+
+def markdown(outcomes: Sequence[Outcome], note: str = "") -> str:
+    """Return the verdicts as a markdown page: a row a claim, then every contrast.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+    note : str
+        Told in the title, such as "smoke: not evidence".
+    """
+    lines = [f"# {_title(note)}", "", _summary(outcomes), "", *_markdown_table(outcomes), ""]
+    lines += ["## Contrasts", "", _reading_help(), ""]
+    lines += ["| # | contrast | decides | mean over worlds [95 %] | units | speaks for | worlds | lies |"]
+    lines += ["|---|---|---|---|---|---|---|---|"]
+    for outcome in outcomes:
+        for c in outcome.contrasts:
+            cells = (
+                str(outcome.number),
+                c.name,
+                "yes" if c.decides else "beside",
+                estimate_text(c),
+                c.units,
+                side_text(c),
+                worlds_text(c),
+                c.lies if c.decides else "",
+            )
+            lines.append(f"| {' | '.join(_cell(text) for text in cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _markdown_table(outcomes: Sequence[Outcome]) -> list[str]:
+    lines = [
+        "| # | claim | verdict | what was found | worlds | p | p (Holm) |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for o in outcomes:
+        verdict = f"{SIGNS[o.verdict]} {_word(o)}"
+        cells = (str(o.number), o.title, verdict, o.sentence, str(o.n_worlds), _p(o.p), _p(o.p_holm))
+        lines.append(f"| {' | '.join(_cell(text) for text in cells)} |")
+    return lines
+
+
+def page(outcomes: Sequence[Outcome], note: str = "") -> str:
+    """Return the verdicts as one self-contained HTML page (see `markdown`)."""
+    title = escape(_title(note))
+    blocks = "\n".join(_article(outcome) for outcome in outcomes)
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+{_STYLE}</style>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+<p>{escape(_summary(outcomes))}</p>
+<p class="help">{escape(_reading_help())} Dots: one world each. Bar and diamond: mean over worlds and its
+interval. Dashed: the threshold; shaded: where the claim would be supported. An arrow: it goes on beyond.</p>
+{blocks}
+</main>
+</body>
+</html>
+"""
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a text file, whole or not at all.
+
+    Raises
+    ------
+    ClaimError
+        If it cannot be written.
+    """
+    path = Path(path)
+    temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(temporary, path)
+    except OSError as error:
+        raise ClaimError(f"{path}: cannot be written: {error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def estimate_text(c: Contrast) -> str:
+    """Write a mean with its interval, such as ``+0.050 [+0.044, +0.056]``."""
+    if not isfinite(c.estimate):
+        return "–"
+    interval = f" [{c.low:+.3g}, {c.high:+.3g}]" if isfinite(c.low) else ""
+    return f"{c.estimate:+.3g}{interval}"
+
+
+def side_text(c: Contrast) -> str:
+    """Say where the interval must lie, such as ``above 0``."""
+    return (
+        f"within ±{c.test.threshold:g}" if c.test.side == "within" else f"{c.test.side} {c.test.threshold:g}"
+    )
+
+
+def worlds_text(c: Contrast) -> str:
+    """Say how many worlds are in a contrast, and how many are left out."""
+    return f"{len(c.rows)}" + (f" ({c.left_out} left out)" if c.left_out else "")
+
+
+def _article(outcome: Outcome) -> str:
+    deciding = [c for c in outcome.contrasts if c.decides and c.rows]
+    pictures = "\n".join(
+        f"<figure><figcaption>{escape(c.name)}: <b>{escape(estimate_text(c))}</b> {escape(c.units)}"
+        f" <span>(for the claim: {escape(side_text(c))})</span></figcaption>{picture(c)}</figure>"
+        for c in deciding
+    )
+    p = (
+        ""
+        if not isfinite(outcome.p)
+        else f" · p = {_p(outcome.p)}, {_p(outcome.p_holm)} after Holm's correction"
+    )
+    badge = f'<span class="verdict" style="background:{COLORS[outcome.verdict]}">'
+    return f"""<article id="claim-{outcome.number}">
+<h2><span class="number">{outcome.number}</span> {escape(outcome.title)}
+{badge}{SIGNS[outcome.verdict]} {_word(outcome)}</span></h2>
+<p>{escape(outcome.sentence)}</p>
+{pictures}
+<details><summary>{outcome.n_worlds} worlds{p} · what would sink it, and all contrasts</summary>
+<p>{escape(outcome.says)}</p>
+<p>{escape(outcome.rule)}</p>
+{_contrast_table(outcome.contrasts)}</details>
+</article>"""
+
+
+def _contrast_table(contrasts: Sequence[Contrast]) -> str:
+    if not contrasts:
+        return ""
+    head = ("contrast", "decides", "mean over worlds [95 %]", "units", "speaks for", "worlds")
+    lines = ["<table>", "<tr>" + "".join(f"<th>{name}</th>" for name in head) + "</tr>"]
+    for c in contrasts:
+        cells = (
+            c.name,
+            "yes" if c.decides else "beside",
+            estimate_text(c),
+            c.units,
+            side_text(c),
+            worlds_text(c),
+        )
+        lines.append("<tr>" + "".join(f"<td>{escape(text)}</td>" for text in cells) + "</tr>")
+    return "\n".join([*lines, "</table>", ""])
+
+
+def _title(note: str) -> str:
+    return "Verdicts on the paper's claims" + (f" [{note}]" if note else "")
+
+
+def _summary(outcomes: Sequence[Outcome]) -> str:
+    words = {"supported": "supported", "contradicted": "contradicted"}
+    words |= {"inconclusive": "inconclusive", "not_run": "not run"}
+    counts = {verdict: sum(o.verdict == verdict for o in outcomes) for verdict in words}
+    found = ", ".join(f"{counts[verdict]} {word}" for verdict, word in words.items() if counts[verdict])
+    return f"{len(outcomes)} claim{'s' * (len(outcomes) != 1)}: {found or 'none'}."
+
+
+def _reading_help() -> str:
+    return (
+        "Intervals are 95 % t intervals over worlds (ci_world), training seeds averaged within a world; p "
+        "values are exact sign-flip tests, corrected by Holm over the claims that train models. With fewer "
+        f"than {MIN_WORLDS} worlds such a claim is inconclusive by rule, whatever its number."
+    )
+
+
+def _word(outcome: Outcome) -> str:
+    return outcome.verdict.replace("_", " ")
+
+
+def _p(p: float) -> str:
+    return f"{p:.2g}" if isfinite(p) else "–"
+
+
+def _cell(text: str) -> str:
+    """Text for a cell of a markdown table."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+_STYLE = """\
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; background: #fff; margin: 0; }
+main { max-width: 50rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; }
+h2 { font-size: 1.05rem; margin: 0 0 .3rem; }
+article { border-top: 1px solid #ccc; padding: .9rem 0; }
+article p { margin: .3rem 0; }
+figure { margin: .5rem 0; }
+figcaption { font-size: .85rem; }
+figcaption span, .help { color: #555; font-size: .85rem; }
+svg { display: block; width: 100%; max-width: 30rem; height: auto; }
+.number { color: #555; }
+.verdict { color: #fff; font-size: .8rem; border-radius: .3rem; padding: .1rem .5rem; white-space: nowrap; }
+details { font-size: .85rem; margin-top: .4rem; overflow-x: auto; }
+summary { cursor: pointer; color: #555; }
+table { border-collapse: collapse; margin: .4rem 0; }
+th, td { text-align: left; padding: .1rem .7rem .1rem 0; border-bottom: 1px solid #eee; }
+"""

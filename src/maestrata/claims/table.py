@@ -1,0 +1,73 @@
+"""The committed table of claims, from their constants: ``python -m maestrata.claims.table > docs/claims.md``.
+
+A test compares the two, so that no statistic, threshold or direction moves without being seen to move.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from types import ModuleType
+
+from maestrata.claims import registry
+from maestrata.claims.base import Test
+from maestrata.claims.verdict import ALPHA, MIN_WORLDS
+
+__all__ = ["render"]
+
+_HEAD = f"""\
+# The claims, and what would sink each
+
+Written by `python -m maestrata.claims.table` from the constants of `src/maestrata/claims/c*.py`; a test
+compares the two. Statistics, thresholds and directions were fixed before any model that they judge was trained.
+
+A test *speaks for* its claim where the whole 95 % t interval over worlds lies on the side named, and *against*
+it where the whole interval lies beyond the number in the column "against". A claim is **supported** where all
+its tests speak for it, **contradicted** where any speaks against it, either with p < {ALPHA:g} after Holm's
+correction over the claims that train models; else **inconclusive**, and by rule with fewer than {MIN_WORLDS}
+worlds. The p value for a claim is the largest of its tests (all must hold); the one against it is the joint
+sign-flip test of all its tests (max-T); both are doubled one-sided values, exact over worlds. A test that is
+made at every level of a world counts as one test a level. What stands *beside* is shown and never decides.
+"""
+
+
+def render(claims: Iterable[ModuleType] | None = None) -> str:
+    """Return the table as markdown.
+
+    Parameters
+    ----------
+    claims : iterable of modules, optional
+        All by default.
+    """
+    lines = [_HEAD]
+    for claim in registry.load_all() if claims is None else claims:
+        needs = ", ".join(f"`{key}`" for key in claim.NEEDS) or "nothing"
+        family = "in Holm's family" if claim.TRAINS else "outside Holm's family (trains nothing)"
+        lines += [
+            f"## {claim.NUMBER}. {claim.TITLE}",
+            "",
+            claim.SAYS,
+            "",
+            f"*What sinks it.* {claim.RULE}",
+            "",
+        ]
+        lines += [f"Needs {needs}; {family}.", ""]
+        lines += ["| test | decides | speaks for | against | units |", "|---|---|---|---|---|"]
+        lines += [_row(test, "yes") for test in claim.TESTS]
+        lines += [_row(test, "beside") for test in registry.beside(claim)]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _row(test: Test, decides: str) -> str:
+    if test.side == "within":
+        wanted, contrary = f"within ±{test.threshold:.6g}", f"outside ±{test.contrary:.6g}"
+    else:
+        other = {"above": "below", "below": "above"}[test.side]
+        wanted, contrary = f"{test.side} {test.threshold:.6g}", f"{other} {test.contrary:.6g}"
+    name = test.name.replace("|", "\\|")
+    return f"| {name} | {decides} | {wanted} | {contrary if decides == 'yes' else ''} | {test.units} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render())

@@ -1,0 +1,43 @@
+"""Judge the paper's claims on the cubes of a run: verdicts as a cube, a markdown table and an HTML page.
+
+Cubes may be of any kind and in any order; a claim that needs one that is not given is "not run".
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from maestrata.claims import report
+from maestrata.claims.base import Evidence
+from maestrata.claims.verdict import judge
+from maestrata.cubes.io import open_cube, write_cube
+from maestrata.steps._run import Parser, add_provenance, provenance, run
+
+log = logging.getLogger(__name__)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Open the cubes, judge, write."""
+    parser = Parser(__doc__)
+    parser.add_argument("--cubes", type=Path, nargs="+", required=True, help="cubes of a run")
+    parser.add_argument("--note", default="", help="told in the title, such as 'smoke: not evidence'")
+    parser.add_argument("--output", type=Path, required=True, help="the cube of verdicts, .nc")
+    parser.add_argument("--table", type=Path, default=None, help="markdown, .md")
+    parser.add_argument("--page", type=Path, default=None, help="HTML page, .html")
+    add_provenance(parser)
+    args = parser.parse_args(argv)
+
+    outcomes = judge(Evidence(open_cube(path) for path in args.cubes))
+    for outcome in outcomes:
+        log.info("%2d %-13s %s", outcome.number, outcome.verdict.replace("_", " "), outcome.title)
+    write_cube(report.dataset(outcomes), args.output, provenance(args))
+    if args.table is not None:
+        report.write_text(args.table, report.markdown(outcomes, args.note))
+    if args.page is not None:
+        report.write_text(args.page, report.page(outcomes, args.note))
+
+
+if __name__ == "__main__":
+    run(main)
