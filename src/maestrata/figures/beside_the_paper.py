@@ -17,7 +17,7 @@ from maestrata.figures.arms import Series, interval_text, series
 from maestrata.figures.panels import short
 from maestrata.figures.registry import CubeSet
 from maestrata.figures.style import MARKERS, WORLD_COLORS, Style
-from maestrata.figures.summary import READING_TEXT, reading, summarise
+from maestrata.figures.summary import READING_TEXT, missing_text, n_test_text, reading, summarise
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -78,10 +78,12 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     ]
     style.title(figure, TITLE, handles)
     found = [s for column in columns for s in column.ours.values()]
+    cube = cubes.one("regression")
     style.footer(
         figure,
         [
-            f"R2: {READING_TEXT}; {interval_text(found)}",
+            f"R2: {READING_TEXT}; {n_test_text(reading(cube))}; {missing_text(cube)}",
+            interval_text(found),
             "paper: one run a point, no intervals published; ratios of ours are those realised",
         ],
     )
