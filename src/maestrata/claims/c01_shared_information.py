@@ -90,8 +90,8 @@ def sentence(means: Mapping[str, tuple[float, float, float]]) -> str:
     least = min(means[f"{reading}: left given a smaller set"][0] for reading in READINGS)
     unique = {reading: round(share * masks) for reading, share in shares.items()}
     return (
-        f"Given any set smaller than c some {10**least:.1g} nats or more are left, given c none; c is unique for "
-        f"{unique['invertible']} of {masks} masks where every node is invertible (Assumption 1), and for "
+        f"Given any set smaller than c some {10**least:.1g} nats or more are left, given c none; c is unique "
+        f"for {unique['invertible']} of {masks} masks where every node is invertible (Assumption 1), and for "
         f"{unique['separator']} as the smallest separating set, without invertibility."
     )
 

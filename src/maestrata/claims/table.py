@@ -19,15 +19,16 @@ _HEAD = f"""\
 # The claims, and what would sink each
 
 Written by `python -m maestrata.claims.table` from the constants of `src/maestrata/claims/c*.py`; a test
-compares the two. Statistics, thresholds and directions were fixed before any model that they judge was trained.
+compares the two. Statistics, thresholds and directions are fixed before any model that they judge is trained.
 
-A test *speaks for* its claim where the whole 95 % t interval over worlds lies on the side named, and *against*
-it where the whole interval lies beyond the number in the column "against". A claim is **supported** where all
-its tests speak for it, **contradicted** where any speaks against it, either with p < {ALPHA:g} after Holm's
-correction over the claims that train models; else **inconclusive**, and by rule with fewer than {MIN_WORLDS}
-worlds. The p value for a claim is the largest of its tests (all must hold); the one against it is the joint
-sign-flip test of all its tests (max-T); both are doubled one-sided values, exact over worlds. A test that is
-made at every level of a world counts as one test a level. What stands *beside* is shown and never decides.
+A test *speaks for* its claim where the whole 95 % t interval over worlds lies on the side named, and
+*against* it where the whole interval lies beyond the number in the column "against". A claim is
+**supported** where all its tests speak for it, **contradicted** where any speaks against it, either with
+p < {ALPHA:g} after Holm's correction over the claims that train models; else **inconclusive**, and by rule
+with fewer than {MIN_WORLDS} worlds. The p value for a claim is the largest of its tests (all must hold); the
+one against it is the joint sign-flip test of all its tests (max-T); both are doubled one-sided values, exact
+over worlds. A test that is made at every level of a world counts as one test a level. What stands *beside* is
+shown and never decides.
 """
 
 
