@@ -1,0 +1,103 @@
+"""An autoencoder from the visible to the masked tokens of one mask, through w numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+CHUNK = 1024  # images encoded at a time
+
+
+class Residual(nn.Module):
+    """Pre-norm MLP block, ``x + fc2(gelu(fc1(norm(x))))``: that of a ViT without the attention."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.fc1 = nn.Linear(width, width)
+        self.fc2 = nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, width) -> (b, width)."""
+        added: Tensor = self.fc2(F.gelu(self.fc1(self.norm(x))))
+        return x + added
+
+
+class Bottleneck(nn.Module):
+    """Encoder of the visible tokens, a linear bottleneck of w outputs, decoder of the masked tokens.
+
+    At one fixed mask every token has its place in the input, so positions and a mask token would be
+    constants, and the two halves are residual MLPs over the tokens side by side. The decoder reads the
+    bottleneck alone.
+
+    Parameters
+    ----------
+    masked : ndarray (n_tokens,) of bool
+        The mask, True where masked.
+    token_values : int
+        Values of a token.
+    outputs : int
+        w.
+    width, depth : int
+        Hidden width and number of blocks, of either half.
+    generator : torch.Generator
+        Draws the weights: Xavier-uniform matrices, zero biases, unit norms.
+    """
+
+    def __init__(
+        self,
+        masked: NDArray[np.bool_],
+        token_values: int,
+        outputs: int,
+        width: int,
+        depth: int,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self._visible, self._masked = np.flatnonzero(~masked), np.flatnonzero(masked)
+        with torch.random.fork_rng(devices=()):  # weights that PyTorch draws here are drawn again below
+            self.encoder = _tower(len(self._visible) * token_values, width, depth, outputs)
+            self.decoder = _tower(outputs, width, depth, len(self._masked) * token_values)
+        with torch.no_grad():
+            for parameter in self.parameters():
+                if parameter.ndim == 2:
+                    nn.init.xavier_uniform_(parameter, generator=generator)
+            for module in self.modules():
+                if isinstance(module, nn.Linear):
+                    module.bias.zero_()
+
+    def split(self, tokens: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
+        """Split tokens (n, n_tokens, v) into the visible (n, k v) and the masked (n, m v) values."""
+        n = len(tokens)
+        seen, hidden = (tokens[:, ids].reshape(n, -1) for ids in (self._visible, self._masked))
+        return torch.from_numpy(seen), torch.from_numpy(hidden)
+
+    def forward(self, seen: Tensor) -> Tensor:
+        """Predict the masked values (b, m v) from the visible ones (b, k v)."""
+        predicted: Tensor = self.decoder(self.encoder(seen))
+        return predicted
+
+    def loss(self, seen: Tensor, hidden: Tensor) -> Tensor:
+        """Mean squared error over the masked values, a scalar."""
+        return F.mse_loss(self(seen), hidden)
+
+    @torch.no_grad()
+    def codes(self, tokens: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return c_hat (n, w) of images' tokens (n, n_tokens, v), of which the visible ones are looked at."""
+        parts = self.split(tokens)[0].split(CHUNK)
+        return np.concatenate([self.encoder(part).numpy() for part in parts])
+
+    @torch.no_grad()
+    def errors(self, tokens: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the squared error of every image, (n,): the mean over its masked values."""
+        pairs = zip(*(part.split(CHUNK) for part in self.split(tokens)), strict=True)
+        found = [(self(seen) - hidden).double().square().mean(1).numpy() for seen, hidden in pairs]
+        return np.concatenate(found)
+
+
+def _tower(inputs: int, width: int, depth: int, outputs: int) -> nn.Sequential:
+    blocks = [Residual(width) for _ in range(depth)]
+    return nn.Sequential(nn.Linear(inputs, width), *blocks, nn.LayerNorm(width), nn.Linear(width, outputs))
