@@ -119,9 +119,9 @@ class LinearMAEControl:
 
     Its loss is that on all patches: only there is the best map of a given rank closed-form, so that nothing
     depends on where an iteration starts or stops. (The leading directions of the best full-rank map of the
-    loss on masked patches are closed-form too, but are the best of nothing, and told less of the latents in
-    every world tried.) Where the data have no more dimensions than the encoder is wide the bottleneck binds
-    nothing, and the features are those of all pixels.
+    loss on masked patches are closed-form too, but are the best of nothing, and mostly tell less of the
+    latents: docs/evaluation.md.) Where the data have no more dimensions than the encoder is wide, the
+    bottleneck binds nothing, and the features are those of all pixels.
 
     Parameters
     ----------

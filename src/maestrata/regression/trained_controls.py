@@ -30,6 +30,7 @@ from maestrata.geometry import patchify
 from maestrata.model.mae import MAE, MAEConfig
 from maestrata.regression.encoders import initial_model
 from maestrata.regression.standardise import Standard
+from maestrata.regression.trained_by_hand import AutoencoderStep, SupervisedStep
 from maestrata.training.optimiser import Optimiser
 from maestrata.training.progress import Progress
 from maestrata.training.recipe import Recipe, learning_rate
@@ -43,6 +44,8 @@ MOMENTS = 8192
 _DECODER = ("mask_token", "decoder_embed", "decoder_blocks", "decoder_norm", "head")
 
 Batch = tuple[Tensor, ...]
+Step = Callable[..., Tensor]
+"""Adds up the gradients of one batch and returns its loss."""
 
 
 class Supervised(MAE):
@@ -117,14 +120,18 @@ def train_autoencoder(
         If the loss stops being finite.
     """
     model = initial_model(cfg, seed).to(device)
+    optimiser = Optimiser(model, recipe)
+    step: Step = (
+        AutoencoderStep(model, optimiser.grads, recipe.batch)
+        if _written_out(device)
+        else _by_autograd(lambda tokens: autoencoder_loss(model, tokens), device)
+    )
 
-    def batch(step: int) -> Batch:
-        return (_tokens(world, _sample(world, recipe, seed, step)),)
+    def batch(i: int) -> Batch:
+        return (_tokens(world, _sample(world, recipe, seed, i)),)
 
-    def loss(tokens: Tensor) -> Tensor:
-        return autoencoder_loss(model, tokens)
-
-    return model, _fit(model, batch, loss, recipe, device, f"autoencoder {world.name} w{world.seed} s{seed}")
+    name = f"autoencoder {world.name} w{world.seed} s{seed}"
+    return model, _fit(step, batch, optimiser, device, name)
 
 
 def train_supervised(
@@ -135,16 +142,20 @@ def train_supervised(
     moments = Standard.of(latent_columns(world, latents))
     weight = torch.from_numpy(level_weights(world, latents, np.isfinite(moments.std))).to(device)
     model = Supervised(initial_model(cfg, seed), len(weight)).to(device)
+    optimiser = Optimiser(model, recipe)
+    step: Step = (
+        SupervisedStep(model, optimiser.grads, recipe.batch, weight)
+        if _written_out(device)
+        else _by_autograd(lambda tokens, columns: supervised_loss(model, tokens, columns, weight), device)
+    )
 
-    def batch(step: int) -> Batch:
-        sample = _sample(world, recipe, seed, step)
+    def batch(i: int) -> Batch:
+        sample = _sample(world, recipe, seed, i)
         columns = moments.apply(latent_columns(world, sample.latents)).astype(np.float32)
         return _tokens(world, sample), torch.from_numpy(columns)
 
-    def loss(tokens: Tensor, columns: Tensor) -> Tensor:
-        return supervised_loss(model, tokens, columns, weight)
-
-    return model, _fit(model, batch, loss, recipe, device, f"supervised {world.name} w{world.seed} s{seed}")
+    name = f"supervised {world.name} w{world.seed} s{seed}"
+    return model, _fit(step, batch, optimiser, device, name)
 
 
 def latent_columns(world: World, latents: dict[int, Any]) -> NDArray[np.float32]:
@@ -174,28 +185,40 @@ def _tokens(world: World, sample: Sample) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(patchify(sample.images, world.token_pixels), np.float32))
 
 
+def _written_out(device: str) -> bool:
+    """Whether a device has steps with gradients written out."""
+    return torch.device(device).type == "cpu"
+
+
+def _by_autograd(loss: Callable[..., Tensor], device: str) -> Step:
+    """Return the step of a loss by autograd, under bfloat16 autocast where it is not on the CPU."""
+    kind = torch.device(device).type
+
+    def step(*arguments: Tensor) -> Tensor:
+        with torch.autocast(kind, torch.bfloat16, enabled=kind != "cpu"):
+            value = loss(*arguments)
+        value.backward()
+        return value.detach()
+
+    return step
+
+
 def _fit(
-    model: MAE,
+    step: Step,
     batch: Callable[[int], Batch],
-    loss: Callable[..., Tensor],
-    recipe: Recipe,
+    optimiser: Optimiser,
     device: str,
     name: str,
 ) -> NDArray[np.float32]:
-    """Train in place by `loss` of `batch(step)`; returns the loss of every step."""
-    optimiser = Optimiser(model, recipe)
+    """Train in place, `step(*batch(i))` adding the gradients; returns the loss of every step."""
+    recipe = optimiser.recipe
     losses = torch.zeros(recipe.steps, device=device)
-    kind = torch.device(device).type
     with reproducible(device), Progress(name, recipe.steps, recipe.batch) as progress:
-        for step in range(recipe.steps):
-            arguments = [part.to(device, non_blocking=True) for part in batch(step)]
-            with torch.autocast(kind, torch.bfloat16, enabled=kind != "cpu"):
-                value = loss(*arguments)
-            value.backward()
-            losses[step] = value.detach()
-            optimiser.step(learning_rate(recipe, step))
-            if progress.due(step + 1):
-                progress.show(step + 1, float(losses[step]))
+        for i in range(recipe.steps):
+            losses[i] = step(*(part.to(device, non_blocking=True) for part in batch(i)))
+            optimiser.step(learning_rate(recipe, i))
+            if progress.due(i + 1):
+                progress.show(i + 1, float(losses[i]))
     found = losses.cpu().numpy()
     if not np.isfinite(found).all():
         raise TrainingError(

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+import maestrata.regression.trained_controls as trained_controls
 import maestrata.worlds as worlds
 from maestrata.errors import TrainingError
 from maestrata.geometry import patchify
 from maestrata.model.mae import MAEConfig
 from maestrata.regression.encoders import initial_model
 from maestrata.regression.probes.ridge import Probe
+from maestrata.regression.trained_by_hand import AutoencoderStep, SupervisedStep
 from maestrata.regression.trained_controls import (
     Supervised,
     autoencoder_loss,
@@ -48,6 +50,55 @@ def test_the_autoencoder_learns_to_copy(world):
     # at the start worse than the mean of all pixels, at the end most of their variance is explained
     assert start > float(tokens.var()) > 2 * _reconstruction_loss(model, tokens)
     assert len(losses) == RECIPE.steps and losses[-5:].mean() < losses[0] / 2
+
+
+CASES = {
+    "default": MAEConfig(),
+    "4x2, one head, normalised": MAEConfig(4, 2, 12, 16, 1, 1, 16, 1, 1, norm_pixels=True),
+    "unequal widths, two decoder blocks": MAEConfig(4, 2, 12, 32, 2, 4, 48, 2, 3, mlp_ratio=2),
+}
+
+
+def _away_from_init(model):
+    """Biases and norms away from zero and one, or their part in a gradient would not show."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.1 * torch.randn(parameter.shape, generator=generator)
+    return model
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("kind", ["autoencoder", "supervised"])
+def test_steps_written_out_have_autograds_loss_and_gradients(kind, case):
+    cfg, weight = CASES[case], torch.tensor([0.5, 0.0, 1.0, 0.3, 0.2])
+    start = initial_model(cfg, 0)
+    model = _away_from_init(start if kind == "autoencoder" else Supervised(start, 5))
+    grads = {name: torch.zeros_like(p) for name, p in model.named_parameters()}
+    if kind == "autoencoder":
+        step = AutoencoderStep(model, grads, 6)
+    else:
+        step = SupervisedStep(model, grads, 6, weight)
+    generator = torch.Generator().manual_seed(2)
+    for _ in range(2):  # twice: nothing of the first batch may stay in the buffers
+        tokens = torch.randn(6, cfg.n_tokens, 12, generator=generator)
+        columns = torch.randn(6, 5, generator=generator)
+        model.zero_grad()
+        if kind == "autoencoder":
+            expected = autoencoder_loss(model, tokens)
+        else:
+            expected = supervised_loss(model, tokens, columns, weight)
+        expected.backward()
+        for grad in grads.values():
+            grad.zero_()
+        loss = step(tokens) if kind == "autoencoder" else step(tokens, columns)
+        torch.testing.assert_close(loss, expected.detach(), rtol=1e-5, atol=0)
+        for name, parameter in model.named_parameters():
+            wanted = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            tolerance = 2e-5 * float(wanted.abs().max().clamp(min=1e-3))
+            torch.testing.assert_close(
+                grads[name], wanted, rtol=0, atol=tolerance, msg=lambda m, n=name: f"{n}: {m}"
+            )
 
 
 def test_nothing_is_masked_and_every_token_counts():
@@ -120,6 +171,22 @@ def test_levels_count_alike_whatever_their_nodes_and_symbols_that_never_come_do_
     loss = supervised_loss(model, _tokens(world, 500), standard, torch.from_numpy(weight))
     # a head of zeros predicts means, of which the R2 is 0
     assert loss.item() == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("train", [train_autoencoder, train_supervised])
+def test_training_by_autograd_as_on_a_gpu_is_the_same(world, monkeypatch, train):
+    recipe = Recipe(images=640, batch=64)
+    _, expected = train(world, CFG, 0, recipe)
+
+    class NoStep:
+        def __init__(self, *arguments):
+            raise AssertionError("a step of the CPU")
+
+    monkeypatch.setattr(trained_controls, "AutoencoderStep", NoStep)
+    monkeypatch.setattr(trained_controls, "SupervisedStep", NoStep)
+    monkeypatch.setattr(trained_controls, "_written_out", lambda device: False)
+    _, found = train(world, CFG, 0, recipe)
+    np.testing.assert_allclose(found, expected, rtol=1e-3)
 
 
 @pytest.mark.parametrize("train", [train_autoencoder, train_supervised])
