@@ -65,7 +65,7 @@ def sentence(means: Mapping[str, tuple[float, float, float]]) -> str:
     """Say what was found."""
     start, low = (means[test.name][0] for test in TESTS)
     return (
-        f"Where root and texture disagree, the share of answers for the root at ratio .75 is "
-        f"{abs(start):.3f} {'higher' if start > 0 else 'lower'} than from the untrained encoder and {abs(low):.3f} "
-        f"{'higher' if low > 0 else 'lower'} than at ratio .1."
+        "Where root and texture disagree, the share of answers for the root at ratio .75 is "
+        f"{abs(start):.3f} {'higher' if start > 0 else 'lower'} than from the untrained encoder and "
+        f"{abs(low):.3f} {'higher' if low > 0 else 'lower'} than at ratio .1."
     )
