@@ -53,6 +53,7 @@ def _regress(folder, *more, visible="2"):
 
 def _controls(path, *more):
     sizes = ["--width", "16", "--depth", "1", "--decoder-width", "16"]
+    sizes += ["--control-images", "512"]
     controls.main([*WORLD, "--seed", "4", *sizes, *READ, "--output", str(path), *more])
 
 
@@ -114,9 +115,12 @@ def test_the_cube_of_a_cell_has_its_controls_and_a_paired_gain(folder, tmp_path)
     np.testing.assert_allclose(found.gain, trained.r2 - start.r2, atol=1e-6)
     ends = np.quantile((trained.r2_boot - start.r2_boot).values.astype(float), [0.025, 0.975])
     np.testing.assert_allclose([found.gain_low, found.gain_high], ends, atol=1e-5)
-    assert np.isfinite(
-        cube.r2.sel(at).sel(encoder=["trained", "random_init", "pixels", "pca", "shuffled", "linear_mae"])
-    ).all()
+    # those of the cell, those that are read in both, and those that are trained beside it
+    names = ["trained", "shuffled", "linear_mae", "random_init", "pixels", "pca", "autoencoder", "supervised"]
+    assert np.isfinite(cube.r2.sel(at).sel(encoder=names)).all()
+    assert np.isfinite(cube.gain.sel(at).sel(encoder=names)).all()
+    hidden = cube.r2.sel(at | {"eval_ratio": ["0.5", "training"]})
+    assert np.isfinite(hidden.sel(encoder="positions")).all()
 
 
 @pytest.mark.parametrize(
