@@ -1,0 +1,161 @@
+"""Claims 2 to 5 on small made-up cubes: rows, signs, verdicts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from maestrata.claims import c02_forward, c03_reverse, c04_dimension, c05_fixed_masks, registry
+from maestrata.claims._one_mask import less
+from maestrata.claims.base import Evidence, Missing, Row, elsewhere
+from maestrata.claims.verdict import judge
+from maestrata.cubes.io import build
+
+WORLDS = 12
+HALF = 0.01  # half of every interval over samples
+
+
+def table(name, numbers, settings=None, worlds=("invertible",), n_worlds=WORLDS):
+    """Cube of an intervention, numbers by (arm, quantity, level), alike in all worlds but for a small spread.
+
+    A number may be an array (n_worlds,).
+    """
+    arms, quantities = (list(dict.fromkeys(key[i] for key in numbers)) for i in (0, 1))
+    levels = sorted({key[2] for key in numbers})
+    shape = (len(worlds), n_worlds, 2, len(arms), len(quantities), len(levels))
+    data = {key: np.full(shape, np.nan) for key in ("value", "low", "high", "n")}
+    spread = np.linspace(-0.004, 0.004, n_worlds)
+    for (arm, quantity, level), number in numbers.items():
+        at = (..., arms.index(arm), quantities.index(quantity), levels.index(level))
+        # the two seeds of a world lie about its mean; another sign of the spread for every other arm
+        sign = 1 - 2 * (arms.index(arm) % 2)
+        values = (np.asarray(number) + sign * spread)[None, :, None] + [-0.002, 0.002]
+        data["value"][at] = values
+        data["low"][at], data["high"][at], data["n"][at] = values - HALF, values + HALF, 4096
+    data["setting"] = np.array([(settings or {}).get(arm, np.nan) for arm in arms])
+    axes = {"world": list(worlds), "world_seed": range(n_worlds), "seed": range(2)}
+    axes |= {"arm": arms, "quantity": quantities, "level": levels}
+    return build("interventions", axes, data, {"intervention": name})
+
+
+def bottleneck(skill=0.97, leak=0.05, progress=0.95, beyond=0.02, rise=0.3, half=0.6, **kwargs):
+    numbers = {}
+    for arm, explained, leaked, r2 in (
+        ("trained/0.5d", np.minimum(progress, half), leak, 0.5),
+        ("trained/1d", progress, leak, skill * 0.9),
+        ("trained/2d", np.add(progress, beyond), leak + rise, skill * 0.9),
+        ("random_init/1d", None, 0.7, 0.3),
+        ("pca/1d", None, 0.5, 0.4),
+    ):
+        if explained is not None:
+            numbers[arm, "progress", 0] = explained
+        numbers[arm, "skill", 0] = r2 / 0.9
+        numbers[arm, "r2", 0], numbers[arm, "r2_linear", 0] = r2, r2 - 0.2
+        numbers[arm, "leak", 0], numbers[arm, "leak_regressed", 0] = leaked, leaked + 0.05
+    return table("bottleneck", numbers, **kwargs)
+
+
+def masks(ideal=0.3, aggressive=0.5, conservative=0.45, slope=-0.05, **kwargs):
+    leaks = {"conservative": conservative, "ideal": ideal, "aggressive": aggressive}
+    leaks |= {f"ladder{k}": ideal + slope * (k - 4) for k in (1, 2, 3, 4)}
+    numbers = {}
+    for arm, leak in leaks.items():
+        rung = int(arm[-1]) if arm.startswith("ladder") else 4
+        numbers |= {(arm, "leak", level): leak if level == 2 else 0.9 for level in (1, 2, 3, 4)}
+        numbers |= {(arm, "leak_random_init", level): 0.4 for level in (1, 2, 3, 4)}
+        numbers |= {(arm, "leak_whole", level): leak + 0.1 for level in (1, 2, 3, 4)}
+        for level, r2 in ((1, 0.7 - 0.1 * rung), (2, 0.4), (3, 0.4), (4, 0.1 + 0.05 * rung)):
+            numbers[arm, "r2", level], numbers[arm, "r2_random_init", level] = r2, 0.1
+    return table("fixed_masks", numbers, {f"ladder{k}": k for k in (1, 2, 3, 4)}, **kwargs)
+
+
+def outcome(claim, cube):
+    (found,) = judge(Evidence([cube]), [claim])
+    return found
+
+
+@pytest.mark.parametrize("name", ["c02_forward", "c03_reverse", "c04_dimension", "c05_fixed_masks"])
+def test_the_registry_takes_the_claim(name):
+    assert registry.load(name).TRAINS
+
+
+@pytest.mark.parametrize(
+    "claim, cube, verdict",
+    [
+        (c02_forward, bottleneck(), "supported"),
+        (c02_forward, bottleneck(skill=0.8), "contradicted"),
+        (c02_forward, bottleneck(skill=0.3), "contradicted"),
+        (c03_reverse, bottleneck(leak=0.05), "supported"),
+        (c03_reverse, bottleneck(leak=0.15), "inconclusive"),  # between the two thresholds
+        (c03_reverse, bottleneck(leak=0.3), "contradicted"),
+        (c04_dimension, bottleneck(), "supported"),
+        (c04_dimension, bottleneck(half=0.94), "contradicted"),  # half the outputs do as well
+        (c04_dimension, bottleneck(beyond=0.1), "contradicted"),  # d_c outputs do not suffice
+        (c04_dimension, bottleneck(rise=-0.1), "contradicted"),
+        (c05_fixed_masks, masks(), "supported"),
+        (c05_fixed_masks, masks(ideal=0.48), "contradicted"),  # below the aggressive one alone
+        (c05_fixed_masks, masks(aggressive=0.25), "contradicted"),
+        (c05_fixed_masks, masks(slope=0.05), "contradicted"),
+    ],
+)
+def test_verdict_follows_what_was_measured(claim, cube, verdict):
+    assert outcome(claim, cube).verdict == verdict
+
+
+@pytest.mark.parametrize("claim", [c02_forward, c03_reverse, c04_dimension])
+def test_models_far_from_the_optimum_neither_speak_for_nor_against(claim):
+    for good in ({}, {"skill": 0.5, "leak": 0.5, "half": 0.94}):
+        found = outcome(claim, bottleneck(progress=0.7, **good))
+        assert found.verdict == "not_run"
+        # what they give is shown all the same
+        shown = {c.name: c for c in found.contrasts}
+        assert all(np.isfinite(shown[test.name].estimate) for test in claim.BESIDE)
+
+
+def test_worlds_that_were_trained_too_little_are_left_out_and_counted():
+    progress = np.where(np.arange(WORLDS) < 2, 0.5, 0.95)
+    found = outcome(
+        c03_reverse, bottleneck(leak=np.where(np.arange(WORLDS) < 2, 0.9, 0.05), progress=progress)
+    )
+    leak = next(c for c in found.contrasts if c.decides)
+    assert (len(leak.rows), leak.left_out) == (10, 2)
+    assert leak.estimate == pytest.approx(0.05, abs=0.005)
+    every = next(c for c in found.contrasts if c.name == c03_reverse.BESIDE[0].name)
+    assert every.estimate == pytest.approx((10 * 0.05 + 2 * 0.9) / 12, abs=0.005)
+
+
+def test_rows_of_the_bottleneck():
+    evidence = Evidence([bottleneck(worlds=("gaussian", "invertible"))])
+    forward, sweep = c02_forward.rows(evidence), c04_dimension.rows(evidence)
+    over_start = forward[c02_forward.TESTS[1].name]
+    assert [row.world_seed for row in over_start] == list(range(WORLDS))
+    assert np.mean([row.value for row in over_start]) == pytest.approx(0.97 * 0.9 - 0.3)
+    assert over_start[0].high - over_start[0].low == pytest.approx(2 * np.hypot(HALF, HALF))
+    assert np.mean([row.value for row in sweep[c04_dimension.TESTS[0].name]]) == pytest.approx(0.35)
+    assert np.mean([row.value for row in sweep[c04_dimension.TESTS[2].name]]) == pytest.approx(0.3)
+    # other worlds stand beside
+    assert {row.world for row in forward[elsewhere(c02_forward.TESTS[0].name, "gaussian")]} == {"gaussian"}
+
+
+def test_rows_of_the_fixed_masks():
+    found = c05_fixed_masks.rows(Evidence([masks(slope=-0.05)]))
+    means = {name: np.mean([row.value for row in rows]) for name, rows in found.items()}
+    assert [means[test.name] for test in c05_fixed_masks.TESTS] == pytest.approx([-0.15, -0.2, -0.05])
+    assert list(means.values())[-2:] == pytest.approx([-0.1, 0.05])
+    row = found[c05_fixed_masks.TESTS[2].name][0]
+    # weights -.3 -.1 .1 .3 of four rungs
+    assert (row.high - row.low) / 2 == pytest.approx(HALF * np.sqrt(0.2))
+
+
+def test_a_run_without_the_deciding_world_is_missing_it():
+    with pytest.raises(Missing, match="'invertible'"):
+        c03_reverse.rows(Evidence([bottleneck(worlds=("gaussian",))]))
+    with pytest.raises(Missing, match="interventions/fixed_masks"):
+        c05_fixed_masks.rows(Evidence([]))
+
+
+def test_differences_are_of_worlds_that_both_sides_have():
+    one = [Row("w", 0, 0.5, 0.4, 0.6, 2), Row("w", 1, 0.5, 0.4, 0.6, 2)]
+    (row,) = less(one, [Row("w", 1, 0.2, 0.2, 0.2, 1)])
+    assert (row.world_seed, row.seeds) == (1, 1)
+    assert (row.value, row.low, row.high) == pytest.approx((0.3, 0.2, 0.4))
