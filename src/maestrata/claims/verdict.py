@@ -9,8 +9,9 @@ and *against* it where it lies wholly beyond `Test.contrary` on the other side. 
   (any can sink the claim, so their number is corrected for: Westfall and Young's max-T).
 
 Both are exact sign-flip p values, doubled, so that a claim wrongly supported and one wrongly contradicted
-share 5 %, as the two ends of the interval do. The p value of a claim is the smaller of the two, and Holm's
-correction runs over the claims that train models and could be run. A claim is
+share 5 %, as the two ends of the interval do. The p value of a claim is the smaller of the two (p for, where
+no interval lies against it), and Holm's correction runs over the claims that train models and could be run. A
+claim is
 
 - *supported* where all deciding tests speak for it and its corrected p is below .05;
 - *contradicted* where any speaks against it and its corrected p is below .05;
@@ -108,7 +109,8 @@ class Outcome:
     sentence : str
         What was found, and why it is not more than that.
     p : float
-        The smaller of p for and p against; NaN where the claim trains nothing or was not run.
+        The smaller of p for and, where any interval lies against the claim, p against; NaN where the claim
+        trains nothing or was not run.
     p_holm : float
         After Holm's correction.
     n_worlds : int
@@ -255,7 +257,10 @@ def _measure(claim: ModuleType, rows: Mapping[str, Sequence[Row]] | str) -> Outc
     deciding = [c for c in contrasts if c.decides]
     p = nan
     if claim.TRAINS and not reason:
-        p = min(max(c.p_for for c in deciding), _p_against(deciding))
+        # No verdict can go against a claim that no interval lies against, so that p is not asked for then.
+        p = max(c.p_for for c in deciding)
+        if any(c.lies == "against" for c in deciding):
+            p = min(p, _p_against(deciding))
     return Outcome(
         number=claim.NUMBER,
         title=claim.TITLE,
