@@ -8,7 +8,7 @@ import numpy as np
 
 from maestrata.claims._intervened import arms, labels, measured, root
 from maestrata.claims.base import Evidence, Missing, Row, Test, elsewhere
-from maestrata.claims.skill import PRIMARY
+from maestrata.claims.skill import PRIMARY, READING, Cell, read
 
 NUMBER = 10
 TITLE = "It is hierarchy, not covariance"
@@ -30,11 +30,13 @@ BEYOND = "root: trained less best linear"
 SHAPE = "root: inverted U, world less surrogate"
 TESTS = (Test(BEYOND, "above", 0.0), Test(SHAPE, "above", 0.0))
 CONCAT = "root: trained, concatenated tokens, less best linear"
+SWEEP = "root: trained less best linear, models of the sweep"
 IN_TWIN = "root: trained less best linear, in the surrogate"
 BELOW = "level below the root: inverted U, world less surrogate"
 LOWEST = "level 1: inverted U, world less surrogate"
 BESIDE = (
     Test(CONCAT, "above", 0.0),
+    Test(SWEEP, "above", 0.0),  # trained for longer
     Test(IN_TWIN, "below", 0.0),  # nothing exceeds linear in a Gaussian world: a check
     Test(BELOW, "above", 0.0),
     Test(LOWEST, "above", 0.0),
@@ -84,8 +86,25 @@ def _of_label(evidence: Evidence, label: str) -> dict[str, list[Row]]:
         SHAPE: of("difference/shape", "inverted_u"),
         CONCAT: of(names["world"][0], "concat_beyond_linear"),
         IN_TWIN: of(names["surrogate"][0], "beyond_linear"),
+        SWEEP: _of_sweep(evidence, label),
     }
     if top > 1:
         found[BELOW] = of("difference/shape", "inverted_u", top - 1)
         found[LOWEST] = of("difference/shape", "inverted_u", 1)
     return found
+
+
+def _of_sweep(evidence: Evidence, label: str) -> list[Row]:
+    """The first contrast for the models of the sweep; no rows where it lacks them or a reading of pixels."""
+    try:
+        trained = read(evidence, label, [Cell(RATIO)])
+    except Missing:
+        return []
+    cube = evidence.cube("regression")
+    place = {"world": label, "encoder": "pixels", **READING, "pooling": "concat"}
+    if any(value not in cube[axis].values for axis, value in place.items()):
+        return []
+    linear = cube.r2.sel(place | {"level": trained.levels[-1]}).reindex(world_seed=trained.world_seeds)
+    # the same for all cells of a world, and filed under one layer
+    linear = linear.max([d for d in linear.dims if d != "world_seed"])
+    return trained.rows(trained.mean[0, :, -1] - linear.values)

@@ -83,7 +83,7 @@ def sweep(gain=0.03, sizes=(1, 2, 4), lacking=None):
         "offset": [0, 1],
         "mask_ratio": ratios,
         "seed": [0],
-        "encoder": ["trained", "random_init"],
+        "encoder": ["trained", "pixels"],
         "layer": [2, 3],
         "pooling": ["global", "concat"],
         "eval_ratio": ["0"],
@@ -101,6 +101,8 @@ def sweep(gain=0.03, sizes=(1, 2, 4), lacking=None):
                 sign = -1 if offset else 1
                 r2[place][:, 2] = own + sign * (gain / 2 + spread() / 2)
                 r2[place][:, 1] = own + 0.2 - sign * 0.01
+    # all pixels, under the last layer, the same in all cells
+    r2[:, :, :, :, :, :, 1, 1, 1, 0, 0, 0, 2] = 0.34
     if lacking is not None:
         r2[0, lacking, 1, 1, 0] = np.nan
     cells = shape[:6]
@@ -159,6 +161,15 @@ def test_rows_of_claim_10_are_of_the_root_at_75_percent():
     assert rows[c10_hierarchy.BELOW][0].value == pytest.approx(-0.03 + spread()[0])
     assert rows[c10_hierarchy.LOWEST][0].value == pytest.approx(-0.06 + spread()[0])
     assert {row.world for row in rows[elsewhere(c10_hierarchy.SHAPE, "dag")]} == {"dag"}
+
+
+def test_the_sweep_stands_beside_claim_10_where_it_is_there():
+    alone = c10_hierarchy.rows(Evidence([surrogate()]))
+    assert alone[c10_hierarchy.SWEEP] == []
+    rows = c10_hierarchy.rows(Evidence([surrogate(), sweep()]))[c10_hierarchy.SWEEP]
+    assert [row.value for row in rows] == pytest.approx(0.3 + 0.075 + (0.03 + spread()) / 2 - 0.34)
+    outcome = verdict(10, surrogate(), sweep())
+    assert outcome.verdict == "supported" and outcome.n_worlds == WORLDS
 
 
 @pytest.mark.parametrize(
