@@ -20,7 +20,7 @@ from maestrata.training.by_hand import Decoder, StepByHand
 from maestrata.training.optimiser import Optimiser
 from maestrata.training.recipe import Recipe
 
-__all__ = ["fit_partial", "partial_step"]
+__all__ = ["counts_of", "fit_partial", "partial_step"]
 
 
 def fit_partial(
