@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import hypot, isfinite, isnan, nan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -77,11 +77,11 @@ def rows(
     Missing
         If no world of the claims' own label has what a deciding test needs.
     """
-    cube = evidence.cube(f"interventions/{intervention}")
+    cube = _Cube(evidence.cube(f"interventions/{intervention}"))
     found = {}
-    for label in map(str, cube["world"].values):
+    for label in cube.worlds:
         for name, contrast in contrasts.items():
-            given = _of_label(cube, label, contrast)
+            given = cube.rows(label, contrast)
             if given:
                 found[name if label == PRIMARY else elsewhere(name, label)] = given
     for name in deciding:
@@ -94,62 +94,73 @@ def rows(
     return found
 
 
-def _of_label(cube: xr.Dataset, label: str, contrast: Contrast) -> list[Row]:
-    found = []
-    for world_seed in cube["world_seed"].values.tolist():
-        seeds = list(_seeds(cube.sel(world=label, world_seed=world_seed), contrast))
-        if seeds:
-            value, half = _mean(seeds)
-            found.append(Row(label, int(world_seed), value, value - half, value + half, seeds=len(seeds)))
-    return found
+class _Cube:
+    """The arrays of a cube, (world, world_seed, seed, arm, quantity, level)."""
+
+    def __init__(self, cube: xr.Dataset) -> None:
+        axes = ("world", "world_seed", "seed", "arm", "quantity", "level")
+        self._value, self._low, self._high, self._n = (
+            cube[name].transpose(*axes).values for name in ("value", "low", "high", "n")
+        )
+        self.worlds = [str(label) for label in cube["world"].values]
+        self._world_seeds = [int(seed) for seed in cube["world_seed"].values]
+        self._arms = [str(arm) for arm in cube["arm"].values]
+        self._quantities = [str(quantity) for quantity in cube["quantity"].values]
+        self._levels = cube["level"].values
+
+    def rows(self, label: str, contrast: Contrast) -> list[Row]:
+        """Return a row of every world of a label that has the arms."""
+        found = []
+        world = self.worlds.index(label)
+        for k, world_seed in enumerate(self._world_seeds):
+            seeds = []
+            for seed in range(self._value.shape[2]):
+                of = self._number((world, k, seed), contrast.of)
+                less = (0.0, 0.0)
+                if contrast.less is not None and of is not None:
+                    less = self._number((world, k, seed), contrast.less)
+                if of is not None and less is not None:
+                    seeds.append((of[0] - less[0], hypot(of[1], less[1])))
+            if seeds:
+                value, half = _mean(seeds)
+                found.append(Row(label, world_seed, value, value - half, value + half, seeds=len(seeds)))
+        return found
+
+    def _number(self, at: tuple[int, int, int], reading: Reading) -> tuple[float, float] | None:
+        """Return the mean over levels and half its interval's width; None where the arm was not measured."""
+        arm = reading.arm if isinstance(reading.arm, str) else self._cell(at, reading.arm)
+        if arm not in self._arms or reading.quantity not in self._quantities:
+            return None
+        where = (*at, self._arms.index(arm), self._quantities.index(reading.quantity))
+        # what was measured without a value (a loss of what was at chance) has its n all the same
+        of_image = self._levels == 0
+        measured = np.isfinite(self._n[where]) & (of_image if reading.levels == "image" else ~of_image)
+        chosen = np.flatnonzero(measured)
+        if not len(chosen):
+            return None
+        if reading.levels == "lowest":
+            chosen = chosen[:1]
+        elif reading.levels == "root":
+            chosen = chosen[-1:]
+        value, low, high = (values[where][chosen] for values in (self._value, self._low, self._high))
+        # levels share images and model: the width of a mean is at most the mean width
+        return float(value.mean()), float((high - low).mean() / 2)
+
+    def _cell(self, at: tuple[int, int, int], ratio: float) -> str | None:
+        """Return the arm of one-token patches whose realised ratio is the nearest to `ratio`."""
+        if "mask_ratio" not in self._quantities or 0 not in self._levels:
+            return None
+        realised = self._value[at][:, self._quantities.index("mask_ratio"), list(self._levels).index(0)]
+        near = [
+            (abs(float(r) - ratio), arm)
+            for arm, r in zip(self._arms, realised, strict=True)
+            if arm.startswith("1x1/") and abs(float(r) - ratio) <= RATIO_TOLERANCE
+        ]
+        return min(near)[1] if near else None
 
 
-def _seeds(part: xr.Dataset, contrast: Contrast) -> Iterator[tuple[float, float]]:
-    """Value and half the width of its interval, of every training seed that has the arms."""
-    for seed in part["seed"].values.tolist():
-        one = part.sel(seed=seed)
-        of = _number(one, contrast.of)
-        less = (0.0, 0.0) if contrast.less is None else _number(one, contrast.less)
-        if of is not None and less is not None:
-            yield of[0] - less[0], hypot(of[1], less[1])
-
-
-def _number(part: xr.Dataset, reading: Reading) -> tuple[float, float] | None:
-    """Return the mean over levels and half its interval's width; None where the arm was not measured."""
-    arm = reading.arm if isinstance(reading.arm, str) else _cell(part, reading.arm)
-    quantities = part["quantity"].values.tolist()
-    if arm not in part["arm"].values.tolist() or reading.quantity not in quantities:
-        return None
-    at = part.sel(arm=arm, quantity=reading.quantity)
-    levels = at["level"].values
-    # what was measured without a value (a loss of what was at chance) has its n all the same
-    measured = np.isfinite(at["n"].values) & ((levels == 0) if reading.levels == "image" else (levels > 0))
-    chosen = np.flatnonzero(measured)
-    if not len(chosen):
-        return None
-    if reading.levels == "lowest":
-        chosen = chosen[:1]
-    elif reading.levels == "root":
-        chosen = chosen[-1:]
-    value, low, high = (at[name].values[chosen] for name in ("value", "low", "high"))
-    # levels share images and model: the width of a mean is at most the mean width
-    return float(value.mean()), float((high - low).mean() / 2)
-
-
-def _cell(part: xr.Dataset, ratio: float) -> str | None:
-    """Return the arm of one-token patches whose realised ratio is the nearest to `ratio`."""
-    if "mask_ratio" not in part["quantity"].values.tolist() or 0 not in part["level"].values.tolist():
-        return None
-    realised = part["value"].sel(quantity="mask_ratio", level=0)
-    near: list[tuple[float, str]] = [
-        (abs(float(r) - ratio), str(arm))
-        for arm, r in zip(part["arm"].values.tolist(), realised.values, strict=True)
-        if str(arm).startswith("1x1/") and abs(float(r) - ratio) <= RATIO_TOLERANCE
-    ]
-    return min(near)[1] if near else None
-
-
-def _mean(seeds: Iterable[tuple[Any, Any]]) -> tuple[float, float]:
+def _mean(seeds: Iterable[tuple[float, float]]) -> tuple[float, float]:
+    """Mean of the seeds that have a value, and half the width of its interval."""
     values = [(v, h) for v, h in seeds if not isnan(v)]
     if not values:
         return nan, nan
