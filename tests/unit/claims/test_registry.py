@@ -1,0 +1,103 @@
+"""All claims that there are, found by name, and the committed table of their constants."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from maestrata.claims import registry, table
+from maestrata.claims.base import Test
+from maestrata.cubes.schema import KINDS
+from maestrata.errors import ClaimError
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_found_by_name_in_the_order_of_their_numbers():
+    names = registry.available()
+    numbers = [module.NUMBER for module in registry.load_all()]
+    assert numbers == sorted(set(numbers))
+    assert len(names) == len(numbers)
+    assert {1, 6, 7, 8, 9} <= set(numbers)
+
+
+@pytest.mark.parametrize("name", registry.available())
+def test_what_a_claim_declares(name):
+    claim = registry.load(name)
+    for text in (claim.TITLE, claim.SAYS, claim.RULE):
+        assert text == text.strip()
+        assert "\n" not in text
+    assert isinstance(claim.TRAINS, bool)
+    for key in claim.NEEDS:
+        assert key in KINDS or key.startswith("interventions/"), key
+    assert claim.TRAINS == bool(claim.NEEDS), (
+        "a claim that trains models reads a run, one that does not does not"
+    )
+
+
+def test_the_committed_table_is_that_of_the_constants():
+    committed = (ROOT / "docs" / "claims.md").read_text(encoding="utf-8")
+    assert committed == table.render(), "run: python -m maestrata.claims.table > docs/claims.md"
+
+
+def test_the_table_is_printed():
+    done = subprocess.run(
+        [sys.executable, "-m", "maestrata.claims.table"], capture_output=True, text=True, encoding="utf-8"
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == table.render()
+
+
+def test_a_moved_threshold_changes_the_table():
+    claim = registry.load("c06_masking_ratio")
+    attributes = {
+        name: getattr(claim, name) for name in ("NUMBER", "TITLE", "SAYS", "RULE", "NEEDS", "TRAINS")
+    }
+    moved = SimpleNamespace(**attributes, TESTS=(Test("root: peak over .1", "above", 0.001, units="skill"),))
+    assert "| root: peak over .1 | yes | above 0 | below 0 | skill |" in table.render([claim])
+    assert "| root: peak over .1 | yes | above 0.001 | below 0.001 | skill |" in table.render([moved])
+
+
+def test_unknown_claim_lists_those_there_are():
+    with pytest.raises(ClaimError, match=r"claim 'c99_nothing' must be one of: c01_shared_information"):
+        registry.load("c99_nothing")
+
+
+GOOD = {
+    "NUMBER": 5,
+    "TITLE": "title",
+    "SAYS": "s",
+    "RULE": "r",
+    "NEEDS": (),
+    "TRAINS": False,
+    "TESTS": (Test("a", "above", 0.0),),
+    "rows": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"TESTS": ()}, "TESTS must hold the tests that decide"),
+        ({"NUMBER": 6}, "NUMBER=6 must be the number in its name"),
+        ({"TITLE": "t" * 61}, "1 to 60 characters, not 61"),
+        ({"BESIDE": (Test("a", "below", 0.0),)}, "two tests share a name"),
+        ({"TESTS": (Test("a", "over", 0.0),)}, "side 'over' must be one of: above, below, within"),
+        ({"TESTS": (Test("a", "within", 0.0),)}, "must be above 0"),
+        ({"TESTS": (Test("a", "below", 0.1, against=0.0),)}, "must lie on the other side of threshold=0.1"),
+        ({"TESTS": (Test("a", "above", 0.1, against=0.2),)}, "must lie on the other side of threshold=0.1"),
+    ],
+)
+def test_what_cannot_be_judged(change, message):
+    registry.check(SimpleNamespace(**GOOD), "c05_some")
+    with pytest.raises(ClaimError, match=message):
+        registry.check(SimpleNamespace(**(GOOD | change)), "c05_some")
+
+
+def test_a_missing_attribute_is_named():
+    with pytest.raises(ClaimError, match=r"must define RULE"):
+        registry.check(SimpleNamespace(**{k: v for k, v in GOOD.items() if k != "RULE"}), "c05_some")

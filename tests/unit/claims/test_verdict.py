@@ -1,0 +1,226 @@
+"""The rules of the verdict, on rows made by hand."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from maestrata.claims.base import Evidence, Missing, Row, Test, at_level, elsewhere
+from maestrata.claims.verdict import MIN_WORLDS, contrast, judge, judge_rows
+from maestrata.errors import ClaimError
+
+NOISE = np.random.default_rng(1).standard_normal(40)
+NOISE = (NOISE - NOISE.mean()) * 0.1
+
+
+def claim(*tests, number=2, trains=True, beside=(), **more):
+    return SimpleNamespace(
+        NUMBER=number,
+        TITLE="title",
+        SAYS="says",
+        RULE="rule",
+        NEEDS=(),
+        TRAINS=trains,
+        TESTS=tests,
+        BESIDE=beside,
+        **more,
+    )
+
+
+def rows(mean, n=12, bound=False, label="a", seed=0):
+    noise = np.roll(NOISE, seed)[:n]
+    return [Row(label, i, mean + float(v), bound=bound) for i, v in enumerate(noise - noise.mean())]
+
+
+def verdict(one, found, family=()):
+    return judge_rows([(one, found), *family])[0]
+
+
+ABOVE = Test("gain", "above", 0.0)
+BELOW = Test("leak", "below", 0.1, against=0.2)
+WITHIN = Test("same", "within", 0.5, units="skill")
+
+
+@pytest.mark.parametrize(
+    ("test", "mean", "expected"),
+    [
+        (ABOVE, 1.0, "supported"),
+        (ABOVE, 0.0, "inconclusive"),
+        (ABOVE, -1.0, "contradicted"),
+        (BELOW, -0.1, "supported"),
+        (BELOW, 0.15, "inconclusive"),
+        (BELOW, 0.5, "contradicted"),
+        (WITHIN, 0.0, "supported"),
+        (WITHIN, 0.5, "inconclusive"),
+        (WITHIN, 1.0, "contradicted"),
+        (WITHIN, -1.0, "contradicted"),
+    ],
+)
+def test_one_test(test, mean, expected):
+    outcome = verdict(claim(test), {test.name: rows(mean)})
+    assert outcome.verdict == expected
+    assert outcome.contrasts[0].estimate == pytest.approx(mean)
+    if expected != "inconclusive":
+        assert outcome.p == 2 / 2**12
+    else:
+        assert outcome.p > 0.05
+
+
+def test_all_must_speak_for_and_any_can_sink():
+    both = claim(ABOVE, WITHIN)
+    assert verdict(both, {"gain": rows(1), "same": rows(0)}).verdict == "supported"
+    assert verdict(both, {"gain": rows(1), "same": rows(0.5)}).verdict == "inconclusive"
+    sunk = verdict(both, {"gain": rows(1), "same": rows(2)})
+    assert sunk.verdict == "contradicted"
+    assert sunk.sentence.endswith("Against the claim: same.")
+
+
+def test_p_for_is_the_largest_of_the_tests():
+    weak = [Row("a", i, v) for i, v in enumerate([-0.3, *np.linspace(0.1, 1, 11)])]
+    outcome = verdict(claim(ABOVE, WITHIN), {"gain": weak, "same": rows(0)})
+    single = contrast("gain", ABOVE, True, weak)
+    assert outcome.p == single.p_for > 2 / 2**12
+
+
+def test_p_against_pays_for_the_number_of_tests():
+    tests = [Test(f"t{k}", "above", 0.0) for k in range(8)]
+    weak = [Row("a", i, v) for i, v in enumerate([0.5, 0.2, *np.linspace(-1, -0.1, 10)])]
+    alone = verdict(claim(tests[0]), {"t0": weak})
+    others = {f"t{k}": rows(0.05, seed=k) for k in range(1, 8)}
+    among = verdict(claim(*tests), {"t0": weak, **others})
+    assert alone.verdict == "contradicted"
+    assert among.p > alone.p
+
+
+def test_under_ten_worlds_is_inconclusive_by_rule_and_the_number_is_there():
+    few = verdict(claim(ABOVE), {"gain": rows(1, n=MIN_WORLDS - 1)})
+    assert few.verdict == "inconclusive"
+    assert few.contrasts[0].estimate == pytest.approx(1)
+    assert "by rule: 9 worlds, of at least 10" in few.sentence
+    assert verdict(claim(ABOVE), {"gain": rows(1, n=MIN_WORLDS)}).verdict == "supported"
+    # two tests: the fewer worlds count
+    short = verdict(claim(ABOVE, WITHIN), {"gain": rows(1), "same": rows(0, n=9)})
+    assert (short.verdict, short.n_worlds) == ("inconclusive", 9)
+
+
+def test_ten_worlds_are_the_least_that_can_pass_the_family():
+    """The reason for the rule: sixteen claims train models."""
+    assert 16 * 2 / 2**MIN_WORLDS < 0.05 < 16 * 2 / 2 ** (MIN_WORLDS - 1)
+
+
+def test_holm_over_those_that_train_and_could_be_run():
+    weak = [Row("a", i, v) for i, v in enumerate([-0.1, *np.linspace(0.05, 1, 9)])]  # p = .0078
+    alone = verdict(claim(ABOVE), {"gain": weak})
+    assert alone.verdict == "supported"
+    family = [(claim(ABOVE, number=3 + k), {"gain": rows(0, seed=k)}) for k in range(15)]
+    among = verdict(claim(ABOVE), {"gain": weak}, family)
+    assert among.verdict == "inconclusive"
+    assert among.p == alone.p
+    assert among.p_holm == pytest.approx(min(1, 16 * alone.p))
+    assert "after Holm's correction" in among.sentence
+    # claims that train nothing, or were not run, are none of the family
+    outside = [(claim(ABOVE, number=3 + k, trains=False), {"gain": rows(0)}) for k in range(15)]
+    assert verdict(claim(ABOVE), {"gain": weak}, outside).verdict == "supported"
+    missing = [(claim(ABOVE, number=3 + k), "no cube") for k in range(15)]
+    assert verdict(claim(ABOVE), {"gain": weak}, missing).verdict == "supported"
+
+
+def test_a_claim_that_trains_nothing_needs_no_ten_worlds():
+    outcome = verdict(claim(ABOVE, trains=False), {"gain": rows(1, n=3)})
+    assert outcome.verdict == "supported"
+    assert np.isnan([outcome.p, outcome.p_holm]).all()
+    # ... but an interval
+    one = verdict(claim(ABOVE, trains=False), {"gain": rows(1, n=1)})
+    assert one.verdict == "inconclusive"
+    assert "one world has no interval" in one.sentence
+
+
+@pytest.mark.parametrize(
+    ("test", "mean", "expected"),
+    [
+        (WITHIN, 0.0, "inconclusive"),  # the difference in skill may be larger
+        (WITHIN, 1.0, "contradicted"),
+        (WITHIN, -1.0, "contradicted"),
+        (ABOVE, 1.0, "supported"),
+        (ABOVE, -1.0, "contradicted"),
+        (BELOW, 0.05, "inconclusive"),
+        (BELOW, -1.0, "supported"),
+    ],
+)
+def test_a_bound_rejects_equivalence_and_never_supports_it(test, mean, expected):
+    noisy = [Row(r.world, r.world_seed, r.value * 0.1 + mean * 0.9, bound=True) for r in rows(mean)]
+    outcome = verdict(claim(test), {test.name: noisy})
+    assert outcome.verdict == expected
+    if test is WITHIN:
+        assert outcome.contrasts[0].units.startswith("R2 (not skill")
+        assert "In R2, not skill: no exact ceiling in this world." in outcome.sentence
+    if test is WITHIN and mean == 0:
+        assert "only a lower bound of the difference in skill" in outcome.sentence
+
+
+def test_rows_without_a_number_are_left_out_and_counted():
+    given = [*rows(1), Row("a", 99, float("nan"))]
+    found = contrast("gain", ABOVE, True, given)
+    assert (len(found.rows), found.left_out) == (12, 1)
+    assert found.estimate == pytest.approx(1)
+
+
+def test_not_run():
+    def needs(evidence):
+        evidence.cube("interventions/none")
+
+    asked = claim(ABOVE, rows=needs)
+    outcome = judge(Evidence([]), [asked])[0]
+    assert outcome.verdict == "not_run"
+    assert outcome.sentence == "Not run: the run has no cube 'interventions/none'."
+    assert outcome.contrasts == ()
+
+    def raises(evidence):
+        raise Missing("no arm 'ideal'")
+
+    assert judge(Evidence([]), [claim(ABOVE, rows=raises)])[0].sentence == "Not run: no arm 'ideal'."
+    # a deciding test without any number: what is there is told
+    half = verdict(claim(ABOVE, WITHIN), {"gain": rows(1), "same": []})
+    assert half.verdict == "not_run"
+    assert "no world has a number for: same." in half.sentence
+    assert "gain: +1" in half.sentence
+
+
+def test_levels_decide_each_and_other_worlds_never():
+    found = {at_level("gain", level): rows(1) for level in (1, 2)}
+    found[elsewhere("gain", "grammar")] = rows(-1, label="grammar")
+    found[elsewhere(at_level("gain", 2), "grammar")] = rows(-1, label="grammar")
+    outcome = verdict(claim(ABOVE), found)
+    assert outcome.verdict == "supported"
+    assert [c.decides for c in outcome.contrasts] == [True, True, False, False]
+    found[at_level("gain", 2)] = rows(-1)
+    assert verdict(claim(ABOVE), found).verdict == "contradicted"
+
+
+def test_what_stands_beside_is_shown_last_and_never_decides():
+    other = Test("other", "above", 0.0)
+    outcome = verdict(claim(ABOVE, beside=(other,)), {"other": rows(-1), "gain": rows(1)})
+    assert outcome.verdict == "supported"
+    assert [(c.name, c.decides) for c in outcome.contrasts] == [("gain", True), ("other", False)]
+
+
+def test_the_claims_own_sentence_comes_first():
+    seen = {}
+
+    def sentence(means):
+        seen.update(means)
+        return "It rose."
+
+    outcome = verdict(claim(ABOVE, sentence=sentence), {"gain": rows(1)})
+    assert outcome.sentence == "It rose."
+    assert seen["gain"][0] == pytest.approx(1)
+    assert seen["gain"][1] < 1 < seen["gain"][2]
+
+
+def test_errors():
+    with pytest.raises(ClaimError, match=r"rows of 'gian' belong to none of its tests: gain"):
+        verdict(claim(ABOVE), {"gian": rows(1)})
+    with pytest.raises(ClaimError, match="a world has two rows"):
+        contrast("gain", ABOVE, True, [Row("a", 0, 1.0), Row("a", 0, 2.0)])
