@@ -177,8 +177,9 @@ def check(config: Config) -> None:
     for index, block in enumerate(config.grid):
         _check_block(config, block, index, shapes)
     cells = build_cells(config)
-    for name in config.interventions:
-        _check_intervention(config, name, cells)
+    asked: set[tuple[Any, ...]] = set()
+    for index in range(len(config.interventions)):
+        _check_intervention(config, index, cells, asked)
 
 
 def _check_names(name: str, values: tuple[str, ...], allowed: Collection[str], *key: str) -> None:
@@ -187,10 +188,13 @@ def _check_names(name: str, values: tuple[str, ...], allowed: Collection[str], *
             raise KeyedError(f"{name} {one_of(value, allowed)}", *key, index)
 
 
-def _check_intervention(config: Config, name: str, cells: tuple[Cell, ...]) -> None:
-    entry, here = config.interventions[name], ("interventions", name)
+def _check_intervention(
+    config: Config, index: int, cells: tuple[Cell, ...], asked: set[tuple[Any, ...]]
+) -> None:
+    entry, here = config.interventions[index], ("interventions", index)
+    name = entry.name
     if name not in interventions():
-        raise KeyedError(f"intervention {one_of(name, interventions())}", *here)
+        raise KeyedError(f"intervention {one_of(name, interventions())}", *here, "name")
     try:
         check_settings(name, entry.settings, facts.constant("interventions", name, "SETTINGS", {}))
     except MaestrataError as error:
@@ -204,8 +208,12 @@ def _check_intervention(config: Config, name: str, cells: tuple[Cell, ...]) -> N
         if known and (kind := config.worlds[label].kind) not in known:
             message = f"world {label!r} is of kind {kind!r}; {name} knows: {', '.join(known)}"
             raise KeyedError(message, *here, "worlds", at)
-        for place in product([label], entry.world_seeds, entry.seeds) if reads else ():
-            if place not in there:
+        for place in product([label], entry.world_seeds, entry.seeds):
+            if (name, *place) in asked:
+                message = f"{name} in world {label!r}, world seed {place[1]}, seed {place[2]} is listed twice"
+                raise KeyedError(message, *here)
+            asked.add((name, *place))
+            if reads and place not in there:
                 message = (
                     f"{name} reads trained models, and the grid has none of world {label!r}, "
                     f"world seed {place[1]}, seed {place[2]}"

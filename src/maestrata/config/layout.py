@@ -35,7 +35,7 @@ PLUGINS: dict[str, tuple[str, ...]] = {
     "limits": ("worlds.{process}", "inference.{process}"),
     "pretrain": ("worlds.{process}",),
     "regress": ("worlds.{process}", "regression.probes.{probe}"),
-    "controls": ("worlds.{process}", "regression.probes.{probe}"),
+    "controls": ("worlds.{process}", "inference.{process}", "regression.probes.{probe}"),
     "intervene": (
         "worlds.{process}",
         "inference.{process}",

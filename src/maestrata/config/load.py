@@ -114,8 +114,6 @@ def _section_at(key: Key) -> type[Section] | None:
     parts = tuple(part for part in key if isinstance(part, str))
     if parts[:1] == ("worlds",):
         return World if len(parts) == 2 else None
-    if parts[:1] == ("interventions",):
-        return Intervention if len(parts) == 2 else None
     sections: dict[tuple[str, ...], type[Section]] = {
         (): Config,
         ("model",): Model,
@@ -126,6 +124,7 @@ def _section_at(key: Key) -> type[Section] | None:
         ("theory",): Theory,
         ("limits",): Limits,
         ("claims",): Claims,
+        ("interventions",): Intervention,
         ("figures",): Figures,
     }
     return sections.get(parts)

@@ -20,7 +20,7 @@ from typing import Any
 from maestrata.config import facts
 from maestrata.config.grid import Cell, build_cells, world_grid
 from maestrata.config.layout import CELL, FILES, INTERVENTIONS, PLUGINS, SOURCES, wildcards_of
-from maestrata.config.sections import Config
+from maestrata.config.sections import Config, Intervention
 from maestrata.figures import registry
 from maestrata.fingerprint import fingerprint
 from maestrata.masks import MaskPatches, realised_ratio
@@ -80,7 +80,12 @@ class Plan:
         self.partial = partial
         self.folder = f"{config.results}/{config.run}"
         self.cells = build_cells(config)
-        self._by_place = {tuple(_place(cell).values()): cell for cell in self.cells}
+        self._places = [_place(cell) for cell in self.cells]
+        self._by_place = {
+            tuple(place.values()): cell for place, cell in zip(self._places, self.cells, strict=True)
+        }
+        self._files: dict[str, list[str]] = {}
+        self._flags: dict[Any, str] = {}
 
     # files
 
@@ -106,7 +111,7 @@ class Plan:
             return [{"figure": figure} for figure in self.figures if self._can_draw(figure)]
         if name == "intervention":
             return self._there(name, self._interventions)
-        chosen = dict.fromkeys(tuple(place[f] for f in fields) for place in map(_place, self.cells))
+        chosen = dict.fromkeys(tuple([place[f] for f in fields]) for place in self._places)
         return self._there(name, [dict(zip(fields, values, strict=True)) for values in chosen])
 
     def _there(self, name: str, places: list[dict[str, str]]) -> list[dict[str, str]]:
@@ -117,18 +122,34 @@ class Plan:
     @cached_property
     def _interventions(self) -> list[dict[str, str]]:
         """Wildcards of every intervention's jobs."""
-        return [
-            {"intervention": name, "world": world, "world_seed": str(world_seed), "seed": str(seed)}
-            for name, entry in self.config.interventions.items()
+        return list(map(dict, self._entries))
+
+    @cached_property
+    def _entries(self) -> dict[tuple[tuple[str, str], ...], Intervention]:
+        """Entry of the config that each job of an intervention is from, by its wildcards."""
+        return {
+            (
+                ("intervention", entry.name),
+                ("world", world),
+                ("world_seed", str(world_seed)),
+                ("seed", str(seed)),
+            ): entry
+            for entry in self.config.interventions
             for world in entry.worlds
             for world_seed in entry.world_seeds
             for seed in entry.seeds
-        ]
+        }
+
+    @cached_property
+    def _intervention_names(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(entry.name for entry in self.config.interventions))
 
     def files(self, name: str) -> list[str]:
         """List all files of a name that the run makes."""
-        pattern = self.path(name)
-        return [pattern.format(**place) for place in self.places(name)]
+        if name not in self._files:  # asked for by several rules, and there may be ten thousand
+            pattern = self.path(name)
+            self._files[name] = [pattern.format(**place) for place in self.places(name)]
+        return list(self._files[name])
 
     def sources(self, kind: str) -> list[str]:
         """List the files that a cube is joined from."""
@@ -141,7 +162,7 @@ class Plan:
     @property
     def kinds(self) -> tuple[str, ...]:
         """Names of the cubes: their kinds, and ``interventions/NAME``."""
-        return (*SOURCES, *(f"{INTERVENTIONS}{name}" for name in self.config.interventions))
+        return (*SOURCES, *(f"{INTERVENTIONS}{name}" for name in self._intervention_names))
 
     @staticmethod
     def kind(wildcards: Any) -> str:
@@ -202,9 +223,9 @@ class Plan:
         values: dict[str, dict[str, None]] = {
             "kind": dict.fromkeys(self.kinds),
             "figure": dict.fromkeys(self.figures),
-            "intervention": dict.fromkeys(self.config.interventions),
+            "intervention": dict.fromkeys(self._intervention_names),
         }
-        for place in (*map(_place, self.cells), *self._interventions):
+        for place in (*self._places, *self._interventions):
             for name, value in place.items():
                 values.setdefault(name, {})[value] = None
         return {name: "|".join(found) or "none" for name, found in values.items()}
@@ -217,15 +238,18 @@ class Plan:
 
     def world(self, wildcards: Any) -> str:
         """Return the flags that name the world of a job."""
-        entry = self.config.worlds[wildcards.world]
-        return as_flags(
-            {
-                "world": wildcards.world,
-                "world_kind": entry.kind,
-                "world_settings": entry.settings,
-                "world_seed": wildcards.world_seed,
-            }
-        )
+        key = (wildcards.world, wildcards.world_seed)
+        if key not in self._flags:
+            entry = self.config.worlds[wildcards.world]
+            self._flags[key] = as_flags(
+                {
+                    "world": wildcards.world,
+                    "world_kind": entry.kind,
+                    "world_settings": entry.settings,
+                    "world_seed": wildcards.world_seed,
+                }
+            )
+        return self._flags[key]
 
     def masks(self, wildcards: Any) -> str:
         """Return the flag that gives the mask patches of a world and world seed, with their asked ratios."""
@@ -237,7 +261,11 @@ class Plan:
 
     def training(self, wildcards: Any) -> str:
         """Return the flags of a cell's training."""
-        return as_flags(self.cell(wildcards).training.model_dump())
+        training = self.cell(wildcards).training
+        key = id(training)  # cells of a block share it, and the config keeps it alive
+        if key not in self._flags:
+            self._flags[key] = as_flags(training.model_dump())
+        return self._flags[key]
 
     def section(self, name: str) -> str:
         """Return the flags of a section of the config that is the same for all cells."""
@@ -250,7 +278,11 @@ class Plan:
 
     def intervention(self, wildcards: Any) -> str:
         """Return the flags of an intervention: its settings, and the models that it reads."""
-        entry = self.config.interventions[wildcards.intervention]
+        entry = self._entries[
+            tuple(
+                (name, getattr(wildcards, name)) for name in ("intervention", "world", "world_seed", "seed")
+            )
+        ]
         model = self.config.model.model_dump() | self.config.training.model_dump()
         read = {key: getattr(self.config.evaluation, key) for key in ("probe_train", "test", "replicates")}
         cells = [
@@ -323,8 +355,8 @@ class Plan:
             return self._intervention_manifest(kind.removeprefix(INTERVENTIONS))
         used = {field for name in SOURCES[kind] for field in wildcards_of(FILES[name][0])}
         cells: dict[tuple[str, ...], Cell] = {}
-        for cell in self.cells:
-            cells.setdefault(tuple(_place(cell)[field] for field in sorted(used)), cell)
+        for place, cell in zip(self._places, self.cells, strict=True):
+            cells.setdefault(tuple([place[field] for field in sorted(used)]), cell)
         grouped: dict[tuple[Any, ...], dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
         for cell in cells.values():
             images = cell.training.images if kind == "regression" else 0
@@ -348,9 +380,11 @@ class Plan:
         return json.dumps({"paths": {name: self.path(name) for name in SOURCES[kind]}, "cells": entries})
 
     def _intervention_manifest(self, name: str) -> str:
-        entry = self.config.interventions[name]
         cells = [
-            {"world": world, "world_seed": entry.world_seeds, "seed": entry.seeds} for world in entry.worlds
+            {"world": world, "world_seed": entry.world_seeds, "seed": entry.seeds}
+            for entry in self.config.interventions
+            for world in entry.worlds
+            if entry.name == name
         ]
         path = self.path("intervention").replace("{intervention}", name)
         return json.dumps({"paths": {"interventions": path}, "cells": cells})

@@ -191,8 +191,9 @@ class Sweep(Section):
 
 
 class Intervention(Section):
-    """An intervention: in which worlds it is made, and how."""
+    """An intervention: in which worlds it is made, and how. One may be listed again for other worlds."""
 
+    name: Name = Field(description="module of maestrata.interventions")
     worlds: Names = Field(description="labels of `worlds`")
     world_seeds: Seeds = Field(default=(0,), description="a count n (seeds 0 to n-1) or a list")
     seeds: Seeds = Field(default=(0,), description="training seeds: a count n (seeds 0 to n-1) or a list")
@@ -228,8 +229,8 @@ class Config(Section):
     evaluation: Evaluation = Evaluation()
     theory: Theory = Theory()
     limits: Limits = Limits()
-    interventions: dict[Name, Intervention] = Field(
-        default={}, description="modules of maestrata.interventions, and where they are made"
+    interventions: tuple[Intervention, ...] = Field(
+        default=(), description="what only a known world allows, and where it is made"
     )
     claims: Claims = Claims()
     figures: Figures = Figures()

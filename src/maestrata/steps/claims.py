@@ -9,7 +9,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from maestrata.claims import report
+from maestrata.claims import registry, report
 from maestrata.claims.base import Evidence
 from maestrata.claims.verdict import judge
 from maestrata.cubes.io import open_cube, write_cube
@@ -22,6 +22,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Open the cubes, judge, write."""
     parser = Parser(__doc__)
     parser.add_argument("--cubes", type=Path, nargs="+", required=True, help="cubes of a run")
+    parser.add_argument(
+        "--claims", nargs="+", default=registry.available(), help="names of claims; all by default"
+    )
     parser.add_argument("--note", default="", help="told in the title, such as 'smoke: not evidence'")
     parser.add_argument("--output", type=Path, required=True, help="the cube of verdicts, .nc")
     parser.add_argument("--table", type=Path, default=None, help="markdown, .md")
@@ -29,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_provenance(parser)
     args = parser.parse_args(argv)
 
-    outcomes = judge(Evidence(open_cube(path) for path in args.cubes))
+    claims = sorted(map(registry.load, args.claims), key=lambda claim: int(claim.NUMBER))
+    outcomes = judge(Evidence(open_cube(path) for path in args.cubes), claims)
     for outcome in outcomes:
         log.info("%2d %-13s %s", outcome.number, outcome.verdict.replace("_", " "), outcome.title)
     write_cube(report.dataset(outcomes), args.output, provenance(args))

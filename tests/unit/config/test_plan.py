@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from types import SimpleNamespace
@@ -103,3 +104,58 @@ def test_a_partial_plan_takes_what_is_there(tmp_path: Path, monkeypatch: pytest.
     assert not any("cells/" in path or "theory" in path for path in partial.everything)
     # a cube still tells of the cells that are not there
     assert partial.manifest("training") == Plan(config).manifest("training")
+
+
+INTERVENED = {
+    "interventions": [
+        {"name": "invariance", "worlds": ["additive"]},
+        {"name": "border", "worlds": ["additive"], "world_seeds": 2, "settings": {"images": 999}},
+        {"name": "border", "worlds": ["grammar"], "seeds": [4]},
+    ]
+}
+
+
+def test_an_intervention_reads_the_models_of_its_world_and_seed() -> None:
+    plan = Plan(load_config(CONFIGS / "smoke.yaml", overrides=INTERVENED))
+    here = job(intervention="invariance", world="additive", world_seed="0", seed="0")
+    (weights,) = plan.read_weights(here)
+    assert weights == "results/smoke/cells/additive/w0/p1x1/v4/s0/weights.safetensors"
+    assert plan.intervention(here).endswith(f"--cells 1x1/v4/s0={weights}")
+    border = job(intervention="border", world="additive", world_seed="1", seed="0")
+    assert plan.read_weights(border) == []
+    flags = plan.intervention(border)
+    assert flags.startswith("--settings '{\"images\": 999}'") and "--cells" not in flags
+    assert "--width 32" in flags and "--images 8000" in flags and "--probe-train 1024" in flags
+
+
+def test_the_cube_of_an_intervention_is_joined_from_all_its_entries() -> None:
+    plan = Plan(load_config(CONFIGS / "smoke.yaml", overrides=INTERVENED))
+    assert plan.sources("interventions/border") == [
+        "results/smoke/interventions/border/additive/w0/s0.nc",
+        "results/smoke/interventions/border/additive/w1/s0.nc",
+        "results/smoke/interventions/border/grammar/w0/s4.nc",
+    ]
+    manifest = json.loads(plan.manifest("interventions/border"))
+    assert manifest["paths"] == {
+        "interventions": "results/smoke/interventions/border/{world}/w{world_seed}/s{seed}.nc"
+    }
+    assert [cell["world"] for cell in manifest["cells"]] == ["additive", "grammar"]
+    assert "results/smoke/cubes/interventions/border.nc" in plan.everything
+    assert plan.kind(job(kind="interventions/border")) == "interventions"
+
+
+def test_code_of_an_intervention_is_its_own() -> None:
+    plan = Plan(load_config(CONFIGS / "smoke.yaml", overrides=INTERVENED))
+    one, other = (
+        plan.code("intervene", job(intervention=name, world="additive", world_seed="0", seed="0"))
+        for name in ("invariance", "border")
+    )
+    assert one != other
+
+
+def test_claims_that_are_judged_are_those_asked_for(plan: Plan) -> None:
+    two = Plan(load_config(CONFIGS / "smoke.yaml", overrides={"claims": {"names": ["c06_masking_ratio"]}}))
+    assert two.claim_flags == "--claims c06_masking_ratio"
+    assert len(plan.claims) > 10 and two.code("claims", job()) != plan.code("claims", job())
+    assert "results/smoke/cubes/regression.nc" in two.evidence
+    assert not any("interventions" in path for path in two.evidence)
