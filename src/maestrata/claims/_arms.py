@@ -116,7 +116,7 @@ class _Cube:
             seeds = []
             for seed in range(self._value.shape[2]):
                 of = self._number((world, k, seed), contrast.of)
-                less = (0.0, 0.0)
+                less: tuple[float, float] | None = (0.0, 0.0)
                 if contrast.less is not None and of is not None:
                     less = self._number((world, k, seed), contrast.less)
                 if of is not None and less is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite, nan
 
 import numpy as np
@@ -102,10 +103,8 @@ def distinct_arms(cells: tuple[TrainedCell, ...]) -> tuple[TrainedCell, ...]:
 def model_readers(job: Job, patches: str | None = None) -> Iterator[Reader]:
     """Yield the trained models, then the untrained one that they started from; each is loaded in its turn."""
     for cell in distinct_arms(cells_of(job, patches)):
-        model = cell.model()
-        yield Reader(cell.arm, cell.mask_ratio, lambda images, model=model: primary(model, images))
-    start = job.initial().eval()
-    yield Reader("random_init", nan, lambda images: primary(start, images))
+        yield Reader(cell.arm, cell.mask_ratio, partial(primary, cell.model()))
+    yield Reader("random_init", nan, partial(primary, job.initial().eval()))
 
 
 def pixel_readers(job: Job, fit: NDArray[np.float32]) -> Iterator[Reader]:

@@ -8,6 +8,8 @@ that place, and its own mass is left out, so that even attention gives the same 
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -16,7 +18,7 @@ from maestrata.errors import InterventionError
 from maestrata.geometry import TokenGrid
 from maestrata.interventions._readers import PLAIN, cells_of, distinct_arms, mean_with_replicates
 from maestrata.interventions.base import Job, Table
-from maestrata.model.mae import MAE
+from maestrata.model.mae import MAE, Block
 from maestrata.representation.encode import BATCH, image_tokens
 from maestrata.resampling import bootstrap_weights
 
@@ -48,10 +50,10 @@ def attention_weights(model: MAE, images: NDArray[np.float32], batch: int = BATC
         Queries, then keys, [CLS] first; each row sums to 1.
     """
     tokens = image_tokens(np.asarray(images, np.float32), model)
-    block = model.blocks[-1]
+    block = cast(Block, model.blocks[-1])
     found = []
     for start in range(0, len(tokens), batch):
-        x = model.encode(torch.from_numpy(tokens[start : start + batch]), layers=True)[-2]
+        x = model.encode(torch.from_numpy(tokens[start : start + batch]), None, layers=True)[-2]
         query, key, _ = block.qkv(block.norm1(x)).chunk(3, dim=-1)
         query, key = block.split_heads(query), block.split_heads(key)  # (b, heads, 1 + t, d / heads)
         scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
