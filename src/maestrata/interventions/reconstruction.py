@@ -17,7 +17,7 @@ from scipy.stats import rankdata
 
 from maestrata import worlds
 from maestrata.geometry import unpatchify
-from maestrata.inference import posterior
+from maestrata.inference.base import posterior
 from maestrata.interventions._similarity_index import GREY_LEVELS, fsim, mean_squared_error, ssim
 from maestrata.interventions.base import Job, Table
 from maestrata.interventions.fit import fit_mae, mae_batches, with_images

@@ -20,7 +20,7 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
-from maestrata.inference import posterior
+from maestrata.inference.base import posterior
 from maestrata.interventions._readers import (
     mean_with_replicates,
     model_readers,
