@@ -159,3 +159,10 @@ def test_claims_that_are_judged_are_those_asked_for(plan: Plan) -> None:
     assert len(plan.claims) > 10 and two.code("claims", job()) != plan.code("claims", job())
     assert "results/smoke/cubes/regression.nc" in two.evidence
     assert not any("interventions" in path for path in two.evidence)
+
+
+@pytest.mark.parametrize("name", ["config", "smoke", "evening", "full"])
+def test_every_job_of_every_config_has_a_fingerprint_of_its_code(name: str) -> None:
+    """Not an import that cannot be followed, in any module that a job finds by name."""
+    expected = Plan(load_config(CONFIGS / f"{name}.yaml")).expected()
+    assert expected and all(len(code) == 16 for code in expected.values())
