@@ -415,5 +415,7 @@ def _code(
         for probe in probes
         for claim in claims
     }
+    if intervention:
+        names |= set(facts.constant("interventions", intervention, "FINDS", ()))
     there = [name for name in names if _PACKAGE.joinpath(*name.split(".")).with_suffix(".py").is_file()]
     return fingerprint(f"maestrata.steps.{rule}", [f"maestrata.{name}" for name in there])

@@ -44,6 +44,7 @@ SETTINGS = {
 }
 WORLDS = ("invertible_tree", "gaussian_tree", "additive_tree")
 CELLS = False
+FINDS = ("regression.probes.kernel_ridge",)
 
 DETERMINED = frozenset({"invertible_tree"})
 """Worlds in which the visible part determines c, so that redrawing what is not shared measures the leak."""

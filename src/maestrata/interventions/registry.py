@@ -8,6 +8,8 @@ An intervention module has
 - ``WORLDS``: kinds of world that it knows, () for all;
 - ``CELLS``: whether it reads the trained models of the sweep (those of its world, world seed and seed);
 - ``SEEDS`` (optional): ``"all"`` where it reads the models of all training seeds;
+- ``FINDS`` (optional): modules of maestrata that it finds by name, such as ``"worlds.phase_tree"``, so that
+  an edit of one is seen;
 - ``run(job) -> Table``, with `job` a `base.Job`.
 
 The constants are read by the workflow without importing the module, so they are written out in full.
