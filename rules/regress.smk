@@ -18,7 +18,7 @@ rule regress:
     params:
         world=PLAN.world,
         cell=PLAN.cell_flags,
-        evaluation=PLAN.section("evaluation"),
+        evaluation=PLAN.reading(),
         code=lambda wildcards: PLAN.code("regress", wildcards),
     shell:
         "python -m maestrata.steps.regress {params.world} {params.cell} {params.evaluation} "

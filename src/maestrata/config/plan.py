@@ -271,6 +271,10 @@ class Plan:
         """Return the flags of a section of the config that is the same for all cells."""
         return as_flags(getattr(self.config, name).model_dump())
 
+    def reading(self) -> str:
+        """Return the flags by which a cell is read: those of the section `evaluation` that matter to one."""
+        return as_flags(self.config.evaluation.model_dump(exclude={"control_images"}))
+
     def limits(self) -> str:
         """Return the flags of the limits: the images and replicates are those that models are scored on."""
         shared = {"samples": self.config.evaluation.test, "replicates": self.config.evaluation.replicates}
