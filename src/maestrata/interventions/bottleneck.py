@@ -49,6 +49,9 @@ FINDS = ("regression.probes.kernel_ridge",)
 DETERMINED = frozenset({"invertible_tree"})
 """Worlds in which the visible part determines c, so that redrawing what is not shared measures the leak."""
 
+SLOW = {"additive_tree": 768}
+"""Most images to fit on, and to score, where the posterior is computed on a grid: some 20 ms an image."""
+
 _REDRAWN = 0  # index, in the stream "intervention", of the noise drawn anew
 
 Float32 = NDArray[np.float32]
@@ -137,8 +140,9 @@ class _Images:
     @classmethod
     def draw(cls, job: Job, shared: Shared) -> _Images:
         world, points = job.world, job.settings["points"]
-        n_fit = min(job.probe_train, points + points // 2)
-        n_test = min(job.test, job.settings["test"])
+        most = SLOW.get(world.name, job.probe_train + job.test)
+        n_fit = min(job.probe_train, points + points // 2, most)
+        n_test = min(job.test, job.settings["test"], most)
         fitted, scored = world.sample(n_fit, "probe-train"), world.sample(n_test, "test")
         own = {level: ~nodes for level, nodes in shared.above.items()}
         noise = redraw(world, scored.noise, own, stream(world.seed, "intervention", _REDRAWN))
