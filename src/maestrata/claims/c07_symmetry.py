@@ -37,18 +37,15 @@ PAIRS = ((0.9, 0.1), (0.75, 0.25))
 
 def rows(evidence: Evidence) -> dict[str, list[Row]]:
     """Difference of the two profiles at every level, in every world."""
-    found = {}
+    found = _differences(evidence, PRIMARY)
     for label in labels(evidence):
-        try:
-            own = _differences(evidence, label)
-        except Missing:
-            if label == PRIMARY:
-                raise
+        if label == PRIMARY:
             continue
-        for key, given in own.items():
-            found[key if label == PRIMARY else elsewhere(key, label)] = given
-    if not any(key.startswith("r =") for key in found):
-        raise Missing(f"the sweep has no world {PRIMARY!r}")
+        try:
+            other = _differences(evidence, label)
+        except Missing:
+            continue
+        found |= {elsewhere(key, label): given for key, given in other.items()}
     return found
 
 

@@ -6,12 +6,15 @@ word and sign, and by colours that the colour-blind can tell apart.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from html import escape
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from maestrata.claims.picture import COLORS, picture
 from maestrata.claims.verdict import MIN_WORLDS, Contrast, Outcome
@@ -29,7 +32,8 @@ SIGNS = {"not_run": "–", "inconclusive": "○", "supported": "●", "contradic
 
 def dataset(outcomes: Sequence[Outcome]) -> xr.Dataset:
     """Return a cube of kind ``verdicts`` (docs/cubes.md)."""
-    flags = KINDS["verdicts"].variables["verdict"].flags or {}
+    variables = KINDS["verdicts"].variables
+    flags = variables["verdict"].flags or {}
     code = {name: number for number, name in flags.items()}
     contrasts = [(outcome, c) for outcome in outcomes for c in outcome.contrasts]
     rows = [(k, row) for k, (_, c) in enumerate(contrasts) for row in c.rows]
@@ -58,7 +62,9 @@ def dataset(outcomes: Sequence[Outcome]) -> xr.Dataset:
         "row_low": [row.low for _, row in rows],
         "row_high": [row.high for _, row in rows],
     }
-    return build("verdicts", {"claim": [o.number for o in outcomes]}, data)
+    # An empty list has no type of its own.
+    typed = {name: np.array(values, dtype=variables[name].dtype) for name, values in data.items()}
+    return build("verdicts", {"claim": [o.number for o in outcomes]}, typed)
 
 
 def markdown(outcomes: Sequence[Outcome], note: str = "") -> str:
@@ -145,7 +151,8 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     except OSError as error:
         raise ClaimError(f"{path}: cannot be written: {error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def estimate_text(c: Contrast) -> str:
