@@ -13,6 +13,7 @@ min_version("9.27")
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "src"))
 
+from maestrata.config.folder import check_folder
 from maestrata.config.load import load_config
 from maestrata.config.plan import Plan, job_environment
 from maestrata.errors import MaestrataError
@@ -41,6 +42,14 @@ report: "workflow/report/workflow.rst"
 
 wildcard_constraints:
     **PLAN.constraints,
+
+
+onstart:
+    # not before: a dry run may look at results that nobody can write
+    try:
+        check_folder(PLAN.folder)
+    except MaestrataError as error:
+        sys.exit(f"error: {error}")
 
 
 rule all:
