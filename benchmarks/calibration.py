@@ -1,13 +1,15 @@
-"""Calibration of the verdicts: how often each claim's statistic errs on nulls, and finds effects of stated size.
+"""Calibration of the verdicts: how often each claim's statistic errs on nulls, and what it finds.
 
     python benchmarks/calibration.py
 
-Rows: numbers of simulated worlds for every sort of claim there is (as many one-sided tests and equivalences);
-sweeps: simulated regression cubes for claims 6, 7 and 8 (`maestrata.claims.calibration` says how both are drawn).
-"Alone" is a claim judged by itself, which is where it errs most; "first step" asks for what Holm's correction asks
-of the smallest p of all claims that train models. Intervals are exact 95 % binomial ones (Clopper and Pearson).
+Rows: numbers of simulated worlds for every sort of claim there is (as many one-sided tests and
+equivalences); sweeps: simulated regression cubes for claims 6, 7 and 8 (`maestrata.claims.calibration` says
+how both are drawn). "Alone" is a claim judged by itself, which is where it errs most; "first step" asks for
+what Holm's correction asks of the smallest p of all claims that train models. Intervals are exact 95 %
+binomial ones (Clopper and Pearson).
 
-Writes benchmarks/results/calibration.json, .md and .png; equal inputs give equal bytes.
+Writes benchmarks/results/calibration.json, .md and .png: equal inputs give equal bytes. Studies that are in
+the .json already, with as many simulations, are not done again: delete it after a change of the rules.
 """
 
 from __future__ import annotations
@@ -39,42 +41,65 @@ def binomial(count: int, n: int) -> tuple[float, float, float]:
     return count / n, low, high
 
 
-def simulate(rows: int, sweeps: int) -> list[dict[str, Any]]:
-    """All rates, one entry a simulation study."""
-    claims = registry.load_all()
-    found: list[dict[str, Any]] = []
+def simulate(rows: int, sweeps: int, file: Path) -> list[dict[str, Any]]:
+    """All rates, one entry a study; each has its own stream, so those in the file are not redone."""
+    found: list[dict[str, Any]] = json.loads(file.read_text()) if file.exists() else []
+    done = {(e["tests"], e["scenario"], e["worlds"], e["simulations"]): e for e in found}
+    claims = {claim.NUMBER: claim for claim in registry.load_all() if claim.TRAINS}
     signatures: dict[calibration.Signature, list[int]] = {}
-    for claim in claims:
-        if claim.TRAINS:
-            signatures.setdefault(calibration.signature(claim), []).append(claim.NUMBER)
+    for number, claim in claims.items():
+        signatures.setdefault(calibration.signature(claim), []).append(number)
+    found = []
     for n in WORLDS:
-        for k, (tests, numbers) in enumerate(sorted(signatures.items(), key=lambda item: str(item[0]))):
+        for tests, numbers in sorted(signatures.items(), key=lambda item: str(item[0])):
             for j, scenario in enumerate(calibration.SCENARIOS):
-                rng = stream(0, "claims", 2, n, k, j)
-                rates = calibration.row_rates(tests, scenario, n, rows, rng, FAMILY)
-                found.append(entry("rows", str(tests), numbers, scenario, scenario.startswith("null"), n, rates))
-        by_number = {claim.NUMBER: claim for claim in claims}
+                e = done.get((str(tests), scenario, n, rows))
+                if e is None:
+                    rng = stream(0, "claims", 2, n, tests.one_sided, tests.within, j)
+                    rates = calibration.row_rates(tests, scenario, n, rows, rng, FAMILY)
+                    null = scenario.startswith("null")
+                    e = entry("rows", str(tests), numbers, scenario, null, n, rates)
+                found.append(e | {"claims": numbers})
+                keep(found, done, file)
         for k, (name, sweep) in enumerate(calibration.SWEEPS.items()):
-            rng = stream(0, "claims", 3, n, k)
-            rates = calibration.sweep_rates(name, by_number[sweep.claim], n, sweeps, rng, FAMILY)
-            found.append(entry("sweep", f"claim {sweep.claim}", [sweep.claim], name, sweep.null, n, rates))
-            print(name, n, rates, flush=True)
+            e = done.get((f"claim {sweep.claim}", name, n, sweeps))
+            if e is None:
+                rng = stream(0, "claims", 3, n, k)
+                rates = calibration.sweep_rates(name, claims[sweep.claim], n, sweeps, rng, FAMILY)
+                e = entry("sweep", f"claim {sweep.claim}", [sweep.claim], name, sweep.null, n, rates)
+            found.append(e)
+            keep(found, done, file)
+    file.write_text(json.dumps(found, indent=1) + "\n")
     return found
+
+
+def keep(found: list[dict[str, Any]], done: dict[Any, dict[str, Any]], file: Path) -> None:
+    """Write what there is, with what an earlier run left for later in the order."""
+    places = {(e["tests"], e["scenario"], e["worlds"]) for e in found}
+    later = [e for e in done.values() if (e["tests"], e["scenario"], e["worlds"]) not in places]
+    file.write_text(json.dumps([*found, *later], indent=1) + "\n")
 
 
 def entry(
     kind: str, what: str, numbers: list[int], scenario: str, null: bool, n: int, rates: calibration.Rates
 ) -> dict[str, Any]:
     """One study as plain data."""
-    return {"kind": kind, "tests": what, "claims": numbers, "scenario": scenario, "null": null, "worlds": n} | asdict(
-        rates
-    )
+    return {
+        "kind": kind,
+        "tests": what,
+        "claims": numbers,
+        "scenario": scenario,
+        "null": null,
+        "worlds": n,
+    } | asdict(rates)
 
 
 def markdown(found: list[dict[str, Any]]) -> str:
     """All rates as a table."""
-    lines = ["# Calibration of the verdicts", "", *(__doc__ or "").strip().splitlines()[4:8], ""]
-    lines += ["| simulated | claims | scenario | worlds | n | supported | contradicted | supported, first step |"]
+    lines = ["# Calibration of the verdicts", "", *(__doc__ or "").strip().splitlines()[4:9], ""]
+    lines += [
+        "| simulated | claims | scenario | worlds | n | supported | contradicted | supported, first step |"
+    ]
     lines += ["|---|---|---|---|---|---|---|---|"]
     for e in found:
         n = e["simulations"]
@@ -91,14 +116,16 @@ def text(count: int, n: int) -> str:
 
 
 def draw(found: list[dict[str, Any]], path: Path) -> None:
-    """Nulls on the left, power on the right."""
+    """Nulls above, power below."""
     style = Style()
     with style.context():
         nulls = [e for e in found if e["null"]]
         effects = [e for e in found if not e["null"]]
-        heights = max(len(nulls), len(effects)) / len(WORLDS)
-        figure, axes = style.figure(1, 2, panel_height=0.36 * heights + 0.6)
-        left, right = axes[0]
+        counts = [len({(e["tests"], e["scenario"]) for e in part}) for part in (nulls, effects)]
+        figure, axes = style.figure(
+            2, 1, panel_height=0.12 * sum(counts) + 0.5, height_ratios=[count + 2 for count in counts]
+        )
+        left, right = axes[:, 0]
         listed(left, nulls, (("supported", "o", 0.0),))
         left.axvline(0.05, color="#333333", linestyle="--", linewidth=0.8)
         left.set_xlim(0, 0.1)
@@ -133,18 +160,17 @@ def listed(axes: Any, entries: list[dict[str, Any]], marks: tuple[tuple[str, str
             color = COLORS[e["worlds"]]
             fill = color if key == "supported" else "white"
             axes.hlines(y, low, high, color=color, linewidth=0.8)
-            axes.plot([share], [y], marker=marker, markersize=3.2, color=color, markerfacecolor=fill, clip_on=False)
+            axes.plot(
+                [share], [y], marker=marker, markersize=3.2, color=color, markerfacecolor=fill, clip_on=False
+            )
     axes.set_yticks(range(len(names)), [label(*name) for name in names], fontsize="xx-small")
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.grid(axis="y", color="#eeeeee", linewidth=0.5)
 
 
 def label(tests: str, scenario: str) -> str:
-    """Two short lines."""
-    if tests.startswith("claim"):
-        number, _, rest = scenario.partition(", ")
-        return f"claim {number}\n{rest}"
-    return f"{tests}\n{scenario}"
+    """Name of a study."""
+    return f"claim {scenario}" if tests.startswith("claim") else f"{tests}: {scenario.removeprefix('null: ')}"
 
 
 def main() -> None:
@@ -163,8 +189,7 @@ def main() -> None:
         found = json.loads(file.read_text())
     else:
         args.out.mkdir(parents=True, exist_ok=True)
-        found = simulate(args.rows, args.sweeps)
-        file.write_text(json.dumps(found, indent=1) + "\n")
+        found = simulate(args.rows, args.sweeps, file)
     (args.out / "calibration.md").write_text(markdown(found))
     draw(found, args.out / "calibration.png")
 

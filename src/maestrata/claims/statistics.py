@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 
 # Up to this many worlds all sign assignments are counted: two sorted halves of at most 2^15 sums.
 EXACT_UP_TO = 30
-# ... and of several columns at once, one by one.
+# ... and of several columns at once, whose pairs of halves must be gone through.
 JOINT_UP_TO = 20
 DRAWS = (1 << 17) - 1
 _CHUNK = 1 << 14
@@ -115,7 +115,8 @@ def _share_of_assignments(x: Floats, reached: float) -> float:
 
 
 def _sums(x: Floats) -> Floats:
-    sums = np.zeros(1)
+    """Sums of the rows under every assignment of signs, (2**n, ...)."""
+    sums = np.zeros((1, *x.shape[1:]))
     for value in x:
         sums = np.concatenate([sums + value, sums - value])
     return sums
@@ -153,12 +154,9 @@ def joint_sign_flip(table: ArrayLike) -> float:
     n = len(x)
     reached = float(x.sum(0).max()) - 1e-12 * n
     if n <= JOINT_UP_TO:
-        total, count = 1 << n, 0
-        for start in range(0, total, _CHUNK):
-            codes = np.arange(start, min(start + _CHUNK, total))
-            bits = (codes[:, None] >> np.arange(n)) & 1
-            count += int((((1.0 - 2.0 * bits) @ x).max(1) >= reached).sum())
-        return count / total
+        other = _sums(x[n // 2 :])
+        count = sum(int(((other + one).max(1) >= reached).sum()) for one in _sums(x[: n // 2]))
+        return count / (1 << n)
     signs = stream(0, "claims", n, x.shape[1]).integers(0, 2, size=(DRAWS, n), dtype=np.int8)
     count = sum(
         int((((2.0 * signs[k : k + _CHUNK] - 1.0) @ x).max(1) >= reached).sum())
