@@ -141,6 +141,13 @@ class Training:
         return True
 
 
+def name_of(environ: dict[str, str]) -> str:
+    """Name of a job for commands: the number of an array's last task is also that of the whole array."""
+    if "SLURM_ARRAY_JOB_ID" in environ:
+        return f"{environ['SLURM_ARRAY_JOB_ID']}_{environ['SLURM_ARRAY_TASK_ID']}"
+    return environ["SLURM_JOB_ID"]
+
+
 @dataclass(frozen=True)
 class Seen:
     """Both runs, ended, and what was seen of their jobs on the way."""
@@ -149,7 +156,7 @@ class Seen:
     faults: Submitted
     trained: list[Training]
     met: dict[int, str]  # SLURM job in which a cell met its fate
-    devices: dict[str, str]  # what these jobs saw of GPUs
+    devices: dict[int, str]  # what these jobs saw of GPUs
     jobs: list[dict[str, str]]
     script: str  # of the first submission of `faults`
 
@@ -184,7 +191,7 @@ def runs(finished: Checkout, node: Node, tmp_path_factory: pytest.TempPathFactor
         *("--set-resources", "pretrain:mem_mb=200 * 8 ** (attempt - 1)", "pretrain:gpu=1"),
     )
     started: list[Submitted] = []
-    devices: dict[str, str] = {}
+    devices: dict[int, str] = {}
     try:
         wholly = Submitted(smoke, "--configfile", "config/smoke.yaml")
         started.append(wholly)
@@ -197,6 +204,7 @@ def runs(finished: Checkout, node: Node, tmp_path_factory: pytest.TempPathFactor
         )
         started.append(beset)
         met: dict[int, str] = {}
+        names: dict[int, str] = {}
         hurried: list[str] = []
 
         def meet() -> bool:
@@ -204,8 +212,10 @@ def runs(finished: Checkout, node: Node, tmp_path_factory: pytest.TempPathFactor
             assert beset.process.poll() is None, beset.said
             for seed, one in enumerate(trained):
                 if seed not in met and one.halt():
-                    met[seed] = job = one.environ["SLURM_JOB_ID"]
-                    devices[job] = one.environ.get("CUDA_VISIBLE_DEVICES", "")
+                    environ = one.environ
+                    met[seed] = environ["SLURM_JOB_ID"]
+                    names[seed] = job = name_of(environ)
+                    devices[seed] = environ.get("CUDA_VISIBLE_DEVICES", "")
                     if seed == CANCELLED:
                         node.ask("scancel", job)
                     elif seed == REQUEUED:
@@ -213,7 +223,7 @@ def runs(finished: Checkout, node: Node, tmp_path_factory: pytest.TempPathFactor
                     else:  # the least that there is; of a job that stands still it is soon over
                         node.ask("scontrol", "update", f"JobId={job}", "TimeLimit=1")
             if REQUEUED in met and not hurried:  # of its own accord SLURM waits two minutes
-                job = met[REQUEUED]
+                job = names[REQUEUED]
                 if node.ask("squeue", "-h", "-j", job, "-o", "%r") == "BeginTime":
                     node.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
                     hurried.append(job)
