@@ -179,7 +179,7 @@ def empty(finished: Checkout, folder: Path) -> Checkout:
 
 
 @pytest.fixture(scope="module")
-def runs(finished: Checkout, node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
+def runs(node: Node, finished: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     """Make both runs."""
     folder = tmp_path_factory.mktemp("submitted")
     smoke, faults = empty(finished, folder / "smoke"), empty(finished, folder / "faults")
