@@ -23,7 +23,8 @@ from maestrata.config.load import load_config
 from maestrata.config.plan import Plan
 from maestrata.errors import MaestrataError
 
-_MAY_BE_SILENT = (".pdf", ".png")  # a figure without a record is as good as the cubes that it shows
+# a figure or table without a record is as good as the cubes that it shows
+_MAY_BE_SILENT = (".pdf", ".png", ".md", ".html")
 
 
 def verify(plan: Plan) -> list[str]:
@@ -58,7 +59,7 @@ def verify(plan: Plan) -> list[str]:
 
 
 def recorded(path: Path) -> str | None:
-    """Return the fingerprint that a file carries: of a cube, of weights, or of a figure."""
+    """Return the fingerprint that a file carries: of a cube, weights, a figure or a table of verdicts."""
     if path.suffix == ".nc":
         with netCDF4.Dataset(path) as file:
             return str(file.getncattr("fingerprint")) if "fingerprint" in file.ncattrs() else None
@@ -73,6 +74,9 @@ def recorded(path: Path) -> str | None:
     if path.suffix == ".pdf":
         keywords = re.search(rb"/Keywords \((\w+)\)", path.read_bytes())
         return keywords[1].decode() if keywords else None
+    if path.suffix in (".md", ".html"):
+        said = re.search(r"fingerprint\W+([0-9a-f]{16})\b", path.read_text(encoding="utf-8"))
+        return said[1] if said else None
     raise ValueError(f"no fingerprint is read from {path.suffix} files")
 
 

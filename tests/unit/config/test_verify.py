@@ -41,6 +41,14 @@ def test_fingerprints_are_read_from_figures(tmp_path: Path) -> None:
         assert recorded(tmp_path / f"b{suffix}") is None
 
 
+def test_fingerprints_are_read_from_tables(tmp_path: Path) -> None:
+    path = tmp_path / "verdicts.md"
+    path.write_text("| claim |\n\nfingerprint: 0123456789abcdef\n")
+    assert recorded(path) == "0123456789abcdef"
+    path.write_text("| claim |\n")
+    assert recorded(path) is None
+
+
 def test_a_truncated_file_is_no_crash(tmp_path: Path) -> None:
     path = weights(tmp_path / "a.safetensors", {"fingerprint": "abc"})
     path.write_bytes(path.read_bytes()[:5])

@@ -1,0 +1,86 @@
+"""Whether a GPU gives the same bits twice: one cell trained two times, and how far the two are apart.
+
+    python benchmarks/gpu_determinism.py [--config config/config.yaml] [--images 60000]
+
+Trains the first cell of a config twice on CUDA, as the workflow does (bfloat16 autocast, deterministic
+kernels), and once on the CPU. Prints as JSON the largest difference of any weight and of any loss between the
+two runs on the GPU, which is 0 where the device keeps the promise, and between GPU and CPU, which is not.
+Without a CUDA device it says so and measures nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+# read when CUDA starts: set later, cuBLAS picks its own workspaces, and sums may be taken in another order
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "src"))
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+
+from maestrata.config.grid import build_cells  # noqa: E402
+from maestrata.config.load import load_config  # noqa: E402
+from maestrata.masks import MaskPatches  # noqa: E402
+from maestrata.model.mae import MAEConfig  # noqa: E402
+from maestrata.training.recipe import Recipe  # noqa: E402
+from maestrata.training.train import TrainedRun, train  # noqa: E402
+from maestrata.worlds import make  # noqa: E402
+
+
+def apart(one: TrainedRun, other: TrainedRun) -> dict[str, float]:
+    """Return the largest absolute differences of the weights and of the losses of two runs."""
+    theirs = dict(other.model.named_parameters())
+    weights = [
+        float((w.detach().cpu().float() - theirs[name].detach().cpu().float()).abs().max())
+        for name, w in one.model.named_parameters()
+    ]
+    return {"weights": max(weights), "losses": float(np.abs(one.losses - other.losses).max())}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", type=Path, default=ROOT / "config" / "config.yaml")
+    parser.add_argument("--images", type=int, default=60_000)
+    args = parser.parse_args()
+    if not torch.cuda.is_available():
+        print("nothing measured: torch finds no CUDA device here")
+        return
+    config = load_config(args.config)
+    cell = build_cells(config)[0]
+    entry = config.worlds[cell.world]
+    world = make(entry.kind, cell.world_seed, **entry.settings)
+    patches = MaskPatches.parse(cell.patch, world.grid)
+    named = {field.name for field in fields(MAEConfig)}
+    sizes = {key: value for key, value in config.model.model_dump().items() if key in named}
+    cfg = MAEConfig(world.grid.height, world.grid.width, world.token_values, **sizes)
+    values: dict[str, Any] = cell.training.model_dump() | {"images": args.images}
+    recipe = Recipe(**{field.name: values[field.name] for field in fields(Recipe)})
+
+    def once(device: str) -> TrainedRun:
+        return train(world, patches, cell.visible, cell.seed, cfg, recipe, device)
+
+    first, second = once("cuda"), once("cuda")
+    report = {
+        "device": torch.cuda.get_device_name(),
+        "torch": torch.__version__,
+        "cell": cell.stem,
+        "images": args.images,
+        "twice on the GPU": apart(first, second),
+        "GPU and CPU": apart(first, once("cpu")),
+    }
+    print(json.dumps(report, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""How long Snakemake takes to plan a grid, against the number of its cells.
+
+    python benchmarks/planning.py [--cells 300 1000 3000 10000] [--repeats 1] [--draw]
+
+Each point is ``snakemake --dry-run`` in an empty folder, on a grid of one world (20 to 40 world seeds, five
+ratios, as many training seeds as make the number): every job is planned, with its inputs, flags and
+fingerprint, and with ``--quiet`` none is printed. What is told is processor time (user and system), which
+other programs on the machine lengthen less than the time on the clock, and the largest resident memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import yaml
+
+ROOT = Path(__file__).parents[1]
+RESULTS = Path(__file__).parent / "results"
+RATIOS = [0.1, 0.25, 0.5, 0.75, 0.9]
+AIMS = {1000: 5.0, 10000: 30.0}  # seconds
+
+
+def config(cells: int) -> dict[str, Any]:
+    """Return a config of as many cells: the default run's stages without its interventions."""
+    world_seeds = 40 if cells > 3000 else 20
+    seeds = cells // (len(RATIOS) * world_seeds)
+    return {
+        "extends": str(ROOT / "config" / "config.yaml"),
+        "run": "planning",
+        "interventions": [],
+        "grid": [{"worlds": ["additive"], "world_seeds": world_seeds, "mask_ratios": RATIOS, "seeds": seeds}],
+    }
+
+
+def plan(path: Path, folder: Path, quiet: bool) -> dict[str, float]:
+    """Plan once, in a process of its own."""
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--snakefile", str(ROOT / "Snakefile")]
+    command += ["--workflow-profile", str(ROOT / "profiles/default"), "--directory", str(folder)]
+    command += ["--quiet", "all"] if quiet else []
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    done = subprocess.run(
+        [*command, "--configfile", str(path)],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if done.returncode:
+        raise SystemExit(done.stdout[-2000:])
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"seconds": round(seconds, 2), "megabytes": round(after.ru_maxrss / 1024)}
+
+
+def measure(cells: int, repeats: int) -> dict[str, Any]:
+    """Plan a grid, printed and not, `repeats` times each."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path = folder / "planning.yaml"
+        path.write_text(yaml.safe_dump(config(cells)))
+        quiet = [plan(path, folder, True) for _ in range(repeats)]
+        printed = [plan(path, folder, False) for _ in range(repeats)]
+    return {
+        "cells": cells,
+        "seconds": statistics.median(one["seconds"] for one in quiet),
+        "seconds_printed": statistics.median(one["seconds"] for one in printed),
+        "megabytes": max(one["megabytes"] for one in quiet + printed),
+        "n": repeats,
+        "load": round(os.getloadavg()[0], 1),
+    }
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Write the measurements as markdown."""
+    lines = [
+        "# Planning time",
+        "",
+        "    python benchmarks/planning.py",
+        "",
+        "`snakemake --dry-run` of a grid of which nothing is there; processor time (user and system), "
+        "median of n.",
+        "",
+        "| cells | planned | and printed | memory | asked | n | load average |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        asked = f"{AIMS[row['cells']]:.0f} s" if row["cells"] in AIMS else ""
+        lines.append(
+            f"| {row['cells']:,} | {row['seconds']:.1f} s | {row['seconds_printed']:.1f} s | "
+            f"{row['megabytes']} MB | {asked} | {row['n']} | {row['load']} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def draw(rows: list[dict[str, Any]], path: Path) -> None:
+    """Draw seconds against cells, with what was asked."""
+    figure, axes = plt.subplots(figsize=(3.5, 2.6), layout="constrained")
+    cells = [row["cells"] for row in rows]
+    axes.loglog(cells, [row["seconds"] for row in rows], "o-", color="#0072B2", label="planned")
+    axes.loglog(cells, [row["seconds_printed"] for row in rows], "s--", color="#D55E00", label="and printed")
+    axes.plot(AIMS.keys(), AIMS.values(), "_", color="black", markersize=14, label="asked")
+    axes.set(xlabel="cells of the grid", ylabel="processor time (s)", xticks=cells)
+    axes.xaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.yaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
+    axes.legend(frameon=False)
+    figure.savefig(path, dpi=200, metadata={"Software": None})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--cells", type=int, nargs="+", default=[300, 1000, 3000, 10_000])
+    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--draw", action="store_true", help="from the results that are there")
+    args = parser.parse_args()
+    kept = RESULTS / "planning.json"
+    if not args.draw:
+        rows = [measure(cells, args.repeats) for cells in args.cells]
+        kept.write_text(json.dumps(rows, indent=1) + "\n")
+    rows = json.loads(kept.read_text())
+    (RESULTS / "planning.md").write_text(table(rows))
+    draw(rows, RESULTS / "planning.png")
+    print(table(rows), end="")
+
+
+if __name__ == "__main__":
+    main()
