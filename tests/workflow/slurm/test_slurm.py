@@ -7,8 +7,8 @@ smoke
     the whole smoke run, by sbatch
 faults
     three cells that are only trained, with a GPU each. At first all have too little memory; then one is
-    cancelled, one is put back into the queue and one is stopped until its time is over, each as soon as it
-    has left a checkpoint; then all must end.
+    cancelled, one is put back into the queue and one is stopped until its time is over, each in the middle of
+    its training; then all must end.
 """
 
 from __future__ import annotations
@@ -229,7 +229,7 @@ def runs(node: Node, finished: Checkout, tmp_path_factory: pytest.TempPathFactor
                     hurried.append(job)
             return len(met) == len(trained) and bool(hurried)
 
-        node.wait_for(meet, "not all cells train", 900.0, 0.02)
+        node.wait_for(meet, "not all cells train", 1500.0, 0.02)
         beset.end()
         wholly.end()
         jobs = node.jobs()
