@@ -15,7 +15,8 @@ from maestrata.cubes.io import open_cube
 if TYPE_CHECKING:
     from conftest import Checkout
 
-CUBES = {"regression", "training", "reconstructions", "theory", "limits"}
+INTERVENTION = "interventions/invariance"
+CUBES = {"regression", "training", "reconstructions", "theory", "limits", INTERVENTION}
 CELLS = {  # of config/smoke.yaml
     "additive": {"patch=1x1, visible=4, seed=0"},
     "grammar": {"patch=2x1, visible=1, seed=0"},
@@ -31,23 +32,41 @@ def jobs(rule: str, *worlds: str) -> set[str]:
     worlds = worlds or tuple(CELLS)
     if rule in ("pretrain", "regress"):
         return {f"{rule} {place(world)}, {cell}" for world in worlds for cell in CELLS[world]}
+    if rule == "intervene":
+        return {f"intervene intervention=invariance, {place('additive')}, seed=0"}
     if rule == "controls":
         return {f"{rule} {place(world)}, seed=0" for world in worlds}
     return {f"{rule} {place(world)}" for world in worlds}
 
 
-def constants(checkout: Checkout, name: str) -> set[str]:
-    """Kinds that a figure's module names."""
-    text = (checkout.folder / f"src/maestrata/figures/{name}.py").read_text()
-    found = re.findall(r"^(?:NEEDS|USES) = \((.*?)\)$", text, re.MULTILINE | re.DOTALL)
-    return set(re.findall(r'"(\w+)"', " ".join(found)))
+def constants(path: Path) -> set[str]:
+    """Kinds of cube that the module of a figure or a claim names."""
+    found = re.findall(r"^(?:NEEDS|USES) = \((.*?)\)$", path.read_text(), re.MULTILINE | re.DOTALL)
+    return set(re.findall(r'"([\w/]+)"', " ".join(found)))
+
+
+def figures(checkout: Checkout) -> dict[str, set[str]]:
+    """Figures of the smoke run, and the kinds that each shows."""
+    names = {p.stem for p in (checkout.folder / "results/smoke/figures").glob("*.png")}
+    return {name: constants(checkout.folder / f"src/maestrata/figures/{name}.py") for name in names}
 
 
 def after(checkout: Checkout, *changed: str) -> set[str]:
-    """Jobs that follow when files of these kinds change: their cubes, and the figures that show them."""
-    names = {p.stem for p in (checkout.folder / "results/smoke/figures").glob("*.png")}
-    figures = {f"figure figure={n}" for n in names if constants(checkout, n) & set(changed)}
-    return {f"collect kind={kind}" for kind in changed if kind in CUBES} | figures
+    """Jobs that follow when files of these kinds change: their cubes, the claims judged on them, figures."""
+    claims = (checkout.folder / "src/maestrata/claims").glob("c*.py")
+    judged = any(constants(path) & set(changed) for path in claims)
+    shown = {*changed, *(["verdicts"] if judged else [])}
+    drawn = {f"figure figure={name}" for name, kinds in figures(checkout).items() if kinds & shown}
+    return (
+        {f"collect kind={kind}" for kind in changed if kind in CUBES}
+        | drawn
+        | ({"claims"} if judged else set())
+    )
+
+
+# what follows from every trained model
+TRAINED = ("regression", "training", "reconstructions", INTERVENTION)
+READ = ("regression", "reconstructions")
 
 
 def test_nothing_to_do_after_a_run(finished: Checkout) -> None:
@@ -77,24 +96,32 @@ def test_a_world_edited_plans_its_jobs_alone(checkout: Checkout) -> None:
     checkout.add_code("worlds/grammar_tree")
     rules = ("worlds", "theory", "limits", "pretrain", "regress", "controls")
     expected = set().union(*(jobs(rule, "grammar") for rule in rules))
-    assert checkout.planned() == expected | after(checkout, "worlds", *CUBES)
+    assert checkout.planned() == expected | after(checkout, "worlds", *CUBES - {INTERVENTION})
 
 
 def test_a_probe_edited_plans_what_is_read(checkout: Checkout) -> None:
     checkout.add_code("regression/probes/kernel_ridge")
-    expected = jobs("regress") | jobs("controls") | after(checkout, "regression", "reconstructions")
-    assert checkout.planned() == expected
+    assert checkout.planned() == jobs("regress") | jobs("controls") | after(checkout, *READ)
+
+
+def test_a_transitive_import_edited_plans_what_reaches_it(checkout: Checkout) -> None:
+    """The step of the theory imports it through another module."""
+    text = (checkout.folder / "src/maestrata/steps/theory.py").read_text()
+    assert "theory.supply" not in text
+    checkout.add_code("theory/supply")
+    assert jobs("theory") | after(checkout, "theory") <= checkout.planned()
+    assert not checkout.planned() & (jobs("worlds") | jobs("pretrain") | jobs("limits"))
 
 
 def test_the_model_edited_plans_no_theory(checkout: Checkout) -> None:
     checkout.add_code("model/mae")
-    expected = jobs("pretrain") | jobs("regress") | jobs("controls")
-    assert checkout.planned() == expected | after(checkout, "regression", "training", "reconstructions")
+    expected = set().union(*map(jobs, ("pretrain", "regress", "controls", "intervene")))
+    assert checkout.planned() == expected | after(checkout, *TRAINED)
 
 
 def test_masks_edited_plan_all_but_the_worlds(checkout: Checkout) -> None:
     checkout.add_code("masks")
-    rules = ("theory", "limits", "pretrain", "regress", "controls")
+    rules = ("theory", "limits", "pretrain", "regress", "controls", "intervene")
     drawn = {"figure figure=world"}  # it shows a mask
     assert checkout.planned() == set().union(*map(jobs, rules)) | after(checkout, *CUBES) | drawn
 
@@ -107,8 +134,18 @@ def test_a_figure_edited_plans_itself(checkout: Checkout) -> None:
 
 def test_the_style_edited_plans_figures_alone(checkout: Checkout) -> None:
     checkout.add_code("figures/style")
-    names = {p.stem for p in (checkout.folder / "results/smoke/figures").glob("*.png")}
-    assert checkout.planned() == {f"figure figure={name}" for name in names}
+    assert checkout.planned() == {f"figure figure={name}" for name in figures(checkout)}
+
+
+def test_a_claim_edited_plans_the_verdicts(checkout: Checkout) -> None:
+    checkout.add_code("claims/c06_masking_ratio")
+    shown = {f"figure figure={name}" for name, kinds in figures(checkout).items() if "verdicts" in kinds}
+    assert checkout.planned() == {"claims"} | shown
+
+
+def test_an_intervention_edited_plans_its_jobs(checkout: Checkout) -> None:
+    checkout.add_code("interventions/invariance")
+    assert checkout.planned() == jobs("intervene") | after(checkout, INTERVENTION)
 
 
 def test_a_new_import_counts(checkout: Checkout) -> None:
@@ -147,20 +184,44 @@ def test_a_value_of_one_stage_plans_that_stage(checkout: Checkout) -> None:
 
 def test_a_value_of_the_evaluation_trains_nothing(checkout: Checkout) -> None:
     change_config(checkout, evaluation={"replicates": 101})
-    expected = jobs("regress") | jobs("controls") | jobs("limits")
-    assert checkout.planned() == expected | after(checkout, "regression", "reconstructions", "limits")
+    expected = set().union(*map(jobs, ("regress", "controls", "limits", "intervene")))
+    assert checkout.planned() == expected | after(checkout, *READ, "limits", INTERVENTION)
 
 
 def test_a_value_of_the_training_plans_no_theory(checkout: Checkout) -> None:
     change_config(checkout, training={"lr": 0.001})
-    expected = jobs("pretrain") | jobs("regress")
-    assert checkout.planned() == expected | after(checkout, "regression", "training", "reconstructions")
+    # the controls train nothing by this value; the intervention trains models of its own
+    expected = set().union(*map(jobs, ("pretrain", "regress", "intervene")))
+    assert checkout.planned() - jobs("controls") == expected | after(checkout, *TRAINED)
+
+
+def test_a_value_of_the_model_plans_what_has_one(checkout: Checkout) -> None:
+    change_config(checkout, model={"width": 36})
+    expected = set().union(*map(jobs, ("pretrain", "regress", "controls", "intervene")))
+    assert checkout.planned() == expected | after(checkout, *TRAINED)
+
+
+def test_a_value_of_the_limits_plans_the_limits(checkout: Checkout) -> None:
+    change_config(checkout, limits={"grid_samples": 128})
+    assert checkout.planned() == jobs("limits") | after(checkout, "limits")
+
+
+def test_a_value_of_one_world_plans_that_world(checkout: Checkout) -> None:
+    change_config(checkout, worlds={"grammar": {"settings": {"leaves": 8, "symbols": 8}}})
+    rules = ("worlds", "theory", "limits", "pretrain", "regress", "controls")
+    expected = set().union(*(jobs(rule, "grammar") for rule in rules))
+    assert checkout.planned() == expected | after(checkout, "worlds", *CUBES - {INTERVENTION})
+
+
+def test_a_key_that_no_step_uses_plans_nothing(checkout: Checkout) -> None:
+    change_config(checkout, sweep={"stack": 3})
+    assert checkout.planned() == set()
 
 
 def test_the_note_plans_figures_alone(checkout: Checkout) -> None:
     change_config(checkout, note="another note")
-    names = {p.stem for p in (checkout.folder / "results/smoke/figures").glob("*.png")}
-    assert checkout.planned() == {f"figure figure={name}" for name in names}
+    expected = {f"figure figure={name}" for name in figures(checkout)}
+    assert checkout.planned() == expected | {"claims"}  # its page says it too
 
 
 def test_a_ratio_added_plans_its_cell_and_on(checkout: Checkout) -> None:
@@ -169,7 +230,39 @@ def test_a_ratio_added_plans_its_cell_and_on(checkout: Checkout) -> None:
     expected = (
         {f"pretrain {cell}", f"regress {cell}"} | jobs("theory", "additive") | jobs("limits", "additive")
     )
-    assert checkout.planned() == expected | after(checkout, *CUBES)
+    # an intervention that reads the world's models reads the new one too
+    assert checkout.planned() == expected | jobs("intervene") | after(checkout, *CUBES)
+
+
+def test_a_patch_added_plans_its_cell_and_on(checkout: Checkout) -> None:
+    patches = [{"worlds": ["additive"], "patches": ["1x1", "2x1"], "mask_ratios": [0.5]}, *grid(0.5)[1:]]
+    change_config(checkout, grid=patches)
+    cell = f"{place('additive')}, patch=2x1, visible=2, seed=0"
+    expected = (
+        {f"pretrain {cell}", f"regress {cell}"} | jobs("theory", "additive") | jobs("limits", "additive")
+    )
+    assert checkout.planned() == expected | jobs("intervene") | after(checkout, *CUBES)
+
+
+def test_a_world_added_plans_its_jobs_and_the_cubes(checkout: Checkout) -> None:
+    block = {"worlds": ["gaussian"], "mask_ratios": [0.5]}
+    change_config(checkout, grid=[*grid(0.5), block])
+    world = place("gaussian")
+    cell = f"{world}, patch=1x1, visible=8, seed=0"
+    expected = {f"{rule} {world}" for rule in ("worlds", "theory", "limits")}
+    expected |= {f"pretrain {cell}", f"regress {cell}", f"controls {world}, seed=0"}
+    assert checkout.planned() == expected | after(checkout, "worlds", *CUBES - {INTERVENTION})
+
+
+def test_a_world_seed_added_plans_its_jobs_and_the_cubes(checkout: Checkout) -> None:
+    blocks = grid(0.5)
+    blocks[0]["world_seeds"] = 2
+    change_config(checkout, grid=blocks)
+    world = "world=additive, world_seed=1"
+    cell = f"{world}, patch=1x1, visible=4, seed=0"
+    expected = {f"{rule} {world}" for rule in ("worlds", "theory", "limits")}
+    expected |= {f"pretrain {cell}", f"regress {cell}", f"controls {world}, seed=0"}
+    assert checkout.planned() == expected | after(checkout, "worlds", *CUBES - {INTERVENTION})
 
 
 def test_a_ratio_that_is_the_same_cell_trains_nothing(checkout: Checkout) -> None:
@@ -180,7 +273,7 @@ def test_a_ratio_that_is_the_same_cell_trains_nothing(checkout: Checkout) -> Non
 
 def test_a_world_removed_plans_from_collect_on(checkout: Checkout) -> None:
     change_config(checkout, grid=grid(0.5)[:1])
-    assert checkout.planned() == after(checkout, "worlds", *CUBES)
+    assert checkout.planned() == after(checkout, "worlds", *CUBES - {INTERVENTION})
 
 
 def test_reordered_values_plan_nothing(checkout: Checkout) -> None:
@@ -198,8 +291,15 @@ def test_a_seed_added_plans_its_cells_and_controls(checkout: Checkout) -> None:
 def test_a_deleted_output_is_made_again(checkout: Checkout) -> None:
     cell = "cells/grammar/w0/p2x1/v1/s0"
     (checkout.folder / f"results/smoke/{cell}/reconstructions.nc").unlink()
-    assert jobs("regress", "grammar") <= checkout.planned()
-    assert not checkout.planned() & (jobs("pretrain") | jobs("regress", "additive") | jobs("theory"))
+    # the job writes the scores as well, so what follows from them is made too
+    assert checkout.planned() == jobs("regress", "grammar") | after(checkout, *READ)
+
+
+def test_a_truncated_output_plans_what_reads_it(checkout: Checkout) -> None:
+    """Snakemake sees that it is newer; the job that reads it then names it (test_faults.py)."""
+    file = checkout.folder / "results/smoke/theory/grammar/w0.nc"
+    file.write_bytes(file.read_bytes()[: len(file.read_bytes()) // 2])
+    assert checkout.planned() == after(checkout, "theory")
 
 
 def test_deleted_weights_are_trained_again(checkout: Checkout) -> None:

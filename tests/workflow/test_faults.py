@@ -1,0 +1,71 @@
+"""What the whole workflow says when the machine fails it; of steps alone: tests/unit/steps/test_faults.py."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Checkout
+
+WORLD = "results/smoke/worlds/grammar/w0.nc"
+
+
+def test_of_two_started_at_once_one_runs_and_the_other_says_why_not(checkout: Checkout) -> None:
+    (checkout.folder / WORLD).unlink()
+    first = subprocess.Popen(
+        [sys.executable, "-m", "snakemake", "--cores", "1", WORLD, "--configfile", "config/smoke.yaml"],
+        cwd=checkout.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    locks = checkout.folder / ".snakemake" / "locks"
+    try:
+        while not list(locks.glob("*")) and first.poll() is None:
+            time.sleep(0.01)
+        first.send_signal(signal.SIGSTOP)  # it holds its lock for as long as the other needs to be refused
+        second = checkout.snakemake("--cores", "1")
+    finally:
+        first.send_signal(signal.SIGCONT)
+        said, _ = first.communicate(timeout=300)
+    assert first.returncode == 0, said
+    assert second.returncode != 0
+    assert "Directory cannot be locked" in second.stdout
+    assert "--unlock" in second.stdout
+    assert "Traceback" not in second.stdout
+    assert checkout.planned() <= {"figure figure=world"}
+
+
+@pytest.mark.parametrize("place", ["results", "results/smoke/logs"])
+def test_results_that_cannot_be_written_are_named_before_any_job(fresh: Checkout, place: str) -> None:
+    (fresh.folder / place).parent.mkdir(parents=True, exist_ok=True)
+    (fresh.folder / place).touch()
+    done = fresh.snakemake("--cores", "1", WORLD)
+    assert done.returncode != 0
+    assert f"error: results cannot be written to results/smoke: {fresh.folder}/{place} must be" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert "localrule" not in done.stdout
+    # nothing to undo: once it is mended, the same command runs
+    (fresh.folder / place).unlink()
+    fresh.run("--cores", "1", WORLD)
+
+
+def test_a_truncated_cube_is_named_and_what_is_finished_stays(checkout: Checkout) -> None:
+    cube = checkout.folder / "results/smoke/cubes/training.nc"
+    whole = cube.read_bytes()
+    before = checkout.results(".nc", ".safetensors")
+    cube.write_bytes(whole[: len(whole) // 2])
+    done = checkout.snakemake("--cores", "1")
+    assert done.returncode != 0
+    assert "results/smoke/cubes/training.nc: cannot be" in done.stdout
+    assert "Traceback" not in done.stdout
+    # as the docs say: delete it, and the same command makes it and what follows from it
+    cube.unlink()
+    checkout.run("--cores", "1")
+    assert checkout.results(".nc", ".safetensors") == before
