@@ -110,9 +110,11 @@ def check_tree(reading: Reading, seed: int, leaves: int = LEAVES) -> Check:
     graph, model = _tree(reading, seed, leaves)
     tokens = [f"x{i}" for i in range(leaves)]
     latents = [node for node in graph.nodes if node not in tokens]
-    sets = [frozenset(s) for size in range(len(latents) + 1) for s in combinations(latents, size)]
+    chosen = [s for size in range(len(latents) + 1) for s in combinations(latents, size)]
+    sets = [frozenset(s) for s in chosen]
     dims = np.array([sum(graph.dims[node] for node in s) for s in sets])
-    covariances = np.stack([model.condition(list(s), tokens)[1] for s in sets])
+    # in the order of the latents: that of a set would differ from run to run, and the rounding with it
+    covariances = np.stack([model.condition(list(s), tokens)[1] for s in chosen])
     width = graph.dims[tokens[0]]
     left, left_smaller, unique = [], [], []
     # Masked and visible part may change places in all of this: masks without the first token are enough.

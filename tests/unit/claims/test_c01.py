@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -75,3 +79,22 @@ def test_verdict_and_sentence_from_its_rows(monkeypatch):
     assert outcome.sentence.endswith("Against the claim: separator: share of unique masks.")
     found["separator: share of unique masks"] = [Row("tree", seed, 1.0) for seed in range(5)]
     assert judge_rows([(c01, found)])[0].verdict == "supported"
+
+
+def test_the_numbers_do_not_depend_on_the_order_of_a_set() -> None:
+    """Sets of names are ordered by a hash that differs from run to run."""
+    code = (
+        "from maestrata.claims.c01_shared_information import check_tree\n"
+        "print(check_tree('invertible', 1, leaves=4), check_tree('separator', 1, leaves=4))"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in (1, 3)
+    }
+    assert len(found) == 1
