@@ -121,7 +121,7 @@ def _claim(ax: Axes, y: int, cube: xr.Dataset, number: int) -> None:
 def _test(ax: Axes, y: int, cube: xr.Dataset, number: int, at: int) -> None:
     here = cube.isel(contrast=at)
     name = str(here.contrast_name.values)
-    test = _declared(number, name)
+    test = declared(number, name)
     color = VERDICTS[int(cube.verdict.sel(claim=number))][1]
     rows = cube.row_value.values[cube.row_contrast.values == at]
     values = towards(test, rows)
@@ -161,7 +161,7 @@ def towards(test: Test, values: ArrayLike) -> NDArray[np.float64]:
     return (found - test.threshold) * (1 if test.side == "above" else -1)
 
 
-def _declared(number: int, name: str) -> Test:
+def declared(number: int, name: str) -> Test:
     """Return the test of a claim that a contrast belongs to."""
     module = next(m for m in claims.load_all() if m.NUMBER == number)
     tests = {test.name: test for test in (*module.TESTS, *claims.beside(module))}
