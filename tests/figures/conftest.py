@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -211,10 +214,24 @@ def world(label: str = "additive", seed: int = 0) -> Any:
     return build("worlds", {"node": names}, data | columns, attrs)
 
 
+def _beside(name: str) -> ModuleType:
+    """Import a module that lies beside this one: tests are no package."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+INTERVENTIONS = _beside("intervention_cubes")
+
+
 def everything(labels: tuple[str, ...] = tuple(GRID), **changes: Any) -> CubeSet:
     """All cubes of a made-up run."""
     source = regression(labels, **changes)
     cubes = [source, training(source), limits(source), reconstructions(source)]
+    cubes += [INTERVENTIONS.cube(name, labels[:1]) for name in INTERVENTIONS.NAMES]
+    cubes.append(INTERVENTIONS.verdicts(labels[0]))
     return CubeSet([*cubes, *(world(w, v) for w in labels for v in (0, 1))])
 
 
@@ -234,10 +251,17 @@ def cubes(tmp_path_factory: pytest.TempPathFactory) -> CubeSet:
     manifest = Manifest.parse(json.dumps({"paths": {"theory": f"{folder}/{{world}}.nc"}, "cells": cells}))
     collect("theory", manifest, folder / "cube.nc")
     made = everything()
-    return CubeSet([*(c for kind in KINDS for c in made.all(kind)), open_cube(folder / "cube.nc")])
+    kinds = [*KINDS, *(f"interventions/{name}" for name in INTERVENTIONS.NAMES)]
+    return CubeSet([*(c for kind in kinds for c in made.all(kind)), open_cube(folder / "cube.nc")])
 
 
 @pytest.fixture
 def made_up() -> Any:
     """Cubes of another run: worlds, and what `regression` takes."""
     return everything
+
+
+@pytest.fixture(scope="session")
+def interventions() -> ModuleType:
+    """`cube` and `verdicts` make cubes of interventions and of verdicts; `NAMES` are the former's."""
+    return INTERVENTIONS
