@@ -40,6 +40,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         sys.modules["torch"].manual_seed(0)
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook, and would be first
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what was not asked for; keep together, under xdist, the tests that share something expensive."""
     slurm = pytest.mark.skip(reason="needs MAESTRATA_TEST_SLURM=1: it starts SLURM daemons on this machine")
