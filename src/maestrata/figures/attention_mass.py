@@ -66,9 +66,8 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     maps, shown = _maps(cube, [*arms, START])
     heights = [1.75 * len(worlds) + 0.1, 0.62 * len(maps) + 0.25 if maps else 0.0]
     figure = Figure(figsize=(WIDTH, sum(heights) + 1.15), layout="constrained")
-    parts: list[Any] = (
-        list(figure.subfigures(2, 1, height_ratios=heights)) if maps else [figure.subfigures(1, 1)]
-    )
+    shares = heights if maps else heights[:1]
+    parts: Any = figure.subfigures(len(shares), 1, squeeze=False, height_ratios=shares)[:, 0]
     axes = parts[0].subplots(len(worlds), len(MASSES), squeeze=False, sharey=True)
     found: list[Series] = []
     for row, world in zip(axes, worlds, strict=True):

@@ -118,7 +118,13 @@ def _map(style: Style, ax: Axes, values: NDArray[Any] | None, number: dict[str, 
         for label in range(labels.max() + 1):
             here = np.flatnonzero(labels[start : start + 40] == label) + start
             color, marker = _look(label)
-            look = {"marker": marker, "color": color, "markersize": 2.3, "markeredgewidth": 0, "alpha": 0.8}
+            look: dict[str, Any] = {
+                "marker": marker,
+                "color": color,
+                "markersize": 2.3,
+                "markeredgewidth": 0,
+                "alpha": 0.8,
+            }
             ax.plot(points[0, here], points[1, here], linestyle="", **look)
     ax.set_aspect("equal", "datalim")
     ax.set_box_aspect(1)

@@ -133,5 +133,6 @@ def _middle(cube: xr.Dataset, world: str) -> str:
     """Arm of the middle ratio: the one whose tokens were read concatenated too, else the second lowest."""
     concat = series(cube, world, r"world/v\d+", "concat_beyond_linear", root_of(cube, world))
     trained = series(cube, world, r"world/v\d+", "r2", root_of(cube, world))
-    arms = (concat or trained).arms if concat or trained else [""]
+    found = concat or trained
+    arms = found.arms if found is not None else [""]
     return arms[min(len(arms) - 1, 1)].split("/")[-1]

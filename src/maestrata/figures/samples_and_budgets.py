@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -159,8 +159,8 @@ def _budgets(style: Style, ax: Axes, cube: xr.Dataset | None, world: str) -> lis
     ratio_axis(ax)
     found = []
     root = root_of(cube, world) if cube is not None else 0
-    for budget, (label, color, marker) in BUDGETS.items() if cube is not None else ():
-        s = series(cube, world, rf"{budget}/v\d+", "r2", root)
+    for budget, (label, color, marker) in BUDGETS.items():
+        s = series(cube, world, rf"{budget}/v\d+", "r2", root) if cube is not None else None
         if s is not None:
             plot(style, ax, s, color, marker, label=label)
             found.append(s)
@@ -182,10 +182,10 @@ def _border(style: Style, ax: Axes, cube: xr.Dataset | None, world: str) -> list
         patch = arm.split("/")[0].replace("x", "×")
         color, marker = PATCH_COLORS[i % len(PATCH_COLORS)], MARKERS[i % len(MARKERS)]
         for j, (quantity, (label, line)) in enumerate(GAINS.items()):
-            s = by_level(cube, world, arm, quantity)
+            s = by_level(cube, world, arm, quantity) if cube is not None else None
             if s is None:
                 continue
-            look = {"linestyle": line, "markerfacecolor": "white" if j else color}
+            look: dict[str, Any] = {"linestyle": line, "markerfacecolor": "white" if j else color}
             beside = 0.08 * (2 * i + j - (2 * len(arms) - 1) / 2)
             style.curve(ax, s.x + beside, s.mean, s.low, s.high, color=color, marker=marker, **look)
             handles.append(Line2D([], [], color=color, marker=marker, markersize=3.5, linewidth=1.0,

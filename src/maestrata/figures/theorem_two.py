@@ -182,7 +182,9 @@ def _fixed(style: Style, row: Any, fixed: xr.Dataset | None, world: str) -> list
     masks.set_xticks(range(len(MASKS)), _mask_names(fixed, world))
     levels = [at for at in levels_with(fixed.sel(world=[world]), "r2") if at > 0]
     change = _change(fixed)
-    for at in levels if change is not None else []:
+    for at in levels:
+        if change is None:
+            break
         s = series(
             change, world, r"ladder\d+", "r2", at, place=lambda _, arm: float(arm.removeprefix("ladder"))
         )
