@@ -53,7 +53,7 @@ lint: install-dev ## ruff, mypy, import-linter, snakefmt
 
 # two processes: enough to keep a laptop busy, few enough for the memory of 2 GB that a job may take
 pytest: install-dev ## the tests alone; ARGS='-k name' hands options to pytest
-	$(RUN) python -m pytest --numprocesses 2 --dist loadgroup $(ARGS)
+	$(RUN) python -m pytest --numprocesses 2 --dist loadscope $(ARGS)
 
 lock: install-dev ## write requirements.lock and requirements-dev.lock from pyproject.toml (UPGRADE=1: newest)
 	$(RUN) python scripts/lock.py $(if $(UPGRADE),--upgrade)

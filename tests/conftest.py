@@ -13,13 +13,11 @@ os.environ["MPLBACKEND"] = "Agg"
 
 import random
 import sys
-from pathlib import Path
+from typing import Any
 
 import hypothesis
 import numpy as np
 import pytest
-
-TESTS = Path(__file__).parent
 
 hypothesis.settings.register_profile(
     "maestrata",
@@ -40,14 +38,28 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         sys.modules["torch"].manual_seed(0)
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook, and would be first
+def _group(nodeid: str) -> str:
+    """Tests that share something expensive: all runs of the workflow one smoke run, others their file's."""
+    return "workflow" if nodeid.startswith("tests/workflow/") else nodeid.partition("::")[0]
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what was not asked for; keep together, under xdist, the tests that share something expensive."""
+    """Skip what was not asked for; begin with the runs of the workflow, which take longest."""
     slurm = pytest.mark.skip(reason="needs MAESTRATA_TEST_SLURM=1: it starts SLURM daemons on this machine")
     for item in items:
         if item.get_closest_marker("slurm") and os.environ.get("MAESTRATA_TEST_SLURM") != "1":
             item.add_marker(slurm)
-        if item.get_closest_marker("xdist_group") is None:
-            # all runs of the workflow share one finished smoke run; other tests share their file's fixtures
-            shared = TESTS / "workflow" in item.path.parents
-            item.add_marker(pytest.mark.xdist_group("workflow" if shared else item.nodeid.partition("::")[0]))
+    items.sort(key=lambda item: _group(item.nodeid) != "workflow")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep a group on one process (xdist's ``loadgroup`` marks node ids, which pytest 9.2 does not read)."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByGroup(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return _group(nodeid)
+
+    config.option.loadscopereorder = False  # else groups with the most tests, not the longest, would be first
+    return ByGroup(config, log) if config.getvalue("dist") == "loadscope" else None
