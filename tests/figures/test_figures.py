@@ -28,8 +28,6 @@ Make = Callable[..., CubeSet]
 NAMES = registry.available()
 # Those that need nothing but what a made-up run has.
 MADE_UP = [n for n in NAMES if "theory" not in registry.load(n).NEEDS]
-# Those with panels, a title and a footer; the page of verdicts has its own test beside the interventions'.
-PANELLED = [n for n in NAMES if n != "verdicts"]
 # Those of the sweep's own cells.
 SWEPT = [n for n in MADE_UP if {"regression", "training", "reconstructions"} & set(registry.load(n).NEEDS)]
 FIGURES = ("world", "r2_by_ratio", "level_by_ratio_map", "r2_by_patch", "reconstructions", "training_curves",
@@ -72,7 +70,7 @@ def drawn(cubes: CubeSet) -> Callable[[str], Figure]:
     return lru_cache(lambda name: draw(name, cubes, note="smoke: not evidence"))
 
 
-@pytest.mark.parametrize("name", PANELLED)
+@pytest.mark.parametrize("name", NAMES)
 def test_says_n_and_intervals(name: str, drawn: Callable[[str], Figure]) -> None:
     text = all_text(drawn(name))
     assert registry.load(name).TITLE in text
@@ -81,7 +79,7 @@ def test_says_n_and_intervals(name: str, drawn: Callable[[str], Figure]) -> None
     assert "interval" in text
 
 
-@pytest.mark.parametrize("name", PANELLED)
+@pytest.mark.parametrize("name", NAMES)
 def test_nothing_is_cut_off(name: str, drawn: Callable[[str], Figure]) -> None:
     figure = drawn(name)
     box = figure.get_tightbbox()  # of all that is drawn, in inches
@@ -90,7 +88,7 @@ def test_nothing_is_cut_off(name: str, drawn: Callable[[str], Figure]) -> None:
     assert box.y0 > -edge and box.y1 < figure.get_figheight() + edge
 
 
-@pytest.mark.parametrize("name", PANELLED)
+@pytest.mark.parametrize("name", NAMES)
 def test_titles_and_legend_do_not_overlap(name: str, drawn: Callable[[str], Figure]) -> None:
     figure = drawn(name)
     boxes = [(t.get_text(), t.get_window_extent()) for t in titles(figure)]

@@ -42,8 +42,9 @@ VERDICTS = {
 }
 SIGNS = {"above": ">", "below": "<", "within": "within ±"}
 LINE = 0.152  # inches a line
+_ABOVE, _BELOW = 0.5, 0.42  # inches for title and legend, and for the footer
 # columns of the page, as shares of its width
-_NAMES, _LEFT, _RIGHT, _NUMBERS = 0.03, 0.47, 0.71, 0.725
+_NAMES, _LEFT, _RIGHT, _NUMBERS = 0.03, 0.43, 0.645, 0.66
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,9 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     cube = cubes.one("verdicts")
     lines = _lines(cube)
     height = LINE * (len(lines) + 1)
-    figure = Figure(figsize=(7.2, height + 1.0))
-    ax = figure.add_axes((0, 0.45 / (height + 1.0), 1, height / (height + 1.0)))
+    total = height + _ABOVE + _BELOW
+    figure = Figure(figsize=(7.2, total))
+    ax = figure.add_axes((0, _BELOW / total, 1, height / total))
     ax.set(xlim=(0, 1), ylim=(len(lines), -1))
     ax.axis("off")
     middle = (_LEFT + _RIGHT) / 2
@@ -76,24 +78,24 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
         for word, color, marker in VERDICTS.values()
     ]
     note = f" [{style.note}]" if style.note else ""
-    figure.text(0.01, 1 - 0.14 / (height + 1.0), f"{TITLE}{note}", fontsize="large", va="top")
+    figure.suptitle(f"{TITLE}{note}", x=0.01, y=1 - 0.08 / total, ha="left", va="top", fontsize="large")
     figure.legend(
         handles=handles,
-        loc="upper right",
-        bbox_to_anchor=(0.995, 1 - 0.06 / (height + 1.0)),
+        loc="upper left",
+        bbox_to_anchor=(0.0, 1 - 0.3 / total),
         ncols=4,
         fontsize="x-small",
         handletextpad=0.2,
         columnspacing=1.0,
     )
     worlds = cube.contrast_worlds.values[cube.decides.values == 1]
-    span = f"{worlds.min()} to {worlds.max()}" if len(worlds) else "no"
+    span = f"{worlds.min()} to {worlds.max()}" if len(worlds) else "0"
     text = (
-        f"dots: worlds ({span} a test), training seeds averaged; bars: 95 % t interval over worlds "
+        f"dots: worlds (n = {span} a test), training seeds averaged; bars: 95 % t interval over worlds "
         "(ci_world); vertical line: the threshold, fixed before any model was trained; each line has its "
         "own scale"
     )
-    figure.text(0.01, 0.06 / (height + 1.0), textwrap.fill(text, 130), fontsize="x-small", color="#333333")
+    figure.text(0.01, 0.06 / total, textwrap.fill(text, 125), fontsize="x-small", color="#333333")
     return figure
 
 
@@ -140,7 +142,7 @@ def _test(ax: Axes, y: int, cube: xr.Dataset, number: int, at: int) -> None:
     if np.isfinite(ends).all():
         ax.plot(place(sorted(ends)), [y, y], color=color, linewidth=2.4, solid_capstyle="butt", alpha=0.9)
     ax.plot(place([mean]), [y], marker="|", color=color, markersize=7, markeredgewidth=1.6)
-    shown = name if len(name) <= 52 else f"{name[:51]}…"
+    shown = name if len(name) <= 50 else f"{name[:49]}…"
     ax.text(_NAMES + 0.012, y, shown, fontsize="x-small", va="center")
     ax.text(_NUMBERS, y, _numbers(here, test), fontsize="x-small", va="center")
 
@@ -191,7 +193,7 @@ def _short(value: float, plus: bool = True) -> str:
     if not plus:
         text = f"{value:g}"
     elif abs(value) >= 1:
-        text = f"{value:+.1f}"
+        text = f"{value:+.1f}" if abs(value) >= 10 else f"{value:+.2f}"
     else:
         text = f"{value:+.3f}" if abs(value) >= 0.01 else f"{value:+.2g}"
     return text.replace("0.", ".", 1) if abs(value) < 1 else text
