@@ -57,13 +57,13 @@ def test_results_that_cannot_be_written_are_named_before_any_job(fresh: Checkout
 
 
 def test_a_truncated_cube_is_named_and_what_is_finished_stays(checkout: Checkout) -> None:
-    cube = checkout.folder / "results/smoke/cubes/training.nc"
+    cube = checkout.folder / "results/smoke/cubes/reconstructions.nc"
     whole = cube.read_bytes()
     before = checkout.results(".nc", ".safetensors")
     cube.write_bytes(whole[: len(whole) // 2])
     done = checkout.snakemake("--cores", "1")
     assert done.returncode != 0
-    assert "results/smoke/cubes/training.nc: cannot be" in done.stdout
+    assert "results/smoke/cubes/reconstructions.nc: cannot be" in done.stdout
     assert "Traceback" not in done.stdout
     # as the docs say: delete it, and the same command makes it and what follows from it
     cube.unlink()

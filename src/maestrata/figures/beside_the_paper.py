@@ -236,4 +236,4 @@ def agreement(theirs: Sequence[float], ours: Sequence[float] | NDArray[np.float6
     pairs = list(combinations(range(len(theirs)), 2))
     signs = [(np.sign(theirs[j] - theirs[i]), np.sign(ours[j] - ours[i])) for i, j in pairs]
     ordered = [(a, b) for a, b in signs if a and b]
-    return sum(a == b for a, b in ordered), len(ordered)
+    return sum(int(a == b) for a, b in ordered), len(ordered)

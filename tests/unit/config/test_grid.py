@@ -79,6 +79,8 @@ def test_the_default_grid() -> None:
         ("additive", "1x1", 240_000): 10,  # two world seeds
         ("additive", "2x1", 240_000): 2,
         ("additive", "2x2", 240_000): 2,
+        ("additive", "2x1o", 240_000): 1,
+        ("additive", "2x2o", 240_000): 1,
         ("grammar", "1x1", 160_000): 3,
         ("gaussian", "1x1", 60_000): 5,
         ("invertible", "1x1", 60_000): 3,
