@@ -116,7 +116,9 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     axes.set(xlabel="cells of the grid", ylabel="processor time (s)", xticks=cells)
     axes.xaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.yaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
+    axes.set_yticks([3, 5, 10, 20, 30])
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_minor_locator(matplotlib.ticker.NullLocator())
     axes.legend(frameon=False)
     figure.savefig(path, dpi=200, metadata={"Software": None})
 
