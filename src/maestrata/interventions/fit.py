@@ -71,6 +71,7 @@ def fit(
         value.backward()
         return value.detach()
 
+    # the optimiser asks a masked autoencoder for its named parameters alone, which every module has
     return _loop(Optimiser(model, recipe), gradients, batches, recipe, name)  # type: ignore[arg-type]
 
 

@@ -14,8 +14,10 @@ images.
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import nan
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,23 +72,23 @@ class Shift:
     world: World
 
 
-def shifts(world: World, noise: Noise, settings: dict[str, object]) -> list[Shift]:
+def shifts(world: World, noise: Noise, settings: Mapping[str, Any]) -> list[Shift]:
     """Return the shifts that this kind of world has; `settings` are those of the module."""
     found = []
-    for size in map(float, settings["noise"]):  # type: ignore[call-overload]
+    for size in map(float, settings["noise"]):
         twin = copy.copy(world)
         if "pixel_noise" in world.settings:
             twin.settings = {**world.settings, "pixel_noise": world.settings["pixel_noise"] * size}
         found.append(Shift(f"noise={size:g}", size, {**noise, 0: noise[0] * np.float32(size)}, twin))
     if not world.discrete:
-        size = float(settings["middle"])  # type: ignore[arg-type]
+        size = float(settings["middle"])
         middle = {
             level: part * np.float32(size) if 0 < level < world.levels else part
             for level, part in noise.items()
         }
         return [*found, Shift(f"middle={size:g}", size, middle, world)]
     if world.settings["productions"] > 1:
-        found.append(_tilt(world, noise, int(settings["tilt"])))  # type: ignore[call-overload]
+        found.append(_tilt(world, noise, int(settings["tilt"])))
     return found
 
 
