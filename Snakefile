@@ -13,9 +13,9 @@ min_version("9.27")
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "src"))
 
-from maestrata.config.folder import check_folder
+from maestrata.run.folder import check_folder
 from maestrata.config.load import load_config
-from maestrata.config.plan import Plan, job_environment
+from maestrata.run.plan import Plan, job_environment
 from maestrata.errors import MaestrataError
 
 # Planning makes millions of objects that all live to its end: looking among them for what could be freed is an
@@ -66,7 +66,7 @@ if not PARTIAL:
     include: "rules/limits.smk"
     include: "rules/pretrain.smk"
     include: "rules/regress.smk"
-    include: "rules/interventions.smk"
+    include: "rules/experiments.smk"
 
 
 include: "rules/cubes.smk"

@@ -41,12 +41,12 @@ from peer import Peer
 from threadpoolctl import threadpool_limits
 
 from maestrata.config.grid import Cell
-from maestrata.config.layout import CELL, wildcards_of
 from maestrata.config.load import load_config
-from maestrata.config.plan import Plan
 from maestrata.config.sections import Config
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAEConfig
+from maestrata.run.layout import CELL, wildcards_of
+from maestrata.run.plan import Plan
 from maestrata.training.recipe import Recipe
 from maestrata.worlds import make
 

@@ -34,13 +34,13 @@ AIMS = {1000: 5.0, 10000: 30.0}  # seconds
 
 
 def config(cells: int) -> dict[str, Any]:
-    """Return a config of as many cells: the default run's stages without its interventions."""
+    """Return a config of as many cells: the default run's stages without its experiments."""
     world_seeds = 40 if cells > 3000 else 20
     seeds = cells // (len(RATIOS) * world_seeds)
     return {
         "extends": str(ROOT / "config" / "config.yaml"),
         "run": "planning",
-        "interventions": [],
+        "experiments": [],
         "grid": [{"worlds": ["additive"], "world_seeds": world_seeds, "mask_ratios": RATIOS, "seeds": seeds}],
     }
 

@@ -114,8 +114,8 @@ def plan(args: argparse.Namespace) -> None:
 def progress(args: argparse.Namespace) -> None:
     """Print how far a run is, rule by rule, and the time left."""
     from maestrata.config.load import load_config
-    from maestrata.config.plan import Plan
-    from maestrata.config.progress import progress_of
+    from maestrata.run.plan import Plan
+    from maestrata.run.progress import progress_of
 
     run = progress_of(Plan(load_config(*args.config)), args.cores)
     if args.json:

@@ -41,8 +41,8 @@ class ProbeError(MaestrataError):
     """A probe that does not exist or cannot be fitted."""
 
 
-class InterventionError(MaestrataError):
-    """An intervention that does not exist or cannot be made."""
+class ExperimentError(MaestrataError):
+    """An experiment that does not exist or cannot be made."""
 
 
 class ClaimError(MaestrataError):

@@ -30,7 +30,7 @@ STREAMS: dict[str, int] = {
     "display": 14,  # images shown in figures
     "strength": 15,  # samples by which the strength of a world is judged
     "claims": 16,
-    "intervention": 17,  # what is redrawn, shifted or replaced in an image
+    "experiment": 17,  # what is redrawn, shifted or replaced in an image
 }
 """Registered streams. The numbers are part of every result: never renumber, only append."""
 

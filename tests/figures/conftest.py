@@ -223,15 +223,15 @@ def _beside(name: str) -> ModuleType:
     return module
 
 
-INTERVENTIONS = _beside("intervention_cubes")
+EXPERIMENTS = _beside("experiment_cubes")
 
 
 def everything(labels: tuple[str, ...] = tuple(GRID), **changes: Any) -> CubeSet:
     """All cubes of a made-up run."""
     source = regression(labels, **changes)
     cubes = [source, training(source), limits(source), reconstructions(source)]
-    cubes += [INTERVENTIONS.cube(name, labels[:1]) for name in INTERVENTIONS.NAMES]
-    cubes.append(INTERVENTIONS.verdicts(labels[0]))
+    cubes += [EXPERIMENTS.cube(name, labels[:1]) for name in EXPERIMENTS.NAMES]
+    cubes.append(EXPERIMENTS.verdicts(labels[0]))
     return CubeSet([*cubes, *(world(w, v) for w in labels for v in (0, 1))])
 
 
@@ -251,7 +251,7 @@ def cubes(tmp_path_factory: pytest.TempPathFactory) -> CubeSet:
     manifest = Manifest.parse(json.dumps({"paths": {"theory": f"{folder}/{{world}}.nc"}, "cells": cells}))
     collect("theory", manifest, folder / "cube.nc")
     made = everything()
-    kinds = [*KINDS, *(f"interventions/{name}" for name in INTERVENTIONS.NAMES)]
+    kinds = [*KINDS, *(f"experiments/{name}" for name in EXPERIMENTS.NAMES)]
     return CubeSet([*(c for kind in kinds for c in made.all(kind)), open_cube(folder / "cube.nc")])
 
 
@@ -262,6 +262,6 @@ def made_up() -> Any:
 
 
 @pytest.fixture(scope="session")
-def interventions() -> ModuleType:
-    """`cube` and `verdicts` make cubes of interventions and of verdicts; `NAMES` are the former's."""
-    return INTERVENTIONS
+def experiments() -> ModuleType:
+    """`cube` and `verdicts` make cubes of experiments and of verdicts; `NAMES` are the former's."""
+    return EXPERIMENTS

@@ -15,8 +15,8 @@ from maestrata.cubes.io import open_cube
 if TYPE_CHECKING:
     from conftest import Checkout
 
-INTERVENTION = "interventions/invariance"
-CUBES = {"regression", "training", "reconstructions", "theory", "limits", INTERVENTION}
+EXPERIMENT = "experiments/invariance"
+CUBES = {"regression", "training", "reconstructions", "theory", "limits", EXPERIMENT}
 CELLS = {  # of config/smoke.yaml
     "additive": {"patch=1x1, visible=4, seed=0"},
     "grammar": {"patch=2x1, visible=1, seed=0"},
@@ -32,8 +32,8 @@ def jobs(rule: str, *worlds: str) -> set[str]:
     worlds = worlds or tuple(CELLS)
     if rule in ("pretrain", "regress"):
         return {f"{rule} {place(world)}, {cell}" for world in worlds for cell in CELLS[world]}
-    if rule == "intervene":
-        return {f"intervene intervention=invariance, {place('additive')}, seed=0"}
+    if rule == "experiment":
+        return {f"experiment experiment=invariance, {place('additive')}, seed=0"}
     if rule == "controls":
         return {f"{rule} {place(world)}, seed=0" for world in worlds}
     return {f"{rule} {place(world)}" for world in worlds}
@@ -65,7 +65,7 @@ def after(checkout: Checkout, *changed: str) -> set[str]:
 
 
 # what follows from every trained model
-TRAINED = ("regression", "training", "reconstructions", INTERVENTION)
+TRAINED = ("regression", "training", "reconstructions", EXPERIMENT)
 READ = ("regression", "reconstructions")
 
 
@@ -96,7 +96,7 @@ def test_a_world_edited_plans_its_jobs_alone(checkout: Checkout) -> None:
     checkout.add_code("worlds/grammar_tree")
     rules = ("worlds", "theory", "limits", "pretrain", "regress", "controls")
     expected = set().union(*(jobs(rule, "grammar") for rule in rules))
-    assert checkout.planned() == expected | after(checkout, "worlds", *CUBES - {INTERVENTION})
+    assert checkout.planned() == expected | after(checkout, "worlds", *CUBES - {EXPERIMENT})
 
 
 def test_a_probe_edited_plans_what_is_read(checkout: Checkout) -> None:
@@ -115,13 +115,13 @@ def test_a_transitive_import_edited_plans_what_reaches_it(checkout: Checkout) ->
 
 def test_the_model_edited_plans_no_theory(checkout: Checkout) -> None:
     checkout.add_code("model/mae")
-    expected = set().union(*map(jobs, ("pretrain", "regress", "controls", "intervene")))
+    expected = set().union(*map(jobs, ("pretrain", "regress", "controls", "experiment")))
     assert checkout.planned() == expected | after(checkout, *TRAINED)
 
 
 def test_masks_edited_plan_all_but_the_worlds(checkout: Checkout) -> None:
     checkout.add_code("masks")
-    rules = ("theory", "limits", "pretrain", "regress", "controls", "intervene")
+    rules = ("theory", "limits", "pretrain", "regress", "controls", "experiment")
     drawn = {"figure figure=world"}  # it shows a mask
     assert checkout.planned() == set().union(*map(jobs, rules)) | after(checkout, *CUBES) | drawn
 
@@ -143,9 +143,9 @@ def test_a_claim_edited_plans_the_verdicts(checkout: Checkout) -> None:
     assert checkout.planned() == {"claims"} | shown
 
 
-def test_an_intervention_edited_plans_its_jobs(checkout: Checkout) -> None:
-    checkout.add_code("interventions/invariance")
-    assert checkout.planned() == jobs("intervene") | after(checkout, INTERVENTION)
+def test_an_experiment_edited_plans_its_jobs(checkout: Checkout) -> None:
+    checkout.add_code("experiments/invariance")
+    assert checkout.planned() == jobs("experiment") | after(checkout, EXPERIMENT)
 
 
 def test_a_new_import_counts(checkout: Checkout) -> None:
@@ -184,20 +184,20 @@ def test_a_value_of_one_stage_plans_that_stage(checkout: Checkout) -> None:
 
 def test_a_value_of_the_evaluation_trains_nothing(checkout: Checkout) -> None:
     change_config(checkout, evaluation={"replicates": 101})
-    expected = set().union(*map(jobs, ("regress", "controls", "limits", "intervene")))
-    assert checkout.planned() == expected | after(checkout, *READ, "limits", INTERVENTION)
+    expected = set().union(*map(jobs, ("regress", "controls", "limits", "experiment")))
+    assert checkout.planned() == expected | after(checkout, *READ, "limits", EXPERIMENT)
 
 
 def test_a_value_of_the_training_plans_no_theory(checkout: Checkout) -> None:
     change_config(checkout, training={"lr": 0.001})
-    # the controls train nothing by this value; the intervention trains models of its own
-    expected = set().union(*map(jobs, ("pretrain", "regress", "intervene")))
+    # the controls train nothing by this value; the experiment trains models of its own
+    expected = set().union(*map(jobs, ("pretrain", "regress", "experiment")))
     assert checkout.planned() - jobs("controls") == expected | after(checkout, *TRAINED)
 
 
 def test_a_value_of_the_model_plans_what_has_one(checkout: Checkout) -> None:
     change_config(checkout, model={"width": 36})
-    expected = set().union(*map(jobs, ("pretrain", "regress", "controls", "intervene")))
+    expected = set().union(*map(jobs, ("pretrain", "regress", "controls", "experiment")))
     assert checkout.planned() == expected | after(checkout, *TRAINED)
 
 
@@ -210,7 +210,7 @@ def test_a_value_of_one_world_plans_that_world(checkout: Checkout) -> None:
     change_config(checkout, worlds={"grammar": {"settings": {"leaves": 8, "symbols": 8}}})
     rules = ("worlds", "theory", "limits", "pretrain", "regress", "controls")
     expected = set().union(*(jobs(rule, "grammar") for rule in rules))
-    assert checkout.planned() == expected | after(checkout, "worlds", *CUBES - {INTERVENTION})
+    assert checkout.planned() == expected | after(checkout, "worlds", *CUBES - {EXPERIMENT})
 
 
 def test_a_key_that_no_step_uses_plans_nothing(checkout: Checkout) -> None:
@@ -230,8 +230,8 @@ def test_a_ratio_added_plans_its_cell_and_on(checkout: Checkout) -> None:
     expected = (
         {f"pretrain {cell}", f"regress {cell}"} | jobs("theory", "additive") | jobs("limits", "additive")
     )
-    # an intervention that reads the world's models reads the new one too
-    assert checkout.planned() == expected | jobs("intervene") | after(checkout, *CUBES)
+    # an experiment that reads the world's models reads the new one too
+    assert checkout.planned() == expected | jobs("experiment") | after(checkout, *CUBES)
 
 
 def test_a_patch_added_plans_its_cell_and_on(checkout: Checkout) -> None:
@@ -241,7 +241,7 @@ def test_a_patch_added_plans_its_cell_and_on(checkout: Checkout) -> None:
     expected = (
         {f"pretrain {cell}", f"regress {cell}"} | jobs("theory", "additive") | jobs("limits", "additive")
     )
-    assert checkout.planned() == expected | jobs("intervene") | after(checkout, *CUBES)
+    assert checkout.planned() == expected | jobs("experiment") | after(checkout, *CUBES)
 
 
 def test_a_world_added_plans_its_jobs_and_the_cubes(checkout: Checkout) -> None:
@@ -251,7 +251,7 @@ def test_a_world_added_plans_its_jobs_and_the_cubes(checkout: Checkout) -> None:
     cell = f"{world}, patch=1x1, visible=8, seed=0"
     expected = {f"{rule} {world}" for rule in ("worlds", "theory", "limits")}
     expected |= {f"pretrain {cell}", f"regress {cell}", f"controls {world}, seed=0"}
-    assert checkout.planned() == expected | after(checkout, "worlds", *CUBES - {INTERVENTION})
+    assert checkout.planned() == expected | after(checkout, "worlds", *CUBES - {EXPERIMENT})
 
 
 def test_a_world_seed_added_plans_its_jobs_and_the_cubes(checkout: Checkout) -> None:
@@ -262,18 +262,18 @@ def test_a_world_seed_added_plans_its_jobs_and_the_cubes(checkout: Checkout) -> 
     cell = f"{world}, patch=1x1, visible=4, seed=0"
     expected = {f"{rule} {world}" for rule in ("worlds", "theory", "limits")}
     expected |= {f"pretrain {cell}", f"regress {cell}", f"controls {world}, seed=0"}
-    assert checkout.planned() == expected | after(checkout, "worlds", *CUBES - {INTERVENTION})
+    assert checkout.planned() == expected | after(checkout, "worlds", *CUBES - {EXPERIMENT})
 
 
 def test_a_ratio_that_is_the_same_cell_trains_nothing(checkout: Checkout) -> None:
     change_config(checkout, grid=grid(0.5, 0.52))
     expected = jobs("theory", "additive") | jobs("limits", "additive")
-    assert checkout.planned() == expected | after(checkout, *CUBES - {INTERVENTION})
+    assert checkout.planned() == expected | after(checkout, *CUBES - {EXPERIMENT})
 
 
 def test_a_world_removed_plans_from_collect_on(checkout: Checkout) -> None:
     change_config(checkout, grid=grid(0.5)[:1])
-    assert checkout.planned() == after(checkout, "worlds", *CUBES - {INTERVENTION})
+    assert checkout.planned() == after(checkout, "worlds", *CUBES - {EXPERIMENT})
 
 
 def test_reordered_values_plan_nothing(checkout: Checkout) -> None:

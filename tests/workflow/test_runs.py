@@ -21,7 +21,7 @@ def test_every_config_can_be_planned(pristine: Checkout, name: str) -> None:
     jobs = pristine.planned(config=("--configfile", f"config/{name}"))
     assert {job.partition(" ")[0] for job in jobs} == {
         *("worlds", "theory", "limits", "pretrain", "regress", "controls"),
-        *("intervene", "collect", "claims", "figure"),
+        *("experiment", "collect", "claims", "figure"),
     }
 
 

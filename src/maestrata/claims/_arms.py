@@ -1,4 +1,4 @@
-"""Numbers of an intervention on the trained models of the sweep, and contrasts of them, world by world."""
+"""Numbers of an experiment on the trained models of the sweep, and contrasts of them, world by world."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Contrast:
 
 
 def rows(
-    evidence: Evidence, intervention: str, contrasts: Mapping[str, Contrast], deciding: Iterable[str]
+    evidence: Evidence, experiment: str, contrasts: Mapping[str, Contrast], deciding: Iterable[str]
 ) -> dict[str, list[Row]]:
     """Return the rows of named contrasts, training seeds averaged: one a world that has the arms.
 
@@ -59,8 +59,8 @@ def rows(
     Parameters
     ----------
     evidence : Evidence
-        Its cube of the intervention has the quantity ``mask_ratio`` of each cell.
-    intervention : str
+        Its cube of the experiment has the quantity ``mask_ratio`` of each cell.
+    experiment : str
     contrasts : mapping
         Test name -> contrast.
     deciding : iterable of str
@@ -77,7 +77,7 @@ def rows(
     Missing
         If no world of the claims' own label has what a deciding test needs.
     """
-    cube = _Cube(evidence.cube(f"interventions/{intervention}"))
+    cube = _Cube(evidence.cube(f"experiments/{experiment}"))
     found = {}
     for label in cube.worlds:
         for name, contrast in contrasts.items():
@@ -89,7 +89,7 @@ def rows(
             wanted = [side for side in (contrasts[name].of, contrasts[name].less) if side is not None]
             named = " and ".join(f"{side.quantity} of {side.arm}" for side in wanted)
             raise Missing(
-                f"intervention {intervention} has no world {PRIMARY!r} with {named} (mask patches 1x1)"
+                f"experiment {experiment} has no world {PRIMARY!r} with {named} (mask patches 1x1)"
             )
     return found
 

@@ -1,11 +1,11 @@
-"""What the claims about one fixed mask read of their interventions."""
+"""What the claims about one fixed mask read of their experiments."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from math import hypot, nan
 
-from maestrata.claims._intervened import measured
+from maestrata.claims._experiment import measured
 from maestrata.claims.base import Evidence, Missing, Row, elsewhere
 
 __all__ = ["LABEL", "NEAR_OPTIMUM", "best", "gated", "less", "places"]
@@ -21,18 +21,18 @@ is left out. A tenth is also what claim 2 allows for the recovery of c."""
 
 
 def places(evidence: Evidence, name: str) -> Iterator[tuple[str, str]]:
-    """Yield the world labels of an intervention, the deciding one first, each with the form of its keys.
+    """Yield the world labels of an experiment, the deciding one first, each with the form of its keys.
 
     The form is ``"{}"`` for the deciding label and that of `base.elsewhere` for others.
 
     Raises
     ------
     Missing
-        If the intervention was not run in the deciding world.
+        If the experiment was not run in the deciding world.
     """
-    found = [str(label) for label in evidence.cube(f"interventions/{name}").world.values]
+    found = [str(label) for label in evidence.cube(f"experiments/{name}").world.values]
     if LABEL not in found:
-        raise Missing(f"intervention {name} was not run in the world {LABEL!r}")
+        raise Missing(f"experiment {name} was not run in the world {LABEL!r}")
     yield LABEL, "{}"
     for label in sorted(set(found) - {LABEL}):
         yield label, elsewhere("{}", label)

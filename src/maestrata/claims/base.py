@@ -105,25 +105,25 @@ class Evidence:
     Parameters
     ----------
     cubes : iterable of xarray.Dataset
-        Each with its attribute `kind`; of kind ``interventions`` one for each intervention.
+        Each with its attribute `kind`; of kind ``experiments`` one for each experiment.
     """
 
     def __init__(self, cubes: Iterable[xr.Dataset]) -> None:
         self._cubes: dict[str, xr.Dataset] = {}
         for cube in cubes:
             kind = str(cube.attrs["kind"])
-            key = f"{kind}/{cube.attrs['intervention']}" if kind == "interventions" else kind
+            key = f"{kind}/{cube.attrs['experiment']}" if kind == "experiments" else kind
             if key in self._cubes:
                 raise ClaimError(f"two cubes of {key!r} are given; allowed: one")
             self._cubes[key] = cube
 
     @property
     def there(self) -> Mapping[str, xr.Dataset]:
-        """All cubes, by kind, or ``interventions/NAME``."""
+        """All cubes, by kind, or ``experiments/NAME``."""
         return self._cubes
 
     def cube(self, key: str) -> xr.Dataset:
-        """Return a cube by its kind, or ``interventions/NAME``; raises `Missing` where it is not there."""
+        """Return a cube by its kind, or ``experiments/NAME``; raises `Missing` where it is not there."""
         if key not in self._cubes:
             raise Missing(f"the run has no cube {key!r}")
         return self._cubes[key]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from maestrata.claims._intervened import measured
+from maestrata.claims._experiment import measured
 from maestrata.claims._one_mask import best, gated, less, places
 from maestrata.claims.base import Evidence, Row, Test
 
@@ -25,7 +25,7 @@ RULE = (
     " invertible world; where the visible part does not determine c, E[masked | visible] takes the place of"
     " E[masked | c]."
 )
-NEEDS = ("interventions/bottleneck",)
+NEEDS = ("experiments/bottleneck",)
 TRAINS = True
 
 NAME = "bottleneck"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from maestrata.claims._intervened import measured
+from maestrata.claims._experiment import measured
 from maestrata.claims._one_mask import best, gated, less, places
 from maestrata.claims.base import Evidence, Row, Test
 
@@ -25,7 +25,7 @@ RULE = (
     "be explained of the masked part are left out: the theorem is about the optimum. Judged in the "
     "invertible world."
 )
-NEEDS = ("interventions/bottleneck",)
+NEEDS = ("experiments/bottleneck",)
 TRAINS = True
 
 NAME = "bottleneck"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from maestrata.claims._intervened import measured
+from maestrata.claims._experiment import measured
 from maestrata.claims._one_mask import best, gated, less, places
 from maestrata.claims.base import Evidence, Row, Test
 
@@ -23,7 +23,7 @@ RULE = (
     "above 0. All three are needed; any one reversed speaks against. Worlds in which no width explains .9 "
     "of what can be explained are left out. Judged in the invertible world."
 )
-NEEDS = ("interventions/bottleneck",)
+NEEDS = ("experiments/bottleneck",)
 TRAINS = True
 
 NAME = "bottleneck"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from maestrata.claims._intervened import arms, measured
+from maestrata.claims._experiment import arms, measured
 from maestrata.claims._one_mask import less, places
 from maestrata.claims.base import Evidence, Missing, Row, Test
 
@@ -26,7 +26,7 @@ RULE = (
     "of masks at ratio .5 (one child of every level-k node masked, k = 1..L) below 0 a rung. All three are "
     "needed; any one reversed speaks against. Judged in the invertible world."
 )
-NEEDS = ("interventions/fixed_masks",)
+NEEDS = ("experiments/fixed_masks",)
 TRAINS = True
 
 NAME = "fixed_masks"
@@ -61,7 +61,7 @@ def rows(evidence: Evidence) -> dict[str, list[Row]]:
         rungs = {a: at for a, at in arms(evidence, NAME, label, "leak").items() if a.startswith("ladder")}
         if len(rungs) < 2:
             raise Missing(
-                f"intervention {NAME} has {len(rungs)} rungs in the world {label!r}: two are needed"
+                f"experiment {NAME} has {len(rungs)} rungs in the world {label!r}: two are needed"
             )
         reader = _Reader(evidence, label, rungs)
         top = int(max(rungs.values()))

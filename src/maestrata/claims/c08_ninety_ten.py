@@ -97,7 +97,7 @@ def _distances(difference: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _similarity(evidence: Evidence) -> dict[str, list[Row]]:
-    cube = evidence.there.get("interventions/similarity")
+    cube = evidence.there.get("experiments/similarity")
     if cube is None or PRIMARY not in cube.world.values or "cka_10_90" not in cube["quantity"].values:
         return {}
     one = cube.value.sel(world=PRIMARY)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from maestrata.claims._intervened import arms, labels, measured, root
+from maestrata.claims._experiment import arms, labels, measured, root
 from maestrata.claims.base import Evidence, Missing, Row, Test, elsewhere
 from maestrata.claims.skill import PRIMARY, READING, Cell, read
 
@@ -24,7 +24,7 @@ RULE = (
     "highest ratio trained) in the world less that in a Gaussian world of the same covariance of pixels "
     "and latents: above 0."
 )
-NEEDS = ("interventions/surrogate",)
+NEEDS = ("experiments/surrogate",)
 TRAINS = True
 BEYOND = "root: trained less best linear"
 SHAPE = "root: inverted U, world less surrogate"
@@ -75,7 +75,7 @@ def _of_label(evidence: Evidence, label: str) -> dict[str, list[Row]]:
     for side, there in names.items():
         if not there:
             raise Missing(
-                f"intervention {NAME} has no model of the {side} trained at r = {RATIO:g} ({label!r})"
+                f"experiment {NAME} has no model of the {side} trained at r = {RATIO:g} ({label!r})"
             )
 
     def of(arm: str, quantity: str, level: int = top) -> list[Row]:

@@ -23,7 +23,7 @@ RULE = (
     "l and above drawn anew with what is below kept: trained less random init above 0. Both are needed; "
     "either one reversed speaks against. The threshold is 0: no size of change has a meaning of its own."
 )
-NEEDS = ("interventions/invariance",)
+NEEDS = ("experiments/invariance",)
 TRAINS = True
 
 RATIO = 0.75  # the paper's, and that of He et al.

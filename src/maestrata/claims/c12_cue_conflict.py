@@ -24,7 +24,7 @@ RULE = (
     "above 0, and less the share at .1 above 0. Both are needed; either one reversed speaks against. The "
     "threshold is 0: the share itself depends on how strong the texture is made, an order does not."
 )
-NEEDS = ("interventions/cue_conflict",)
+NEEDS = ("experiments/cue_conflict",)
 TRAINS = True
 
 SHARE = "root_share"

@@ -24,7 +24,7 @@ RULE = (
     "at .1 below 0. Both are needed; either one reversed speaks against. The threshold is 0, that of an "
     "order; beside them, whether the share lost beyond the ceiling's stays below .05, claim 7's margin."
 )
-NEEDS = ("interventions/robustness",)
+NEEDS = ("experiments/robustness",)
 TRAINS = True
 
 LOST = "lost_share"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from maestrata.claims._intervened import measured
+from maestrata.claims._experiment import measured
 from maestrata.claims.base import Evidence, Missing, Row, Test
 
 NUMBER = 14
@@ -24,7 +24,7 @@ RULE = (
     "exact inference gives the true root in it; mean over SSIM and FSIM less mean over PSNR and the squared "
     "error (smaller is better). Supported above .1, contradicted below .1 (.1 is one exchange of neighbours)."
 )
-NEEDS = ("interventions/reconstruction",)
+NEEDS = ("experiments/reconstruction",)
 TRAINS = True
 NAME = "reconstruction"
 
@@ -58,7 +58,7 @@ _CONTRASTS = {
 
 def rows(evidence: Evidence) -> dict[str, list[Row]]:
     """One row a grammar world; contrasts whose ratios a run lacks have none."""
-    cube = evidence.cube(f"interventions/{NAME}")
+    cube = evidence.cube(f"experiments/{NAME}")
     found: dict[str, list[Row]] = {test.name: [] for test in (*TESTS, *BESIDE)}
     for label in map(str, cube.world.values):
         found[GAP] += measured(evidence, NAME, label, "ratios", "rank_gap")
@@ -68,7 +68,7 @@ def rows(evidence: Evidence) -> dict[str, list[Row]]:
                 one, other = (measured(evidence, NAME, label, str(arm), quantity) for arm in arms)
                 found[test] += _difference(one, other)
     if not found[GAP]:
-        raise Missing(f"intervention {NAME} compared no masking ratios in any world")
+        raise Missing(f"experiment {NAME} compared no masking ratios in any world")
     return found
 
 
@@ -85,7 +85,7 @@ def sentence(means: Mapping[str, tuple[float, float, float]]) -> str:
 
 def _arm(evidence: Evidence, ratio: float) -> str | None:
     """Arm of one-token patches whose realised ratio is nearest to `ratio`; None where none is near."""
-    cube = evidence.cube(f"interventions/{NAME}")
+    cube = evidence.cube(f"experiments/{NAME}")
     near = [
         (abs(float(setting) - ratio), str(arm))
         for arm, setting in zip(cube.arm.values, cube.setting.values, strict=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from maestrata.claims._intervened import measured
+from maestrata.claims._experiment import measured
 from maestrata.claims.base import Evidence, Missing, Row, Test
 
 NUMBER = 15
@@ -22,7 +22,7 @@ RULE = (
     "mean over all levels, less that of the encoder at random init: trained by the mean squared error, at "
     "most .01 (below .01); trained by a likelihood of whole tokens, above 0. Both must hold."
 )
-NEEDS = ("interventions/hidden_phase",)
+NEEDS = ("experiments/hidden_phase",)
 TRAINS = True
 NAME = "hidden_phase"
 MARGIN = 0.01
@@ -60,7 +60,7 @@ _READINGS = {
 
 def rows(evidence: Evidence) -> dict[str, list[Row]]:
     """One row a world; of what does not decide there may be none."""
-    labels = list(map(str, evidence.cube(f"interventions/{NAME}").world.values))
+    labels = list(map(str, evidence.cube(f"experiments/{NAME}").world.values))
     deciding = {test.name for test in TESTS}
     found: dict[str, list[Row]] = {}
     for test, (arm, quantity, level) in _READINGS.items():
@@ -72,7 +72,7 @@ def rows(evidence: Evidence) -> dict[str, list[Row]]:
             parts = []
         found[test] = [row for part in parts for row in part]
         if test in deciding and not found[test]:
-            raise Missing(f"intervention {NAME} has no {quantity!r} of {arm!r} in any world")
+            raise Missing(f"experiment {NAME} has no {quantity!r} of {arm!r} in any world")
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from maestrata.claims._intervened import labels, measured, root
+from maestrata.claims._experiment import labels, measured, root
 from maestrata.claims.base import Evidence, Missing, Row, Test, elsewhere
 from maestrata.claims.skill import PRIMARY, Cell, read
 
@@ -24,7 +24,7 @@ RULE = (
     "both; (2) border tokens left out of the loss less the standard loss, patches of 2 x 2 tokens, r = "
     ".75; (3) the same less a loss that leaves out equally many masked tokens at random."
 )
-NEEDS = ("regression", "interventions/border")
+NEEDS = ("regression", "experiments/border")
 TRAINS = True
 ALIGNED = "root: aligned less offset masks"
 BORDER = "root: border left out less standard loss"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from maestrata.claims._intervened import labels, measured, root
+from maestrata.claims._experiment import labels, measured, root
 from maestrata.claims.base import Evidence, Row, Test, elsewhere
 from maestrata.claims.skill import PRIMARY
 
@@ -23,7 +23,7 @@ RULE = (
     "Steps fixed, size of the training set swept in doublings and fourfold steps: over the last doubling "
     "R2 of the root, and the mean of R2 over all levels, change by less than .02 (equivalence)."
 )
-NEEDS = ("interventions/samples",)
+NEEDS = ("experiments/samples",)
 TRAINS = True
 ROOT = "root: R2, last doubling of the training set"
 LEVELS = "mean over levels: R2, last doubling of the training set"

@@ -6,7 +6,7 @@ A claim module has
 - ``TITLE``: at most 60 characters;
 - ``SAYS``: what the paper claims, in a sentence or two;
 - ``RULE``: the statistic, its threshold and direction, in words;
-- ``NEEDS``: keys of the cubes without which it cannot be judged (``regression``, ``interventions/NAME``);
+- ``NEEDS``: keys of the cubes without which it cannot be judged (``regression``, ``experiments/NAME``);
 - ``TRAINS``: whether models are trained for it, which puts it into the family of Holm's correction;
 - ``TESTS``: the tests that decide (`base.Test`), all of which must speak for it;
 - ``BESIDE`` (optional): tests that are shown and never decide;

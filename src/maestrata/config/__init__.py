@@ -1,6 +1,6 @@
 """Configuration of a run, for the Snakefile and the command line; no step imports any of it.
 
-`load`: `load_config`. `sections`: the keys. `grid`: the cells. `plan`: what the rules need of them.
+`load`: `load_config`. `sections`: the keys. `files`: reading and merging them. `grid`: the cells.
 """
 
 from __future__ import annotations

@@ -15,12 +15,12 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maestrata.config import facts
+from maestrata import modules
 from maestrata.config.files import Key
 from maestrata.errors import MaestrataError, one_of
+from maestrata.experiments.registry import available as experiments
+from maestrata.experiments.registry import check_settings
 from maestrata.figures import registry
-from maestrata.interventions.registry import available as interventions
-from maestrata.interventions.registry import check_settings
 from maestrata.masks import MaskPatches, visible_count
 from maestrata.worlds import available, make
 
@@ -172,14 +172,14 @@ def check(config: Config) -> None:
             message = f"settings of probe {one_of(probe, config.evaluation.probes)}"
             raise KeyedError(message, "evaluation", "probe_settings", probe)
     if config.claims.names != "all":
-        _check_names("claim", config.claims.names, facts.modules("claims", "NUMBER"), "claims", "names")
+        _check_names("claim", config.claims.names, modules.modules("claims", "NUMBER"), "claims", "names")
     shapes: dict[tuple[int, bool], str] = {}
     for index, block in enumerate(config.grid):
         _check_block(config, block, index, shapes)
     cells = build_cells(config)
     asked: set[tuple[Any, ...]] = set()
-    for index in range(len(config.interventions)):
-        _check_intervention(config, index, cells, asked)
+    for index in range(len(config.experiments)):
+        _check_experiment(config, index, cells, asked)
 
 
 def _check_names(name: str, values: tuple[str, ...], allowed: Collection[str], *key: str) -> None:
@@ -188,19 +188,19 @@ def _check_names(name: str, values: tuple[str, ...], allowed: Collection[str], *
             raise KeyedError(f"{name} {one_of(value, allowed)}", *key, index)
 
 
-def _check_intervention(
+def _check_experiment(
     config: Config, index: int, cells: tuple[Cell, ...], asked: set[tuple[Any, ...]]
 ) -> None:
-    entry, here = config.interventions[index], ("interventions", index)
+    entry, here = config.experiments[index], ("experiments", index)
     name = entry.name
-    if name not in interventions():
-        raise KeyedError(f"intervention {one_of(name, interventions())}", *here, "name")
+    if name not in experiments():
+        raise KeyedError(f"experiment {one_of(name, experiments())}", *here, "name")
     try:
-        check_settings(name, entry.settings, facts.constant("interventions", name, "SETTINGS", {}))
+        check_settings(name, entry.settings, modules.constant("experiments", name, "SETTINGS", {}))
     except MaestrataError as error:
         raise KeyedError(error, *here, "settings") from None
-    known = facts.constant("interventions", name, "WORLDS", ())
-    reads = facts.constant("interventions", name, "CELLS", False)
+    known = modules.constant("experiments", name, "WORLDS", ())
+    reads = modules.constant("experiments", name, "CELLS", False)
     there = {(cell.world, cell.world_seed, cell.seed) for cell in cells}
     for at, label in enumerate(entry.worlds):
         if label not in config.worlds:

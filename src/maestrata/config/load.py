@@ -20,8 +20,8 @@ from maestrata.config.sections import (
     Claims,
     Config,
     Evaluation,
+    Experiment,
     Figures,
-    Intervention,
     Limits,
     Model,
     Section,
@@ -124,7 +124,7 @@ def _section_at(key: Key) -> type[Section] | None:
         ("theory",): Theory,
         ("limits",): Limits,
         ("claims",): Claims,
-        ("interventions",): Intervention,
+        ("experiments",): Experiment,
         ("figures",): Figures,
     }
     return sections.get(parts)

@@ -190,10 +190,10 @@ class Sweep(Section):
     )
 
 
-class Intervention(Section):
-    """An intervention: in which worlds it is made, and how. One may be listed again for other worlds."""
+class Experiment(Section):
+    """An experiment: in which worlds it is made, and how. One may be listed again for other worlds."""
 
-    name: Name = Field(description="module of maestrata.interventions")
+    name: Name = Field(description="module of maestrata.experiments")
     worlds: Names = Field(description="labels of `worlds`")
     world_seeds: Seeds = Field(default=(0,), description="a count n (seeds 0 to n-1) or a list")
     seeds: Seeds = Field(default=(0,), description="training seeds: a count n (seeds 0 to n-1) or a list")
@@ -229,7 +229,7 @@ class Config(Section):
     evaluation: Evaluation = Evaluation()
     theory: Theory = Theory()
     limits: Limits = Limits()
-    interventions: tuple[Intervention, ...] = Field(
+    experiments: tuple[Experiment, ...] = Field(
         default=(), description="what only a known world allows, and where it is made"
     )
     claims: Claims = Claims()

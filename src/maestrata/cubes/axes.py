@@ -51,7 +51,7 @@ AXES: dict[str, Axis] = {
     ),
     "linear_loss": Axis("str", "loss of the linear masked autoencoder", allowed=("masked", "all")),
     "example": Axis("str", "fixed mask", allowed=("conservative", "ideal", "aggressive")),
-    "arm": Axis("str", "arm of the intervention", pattern=r"[A-Za-z0-9][A-Za-z0-9_.=/+-]*"),
+    "arm": Axis("str", "arm of the experiment", pattern=r"[A-Za-z0-9][A-Za-z0-9_.=/+-]*"),
     "quantity": Axis("str", "what is measured", pattern=r"[a-z][a-z0-9_]*"),
     "claim": Axis("int64", "number of the claim (docs/claims.md)", low=1),
     "bound": Axis("str", "kind of limit", allowed=("exact", "upper", "lower")),

@@ -35,7 +35,7 @@ def collect(
 
     Parameters
     ----------
-    kind : {"regression", "training", "reconstructions", "theory", "limits", "interventions"}
+    kind : {"regression", "training", "reconstructions", "theory", "limits", "experiments"}
     manifest : Manifest
     path : path-like
         The cube.
@@ -223,6 +223,6 @@ COLLECTED: dict[str, Callable[[str, Manifest, str, dict[str, str]], dict[str, in
     "reconstructions": _per_cell,
     "theory": _per_world,
     "limits": _per_world,
-    "interventions": _per_world,
+    "experiments": _per_world,
 }
 """Kinds that are joined from others, and how."""

@@ -9,7 +9,7 @@
 
 A path is a template over ``world, world_seed, patch, visible, seed``. ``world_seed`` and ``seed`` may be
 lists, and an entry then stands for their product, so that ten thousand cells fit on a command line. Entries
-of ``world, world_seed, seed`` alone are for what is no cell's: the files of an intervention.
+of ``world, world_seed, seed`` alone are for what is no cell's: the files of an experiment.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from maestrata.errors import CubeError, one_of
 
 __all__ = ["Cell", "Manifest"]
 
-_PATHS = ("scores", "controls", "history", "reconstruction", "theory", "limits", "interventions")
+_PATHS = ("scores", "controls", "history", "reconstruction", "theory", "limits", "experiments")
 _PLACE = ("world", "world_seed", "seed")
 _FIELDS = ("world", "world_seed", "patch", "visible", "mask_ratio", "realised_ratio", "seed", "images")
 

@@ -141,16 +141,16 @@ MEASURED: dict[str, Kind] = {
         | STATUS
         | PATCHES,
     ),
-    "interventions": Kind(
-        "What an intervention measured; quantities of the whole image stand at level 0",
+    "experiments": Kind(
+        "What an experiment measured; quantities of the whole image stand at level 0",
         {
-            "value": float64(_ARM, "the quantity (docs/interventions.md gives units)"),
+            "value": float64(_ARM, "the quantity (docs/experiments.md gives units)"),
             "low": float64(_ARM, "lower end of its 95 % interval over samples (ci_sample)"),
             "high": float64(_ARM, "upper end of that interval"),
             "n": float64(_ARM, "samples behind it", within=POSITIVE),
             "setting": float64(("arm",), "the number that the arm stands for, such as a ratio", beside=True),
         },
-        attrs={"intervention": str},
+        attrs={"experiment": str},
         ordered=(("low", "high"),),
     ),
 }

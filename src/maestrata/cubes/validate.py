@@ -27,8 +27,14 @@ __all__ = [
 ]
 
 
+RENAMED = {"interventions": "experiments"}
+"""Kinds of the first edition, by what they are called now."""
+
+
 def find_kind(name: object, where: str) -> Kind:
     """Return the declaration of the kind called `name`, or raise `CubeError` listing the kinds."""
+    if isinstance(name, str) and name in RENAMED:
+        raise CubeError(f"{where}: kind={name!r} is called {RENAMED[name]!r} now; make the file again")
     if not isinstance(name, str) or name not in KINDS:
         raise CubeError(f"{where}: kind={one_of(name, KINDS)} (attribute `kind`)")
     return KINDS[name]

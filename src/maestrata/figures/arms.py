@@ -1,4 +1,4 @@
-"""What figures show of an intervention: a quantity of some arms, in order, with intervals over worlds."""
+"""What figures show of an experiment: a quantity of some arms, in order, with intervals over worlds."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def series(
     Parameters
     ----------
     cube : Dataset
-        Of kind ``interventions``.
+        Of kind ``experiments``.
     world : str
     pattern : str
         Regular expression that an arm must match in full.

@@ -40,7 +40,7 @@ CAPTION = (
     "over the tokens of the image, of one world: where [CLS] and the chosen token look, as means over "
     "test images and in one image."
 )
-NEEDS = ("interventions/attention",)
+NEEDS = ("experiments/attention",)
 
 START = "random_init"
 MASSES = (
@@ -59,7 +59,7 @@ MAPS = (
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
     """Draw the masses of every world, and the maps of the first that has some."""
-    cube = cubes.one("interventions/attention")
+    cube = cubes.one("experiments/attention")
     worlds = [str(w) for w in cube["world"].values]
     arms = _cells(cube)
     looks = ratio_looks(arms.values())

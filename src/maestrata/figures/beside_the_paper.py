@@ -32,7 +32,7 @@ CAPTION = (
     "noise takes. Under each: in how many of all pairs of settings the order is that of the paper."
 )
 NEEDS = ("regression",)
-USES = ("interventions/cue_conflict", "interventions/robustness")
+USES = ("experiments/cue_conflict", "experiments/robustness")
 
 RATIOS = (0.1, 0.25, 0.5, 0.75, 0.9)
 # Table of the linear probe, in percent: ImageNet-1K, then -v2, ObjectNet, -R, -A, -S.
@@ -173,7 +173,7 @@ def _series(cube: xr.Dataset, places: ArrayLike, dim: str) -> Series | None:
 
 
 def _of_arms(cubes: CubeSet, name: str, pattern: str, quantity: str) -> dict[str, Series]:
-    cube = cubes.get(f"interventions/{name}")
+    cube = cubes.get(f"experiments/{name}")
     if cube is None:
         return {}
     found = {str(w): series(cube, str(w), pattern, quantity) for w in cube.world.values}

@@ -38,8 +38,8 @@ CAPTION = (
     "untrained encoder, pixels, principal components and, in a grammar, exact inference. The paper reads "
     "both as signs of high-level representations at middling ratios."
 )
-NEEDS = ("interventions/cue_conflict",)
-USES = ("interventions/robustness",)
+NEEDS = ("experiments/cue_conflict",)
+USES = ("experiments/robustness",)
 
 BLUE = ENCODERS["trained"][1]
 CONTROLS = ("random_init", "pixels", "pca")
@@ -53,7 +53,7 @@ SHIFT_COLORS = ("#0072B2", "#E69F00", "#CC79A7", "#009E73", "#56B4E9")
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
     """Draw a row a world of the cue conflict, then one a world of the shifts."""
-    conflict, shifted = cubes.one("interventions/cue_conflict"), cubes.get("interventions/robustness")
+    conflict, shifted = cubes.one("experiments/cue_conflict"), cubes.get("experiments/robustness")
     worlds = [str(w) for w in conflict["world"].values]
     beside = [str(w) for w in shifted["world"].values] if shifted is not None else [""]
     figure, axes = style.figure(len(worlds) + len(beside), 3, panel_height=1.75, more_height=0.25)

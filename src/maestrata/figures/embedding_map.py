@@ -29,7 +29,7 @@ CAPTION = (
     "their sizes, mean nothing in t-SNE; where purity is near chance, what looks like structure is not "
     "the root."
 )
-NEEDS = ("interventions/embedding",)
+NEEDS = ("experiments/embedding",)
 
 CONTROLS = ("random_init", "pixels", "pca")
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000")
@@ -38,7 +38,7 @@ POINT_MARKERS = "o^sDvPX"
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
     """Draw a map a reader, for every world whose points are there."""
-    cube = cubes.one("interventions/embedding")
+    cube = cubes.one("experiments/embedding")
     readers = _readers(cube)
     number = {str(arm): i for i, arm in enumerate(cube["arm"].values)}
     worlds = [str(w) for w in cube["world"].values]

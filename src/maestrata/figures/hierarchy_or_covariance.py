@@ -38,7 +38,7 @@ CAPTION = (
     "the middle ratio, by level; in the surrogate nothing can exceed it. Fourth: how much the curve over "
     "the ratio is an inverted U. An encoder that lives on second moments shows the same in both worlds."
 )
-NEEDS = ("interventions/surrogate",)
+NEEDS = ("experiments/surrogate",)
 
 # place -> (label, colour, marker)
 PLACES = {
@@ -52,7 +52,7 @@ LINES = ("linear", "pca", "random_init")
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
     """Draw a row a world."""
-    cube = cubes.one("interventions/surrogate")
+    cube = cubes.one("experiments/surrogate")
     worlds = [str(w) for w in cube["world"].values]
     figure, axes = style.figure(len(worlds), 4, panel_height=1.75, more_height=0.2)
     found: list[Series] = []

@@ -37,7 +37,7 @@ CAPTION = (
     "of high-level latents changes little in the first and much in the second; training that lowers the "
     "first and raises the second has learnt to ignore low-level noise."
 )
-NEEDS = ("interventions/invariance",)
+NEEDS = ("experiments/invariance",)
 
 LOW, HIGH = "low_redrawn", "high_redrawn"
 # quantity -> label, colour, marker, of the means over levels
@@ -50,7 +50,7 @@ START = "random_init"
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
     """Draw a row a world."""
-    cube = cubes.one("interventions/invariance")
+    cube = cubes.one("experiments/invariance")
     worlds = [str(w) for w in cube["world"].values]
     figure, axes = style.figure(len(worlds), 3, panel_height=2.0, more_height=0.2)
     arms = {world: series(cube, world, CELLS, "mask_ratio") for world in worlds}

@@ -37,7 +37,7 @@ CAPTION = (
     "panel: rank correlation over the ratios between each measure and the root's probability. The paper "
     "holds that structural measures follow meaning and pixel measures do not."
 )
-NEEDS = ("interventions/reconstruction",)
+NEEDS = ("experiments/reconstruction",)
 
 PANELS = (
     ("ssim", "SSIM", "similarity (1 at best)"),
@@ -60,7 +60,7 @@ PATCH_COLORS = ("#D55E00", "#CC79A7", "#E69F00")
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
     """Draw two rows a world."""
-    cube = cubes.one("interventions/reconstruction")
+    cube = cubes.one("experiments/reconstruction")
     worlds = [str(w) for w in cube["world"].values]
     patches = _patches(cube)
     figure, axes = style.figure(2 * len(worlds), 3, panel_height=1.75, more_height=0.2)

@@ -60,14 +60,14 @@ class CubeSet:
     ----------
     cubes : iterable of xarray.Dataset
         Each with its attribute `kind`; several of one kind only where the figure asks with `all` (worlds).
-        An intervention's cube goes by ``interventions/NAME``.
+        An experiment's cube goes by ``experiments/NAME``.
     """
 
     def __init__(self, cubes: Iterable[xr.Dataset]) -> None:
         self._cubes: dict[str, list[xr.Dataset]] = {}
         for cube in cubes:
             kind = str(cube.attrs["kind"])
-            name = f"{kind}/{cube.attrs['intervention']}" if kind == "interventions" else kind
+            name = f"{kind}/{cube.attrs['experiment']}" if kind == "experiments" else kind
             self._cubes.setdefault(name, []).append(cube)
 
     def all(self, kind: str) -> list[xr.Dataset]:

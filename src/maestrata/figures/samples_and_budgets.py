@@ -39,8 +39,8 @@ CAPTION = (
     "with the tokens at the border of the mask left out of the loss, less that of the standard loss, and "
     "less that with as many tokens left out at random."
 )
-NEEDS = ("interventions/samples",)
-USES = ("interventions/budgets", "interventions/border")
+NEEDS = ("experiments/samples",)
+USES = ("experiments/budgets", "experiments/border")
 
 MARGIN = 0.02  # of claim 17
 FRESH = "fresh"
@@ -58,8 +58,8 @@ PATCH_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
     """Draw two rows a world."""
-    sampled = cubes.one("interventions/samples")
-    budgets, border = cubes.get("interventions/budgets"), cubes.get("interventions/border")
+    sampled = cubes.one("experiments/samples")
+    budgets, border = cubes.get("experiments/budgets"), cubes.get("experiments/border")
     worlds = list(
         dict.fromkeys(str(w) for c in (sampled, budgets, border) if c is not None for w in c["world"].values)
     )

@@ -30,8 +30,8 @@ CAPTION = (
     "which c climbs from the tokens' parents to the root; and what training adds to R2 on each rung. "
     "Where the leak falls up the ladder and R2 of the root rises, the mask has chosen the level."
 )
-NEEDS = ("interventions/bottleneck",)
-USES = ("interventions/fixed_masks",)
+NEEDS = ("experiments/bottleneck",)
+USES = ("experiments/fixed_masks",)
 
 MASKS = ("conservative", "ideal", "aggressive")
 LEAK_LEVEL = 2  # noise of levels 0 and 1: the lowest that a mask can make shared
@@ -63,7 +63,7 @@ PANELS: tuple[tuple[str, str, str, tuple[tuple[float, str], ...]], ...] = (
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
     """Draw a row a world of the bottleneck, then one a world of the fixed masks."""
-    cube, fixed = cubes.one("interventions/bottleneck"), cubes.get("interventions/fixed_masks")
+    cube, fixed = cubes.one("experiments/bottleneck"), cubes.get("experiments/fixed_masks")
     worlds = [str(w) for w in cube["world"].values]
     beside = [str(w) for w in fixed["world"].values] if fixed is not None else [""]
     figure, axes = style.figure(len(worlds) + len(beside), 3, panel_height=1.75, more_height=0.25)

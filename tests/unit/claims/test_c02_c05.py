@@ -16,7 +16,7 @@ HALF = 0.01  # half of every interval over samples
 
 
 def table(name, numbers, settings=None, worlds=("invertible",), n_worlds=WORLDS):
-    """Cube of an intervention, numbers by (arm, quantity, level), alike in all worlds but for a small spread.
+    """Cube of an experiment, numbers by (arm, quantity, level), alike in all worlds but for a small spread.
 
     A number may be an array (n_worlds,).
     """
@@ -35,7 +35,7 @@ def table(name, numbers, settings=None, worlds=("invertible",), n_worlds=WORLDS)
     data["setting"] = np.array([(settings or {}).get(arm, np.nan) for arm in arms])
     axes = {"world": list(worlds), "world_seed": range(n_worlds), "seed": range(2)}
     axes |= {"arm": arms, "quantity": quantities, "level": levels}
-    return build("interventions", axes, data, {"intervention": name})
+    return build("experiments", axes, data, {"experiment": name})
 
 
 def bottleneck(skill=0.97, leak=0.05, progress=0.95, beyond=0.02, rise=0.3, half=0.6, **kwargs):
@@ -150,7 +150,7 @@ def test_rows_of_the_fixed_masks():
 def test_a_run_without_the_deciding_world_is_missing_it():
     with pytest.raises(Missing, match="'invertible'"):
         c03_reverse.rows(Evidence([bottleneck(worlds=("gaussian",))]))
-    with pytest.raises(Missing, match="interventions/fixed_masks"):
+    with pytest.raises(Missing, match="experiments/fixed_masks"):
         c05_fixed_masks.rows(Evidence([]))
 
 

@@ -21,7 +21,7 @@ def spread(n=WORLDS):
 
 
 def table(name, numbers, settings=None, worlds=("additive",), n_worlds=WORLDS, seeds=2):
-    """Cube of an intervention, numbers by (arm, quantity, level): the same in all worlds but for `spread`."""
+    """Cube of an experiment, numbers by (arm, quantity, level): the same in all worlds but for `spread`."""
     arms, quantities = (list(dict.fromkeys(key[i] for key in numbers)) for i in (0, 1))
     levels = sorted({key[2] for key in numbers})
     shape = (len(worlds), n_worlds, seeds, len(arms), len(quantities), len(levels))
@@ -41,7 +41,7 @@ def table(name, numbers, settings=None, worlds=("additive",), n_worlds=WORLDS, s
         "quantity": quantities,
         "level": levels,
     }
-    return build("interventions", axes, data, {"intervention": name})
+    return build("experiments", axes, data, {"experiment": name})
 
 
 def surrogate(beyond=0.05, shape=0.03, **kwargs):
@@ -251,7 +251,7 @@ def test_under_ten_worlds_it_is_inconclusive_by_rule(number):
 @pytest.mark.parametrize(
     ("number", "cubes", "message"),
     [
-        (10, [], "no cube 'interventions/surrogate'"),
+        (10, [], "no cube 'experiments/surrogate'"),
         (10, [surrogate(worlds=("dag",))], "surrogate was not run in the world 'additive'"),
         (
             10,

@@ -43,7 +43,7 @@ def cube(name, numbers, worlds=("additive",), n_worlds=WORLDS, seeds=2, arms=ARM
         "quantity": quantities,
         "level": levels,
     }
-    return build("interventions", axes, data, {"intervention": name})
+    return build("experiments", axes, data, {"experiment": name})
 
 
 def invariance(low=-0.1, high=0.05, **kwargs):

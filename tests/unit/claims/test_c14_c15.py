@@ -15,7 +15,7 @@ WORLDS = 12
 
 
 def cube(name, label, values, levels, settings=None):
-    """Cube of an intervention from (arm, quantity, level) -> mean over worlds; worlds differ a little."""
+    """Cube of an experiment from (arm, quantity, level) -> mean over worlds; worlds differ a little."""
     arms = list(dict.fromkeys(key[0] for key in values))
     quantities = list(dict.fromkeys(key[1] for key in values))
     shape = (1, WORLDS, 2, len(arms), len(quantities), len(levels))
@@ -34,7 +34,7 @@ def cube(name, label, values, levels, settings=None):
         "quantity": quantities,
         "level": levels,
     }
-    return build("interventions", coords, data, {"intervention": name})
+    return build("experiments", coords, data, {"experiment": name})
 
 
 RATIOS = {"1x1/v14": 0.125, "1x1/v12": 0.25, "1x1/v8": 0.5, "1x1/v4": 0.75, "1x1/v2": 0.875, "2x2/v1": 0.75}
@@ -117,7 +117,7 @@ def test_what_is_missing_is_told():
     with pytest.raises(Missing, match="no arm 'hidden/likelihood'"):
         c15.rows(Evidence([hidden(0, 0).sel(arm=["hidden/mse"])]))
     for claim in (c14, c15):
-        with pytest.raises(Missing, match=f"no cube 'interventions/{claim.NAME}'"):
+        with pytest.raises(Missing, match=f"no cube 'experiments/{claim.NAME}'"):
             claim.rows(Evidence([]))
         (outcome,) = judge(Evidence([]), [claim])
         assert outcome.verdict == "not_run"

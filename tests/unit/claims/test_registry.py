@@ -33,7 +33,7 @@ def test_what_a_claim_declares(name):
         assert "\n" not in text
     assert isinstance(claim.TRAINS, bool)
     for key in claim.NEEDS:
-        assert key in KINDS or key.startswith("interventions/"), key
+        assert key in KINDS or key.startswith("experiments/"), key
     assert claim.TRAINS == bool(claim.NEEDS), (
         "a claim that trains models reads a run, one that does not does not"
     )

@@ -275,7 +275,7 @@ def similarity(worlds=12, **values):
     coords = {"world": ["additive"], "world_seed": range(worlds), "seed": [0], "arm": ["1x1"]}
     coords |= {"quantity": list(values), "level": [0]}
     data = dict.fromkeys(("value", "low", "high", "n"), value) | {"setting": [np.nan]}
-    return build("interventions", coords, data, {"intervention": "similarity"})
+    return build("experiments", coords, data, {"experiment": "similarity"})
 
 
 def test_8_similarity_stands_beside_where_it_is_there():

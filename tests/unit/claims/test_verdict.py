@@ -169,12 +169,12 @@ def test_rows_without_a_number_are_left_out_and_counted():
 
 def test_not_run():
     def needs(evidence):
-        evidence.cube("interventions/none")
+        evidence.cube("experiments/none")
 
     asked = claim(ABOVE, rows=needs)
     outcome = judge(Evidence([]), [asked])[0]
     assert outcome.verdict == "not_run"
-    assert outcome.sentence == "Not run: the run has no cube 'interventions/none'."
+    assert outcome.sentence == "Not run: the run has no cube 'experiments/none'."
     assert outcome.contrasts == ()
 
     def raises(evidence):

@@ -1,0 +1,1 @@
+"""Experiments that only a known world allows, one file each, found by name (see `registry`)."""

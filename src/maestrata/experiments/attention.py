@@ -1,0 +1,164 @@
+"""Self-attention of the encoder's last block: how much stays under the same ancestor.
+
+The mean over heads, of the whole image. Of what a token's attention gives to *other* tokens, the mass on
+those that share its ancestor at level k stands beside the share of such tokens, which even attention would
+give them: (2^k - 1) / (n - 1) of n tokens. [CLS] has no ancestor: the token that it attends to most takes
+that place, and its own mass is left out, so that even attention gives the same share.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from maestrata.errors import ExperimentError
+from maestrata.experiments._readers import PLAIN, cells_of, distinct_arms, mean_with_replicates
+from maestrata.experiments.base import Job, Table
+from maestrata.geometry import TokenGrid
+from maestrata.model.mae import MAE, Block
+from maestrata.representation.encode import BATCH, image_tokens
+from maestrata.resampling import bootstrap_weights
+
+__all__ = ["CELLS", "NAME", "SETTINGS", "SUMMARY", "WORLDS", "attention_weights", "run", "shared_mass"]
+
+NAME = "attention"
+SUMMARY = "attention of [CLS] and of tokens in the last block: mass on tokens of the same ancestor, and maps"
+SETTINGS = {"test": 1024, "token": 5, "shown": 2, "shown_world_seed": 0}
+WORLDS: tuple[str, ...] = ()
+CELLS = True
+
+Attention = NDArray[np.float32]
+
+
+@torch.no_grad()
+def attention_weights(model: MAE, images: NDArray[np.float32], batch: int = BATCH) -> Attention:
+    """Return the attention of the encoder's last block, of whole images.
+
+    Parameters
+    ----------
+    model : MAE
+    images : ndarray (n, channel, y, x)
+    batch : int
+        Images encoded at a time.
+
+    Returns
+    -------
+    ndarray of float32 (n, heads, 1 + n_tokens, 1 + n_tokens)
+        Queries, then keys, [CLS] first; each row sums to 1.
+    """
+    tokens = image_tokens(np.asarray(images, np.float32), model)
+    block = cast(Block, model.blocks[-1])
+    found = []
+    for start in range(0, len(tokens), batch):
+        x = model.encode(torch.from_numpy(tokens[start : start + batch]), None, layers=True)[-2]
+        query, key, _ = block.qkv(block.norm1(x)).chunk(3, dim=-1)
+        query, key = block.split_heads(query), block.split_heads(key)  # (b, heads, 1 + t, d / heads)
+        scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
+        found.append(scores.softmax(-1).numpy())
+    return np.concatenate(found)
+
+
+def shared_mass(
+    attention: NDArray[np.floating], grid: TokenGrid, level: int, anchors: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return the mass on tokens that share the anchor's ancestor, of all that is on tokens but the anchor.
+
+    Parameters
+    ----------
+    attention : array (n, t)
+        On the patch tokens, [CLS] left out; it need not sum to 1.
+    grid : TokenGrid
+    level : int
+        Of the ancestor, 1 to L.
+    anchors : ndarray (n,) of int
+        Token of each image.
+    """
+    node = grid.node_of_token(level)
+    same = node[None, :] == node[anchors][:, None]
+    other = np.arange(grid.n_tokens)[None, :] != anchors[:, None]
+    mass = np.asarray(attention, np.float64)
+    found: NDArray[np.float64] = (mass * (same & other)).sum(1) / (mass * other).sum(1)
+    return found
+
+
+def run(job: Job) -> Table:
+    """Measure every trained model of the world, and the untrained one.
+
+    Parameters
+    ----------
+    job : Job
+        Its settings: `test` images; the chosen `token`; how many display images are `shown`, and in which
+        `shown_world_seed` alone.
+
+    Returns
+    -------
+    Table
+        By level 1 to L - 1, as shares: ``token_mass`` (mean over all tokens as queries), ``chosen_mass`` (the
+        chosen token), ``cls_mass``; arm ``even``: ``token_mass`` of even attention. At level 0:
+        ``self_mass``, a token's attention to itself over that to all tokens, and ``mask_ratio``. Arms
+        ``ARM/dD/tTT`` (display image D, token TT; mask patches of one token, and the untrained model):
+        ``cls_attention`` and ``chosen_attention``, of what is on patch tokens; ``ARM/mean/tTT``: their means
+        over the test images.
+    """
+    world, chosen = job.world, int(job.settings["token"])
+    grid = world.grid
+    if not 0 <= chosen < grid.n_tokens:
+        raise ExperimentError(
+            f"attention: token={chosen} must lie in 0..{grid.n_tokens - 1} ({world.name})"
+        )
+    images = world.sample(min(int(job.settings["test"]), job.test), "test").images
+    weights = bootstrap_weights(world.seed, len(images), job.replicates)
+    shown = int(job.settings["shown"]) if world.seed == int(job.settings["shown_world_seed"]) else 0
+
+    table = Table()
+    for level in range(1, world.levels):
+        table.add("even", "token_mass", level, (2**level - 1) / (grid.n_tokens - 1))
+    cells = distinct_arms(cells_of(job))
+    for cell in (*cells, None):
+        arm, model = ("random_init", job.initial().eval()) if cell is None else (cell.arm, cell.model())
+        if cell is not None:
+            table.add(arm, "mask_ratio", 0, cell.mask_ratio)
+        heads = attention_weights(model, images).mean(1)
+        _file_mass(table, arm, heads[..., 1:], grid, chosen, weights)
+        if shown and (cell is None or cell.patches.label == PLAIN):
+            display = attention_weights(model, world.sample(shown, "display").images).mean(1)
+            maps = {f"d{i}": rows for i, rows in enumerate(display)} | {"mean": heads.mean(0)}
+            for name, rows in maps.items():
+                _file_map(table, f"{arm}/{name}", rows, chosen)
+    return table
+
+
+def _file_mass(
+    table: Table,
+    arm: str,
+    on_tokens: Attention,
+    grid: TokenGrid,
+    chosen: int,
+    weights: NDArray[np.float32],
+) -> None:
+    """File the masses of one model; on_tokens: (n, 1 + t, t)."""
+    n, t = len(on_tokens), grid.n_tokens
+    peak = on_tokens[:, 0].argmax(1)
+    for level in range(1, grid.levels):
+        tokens = np.stack(
+            [shared_mass(on_tokens[:, 1 + i], grid, level, np.full(n, i)) for i in range(t)], axis=1
+        )
+        masses = {
+            "token_mass": tokens.mean(1),
+            "chosen_mass": tokens[:, chosen],
+            "cls_mass": shared_mass(on_tokens[:, 0], grid, level, peak),
+        }
+        for name, mass in masses.items():
+            table.add_replicates(arm, name, level, *mean_with_replicates(mass, weights), n=n)
+    itself = np.diagonal(on_tokens[:, 1:], axis1=1, axis2=2) / on_tokens[:, 1:].sum(-1)
+    table.add_replicates(arm, "self_mass", 0, *mean_with_replicates(itself.mean(1), weights), n=n)
+
+
+def _file_map(table: Table, arm: str, rows: Attention, chosen: int) -> None:
+    """File where [CLS] and the chosen token look; rows: (1 + t, 1 + t)."""
+    for name, row in (("cls_attention", rows[0, 1:]), ("chosen_attention", rows[1 + chosen, 1:])):
+        for token, share in enumerate(row / row.sum()):
+            table.add(f"{arm}/t{token:02d}", name, 0, float(share))

@@ -1,0 +1,124 @@
+"""Tokens at the border between masked and visible, left out of the loss (Section 3.6 of the paper)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from maestrata.errors import ExperimentError
+from maestrata.experiments._partial_loss import counts_of, fit_partial
+from maestrata.experiments._reading import Reading, add_readings, differences, draw, read_levels
+from maestrata.experiments.base import Job, Table
+from maestrata.experiments.fit import Batch, fit_mae, mae_batches, with_images
+from maestrata.geometry import TokenGrid
+from maestrata.masks import MaskPatches, evaluation_masks, mask_matrix, visible_count
+from maestrata.random import stream
+
+NAME = "border"
+SUMMARY = "masked tokens next to a visible one are left out of the loss, or as many others drawn at random"
+SETTINGS = {"patches": ("2x2", "1x1"), "mask_ratio": 0.75, "images": 60_000}
+WORLDS = ()
+CELLS = False
+
+ARMS = ("standard", "no_border", "no_random")
+
+
+def border_tokens(visible: NDArray[np.bool_], grid: TokenGrid) -> NDArray[np.bool_]:
+    """Return which masked tokens share a side with a visible one, (b, n_tokens), from visible (b, n_tokens).
+
+    Examples
+    --------
+    >>> grid = TokenGrid(2, 2)
+    >>> border_tokens(np.array([[True, False, False, False]]), grid).astype(int).tolist()
+    [[0, 1, 1, 0]]
+    """
+    shown = visible.reshape(-1, grid.height, grid.width)
+    beside = np.zeros_like(shown)
+    beside[:, 1:] |= shown[:, :-1]
+    beside[:, :-1] |= shown[:, 1:]
+    beside[:, :, 1:] |= shown[:, :, :-1]
+    beside[:, :, :-1] |= shown[:, :, 1:]
+    return (beside & ~shown).reshape(visible.shape)
+
+
+def counted_batches(
+    arm: str, job: Job, batches: Callable[[int], Batch], grid: TokenGrid
+) -> Callable[[int], Batch]:
+    """Add to batches of (tokens, visible ids, masked ids) which masked tokens count in the loss.
+
+    Parameters
+    ----------
+    arm : {"no_border", "no_random"}
+        Border tokens are left out, or of each image as many masked ones drawn at random.
+    job : Job
+        Names the stream of the random ones: ``("experiment", world_seed, step)`` of the training seed.
+    batches : callable
+    grid : TokenGrid
+    """
+
+    def batch(step: int) -> Batch:
+        tokens, visible_ids, masked_ids = batches(step)
+        masked = masked_ids.numpy()
+        border = border_tokens(mask_matrix(visible_ids.numpy(), grid.n_tokens), grid)
+        if arm == "no_border":
+            return tokens, visible_ids, masked_ids, counts_of(masked, ~border)
+        uniforms = stream(job.seed, "experiment", job.world.seed, step).random(masked.shape)
+        rank = uniforms.argsort(1).argsort(1)
+        return tokens, visible_ids, masked_ids, torch.from_numpy(rank >= border.sum(1, keepdims=True))
+
+    return batch
+
+
+def inner_share(job: Job, patches: MaskPatches, visible: int) -> float:
+    """Share of masked tokens that are not at the border, over the evaluation masks of the world.
+
+    Raises
+    ------
+    ExperimentError
+        If there are none: the loss would be empty.
+    """
+    visible_ids, masked_ids = evaluation_masks(job.world.seed, patches, visible, job.test)
+    shown = mask_matrix(visible_ids, job.grid.n_tokens)
+    share = 1 - float(border_tokens(shown, job.grid).sum()) / masked_ids.size
+    if share <= 0:
+        raise ExperimentError(
+            f"border: with {visible} of {patches.n_patches} patches {patches.label} visible every masked "
+            "token is next to a visible one; choose larger patches or a larger mask_ratio"
+        )
+    return share
+
+
+def run(job: Job) -> Table:
+    """Train with the standard loss and the two partial ones, and read every level.
+
+    Arms are ``{patches}/{standard|no_border|no_random}``, placed at the share of masked tokens in the loss;
+    ``r2`` of levels 1 to L, and ``counted`` of level 0: that share. Of ``no_border`` also ``over_standard``
+    and ``over_random``: its r2 less that of the other arms.
+    """
+    table, evaluation = Table(), draw(job)
+    recipe = with_images(job.recipe, job.images)
+    for label in job.settings["patches"]:
+        patches = MaskPatches.parse(label, job.grid)
+        visible = visible_count(patches.n_patches, job.settings["mask_ratio"])
+        batches = mae_batches(job.world, job.seed, recipe, patches, visible)
+        share = inner_share(job, patches, visible)
+        found: dict[str, dict[int, Reading]] = {}
+        for name in ARMS:
+            arm, model = f"{patches.label}/{name}", job.initial()
+            if name == "standard":
+                fit_mae(model, batches, visible * patches.size, recipe, arm)
+            else:
+                counted = counted_batches(name, job, batches, job.grid)
+                fit_partial(model, counted, visible * patches.size, recipe, arm)
+            found[name] = read_levels(model, job, evaluation)
+            add_readings(table, arm, found[name], job.test)
+            counts = 1.0 if name == "standard" else share
+            table.add(arm, "counted", 0, counts)
+            table.place(arm, counts)
+        for quantity, other in (("over_standard", "standard"), ("over_random", "no_random")):
+            gain = differences(found["no_border"], found[other])
+            add_readings(table, f"{patches.label}/no_border", gain, job.test, quantity)
+    return table

@@ -1,0 +1,315 @@
+"""Theorem 2 at one fixed mask: an encoder with w outputs, and a decoder that sees these alone.
+
+The mask hides one of the two children of one node at a level l, so that c is that node (`invertible`
+reading). Its intrinsic dimension d_c, the noise dimensions over it and its ancestors, is what Theorem 2 wants
+w to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from maestrata.errors import ExperimentError, InferenceError
+from maestrata.experiments._bottleneck_model import Bottleneck
+from maestrata.experiments.base import Job, Table
+from maestrata.experiments.fit import fit, with_images
+from maestrata.experiments.measures import Whitening, leak, redraw
+from maestrata.geometry import TokenGrid, patchify, unpatchify
+from maestrata.inference.base import Posterior, posterior
+from maestrata.random import integer_seed, stream
+from maestrata.regression import probes
+from maestrata.regression.controls import principal_axes
+from maestrata.resampling import bootstrap_weights, r2_bootstrap, r2_score
+from maestrata.theory.shared import shared_information
+from maestrata.worlds.base import Sample, World
+
+NAME = "bottleneck"
+SUMMARY = "Recovery of c, and leak of what is not c, behind a bottleneck of w outputs at one fixed mask"
+SETTINGS = {
+    "level": 1,
+    "multiples": (0.5, 1.0, 2.0),
+    "images": 200_000,
+    "batch": 64,
+    "lr": 1e-3,
+    "width": 256,
+    "depth": 2,
+    "points": 1500,
+    "test": 4096,
+}
+WORLDS = ("invertible_tree", "gaussian_tree", "additive_tree")
+CELLS = False
+FINDS = ("regression.probes.kernel_ridge",)
+
+DETERMINED = frozenset({"invertible_tree"})
+"""Worlds in which the visible part determines c, so that redrawing what is not shared measures the leak."""
+
+SLOW = {"additive_tree": 768}
+"""Most images to fit on, and to score, where the posterior is computed on a grid: some 20 ms an image."""
+
+_REDRAWN = 0  # index, in the stream "experiment", of the noise drawn anew
+
+Float32 = NDArray[np.float32]
+
+
+def child_mask(grid: TokenGrid, level: int) -> NDArray[np.bool_]:
+    """Return the mask (n_tokens,) that hides the first child of the first node at `level`, True where masked.
+
+    Raises
+    ------
+    ExperimentError
+        If the grid has no such level above the tokens.
+
+    Examples
+    --------
+    >>> child_mask(TokenGrid.for_leaves(4), 1).tolist()
+    [True, False, False, False]
+    """
+    if isinstance(level, bool) or not 1 <= level <= grid.levels:
+        raise ExperimentError(f"level={level!r} must be an integer in 1..{grid.levels} (bottleneck)")
+    masked = np.zeros(grid.n_tokens, bool)
+    masked[grid.blocks(level - 1)[grid.children(level)[0, 0]]] = True
+    return masked
+
+
+@dataclass(frozen=True)
+class Shared:
+    """c of a mask.
+
+    Attributes
+    ----------
+    c : tuple of (level, node)
+        Its members.
+    above : dict of bool arrays
+        ``level -> (nodes,)``: members and their ancestors, which masked and visible part have in common.
+    intrinsic_dim : int
+        d_c.
+    """
+
+    c: tuple[tuple[int, int], ...]
+    above: dict[int, NDArray[np.bool_]]
+    intrinsic_dim: int
+
+    @classmethod
+    def of(cls, world: World, masked: NDArray[np.bool_]) -> Shared:
+        """Compute c by the ``invertible`` reading of Theorem 1."""
+        graph = world.graph
+        found = shared_information(graph, [f"x{i}" for i in np.flatnonzero(masked)], "invertible")
+        above = {level: np.zeros(nodes, bool) for level, nodes in world.n_nodes.items()}
+        for level in above:
+            for node, name in enumerate(world.node_names(level)):
+                above[level][node] = name in found.nodes or name in graph.ancestors_of(found.nodes)
+        places = [
+            (level, i) for level in above for i, n in enumerate(world.node_names(level)) if n in found.nodes
+        ]
+        if found.intrinsic_dim is None:
+            raise ExperimentError(f"world {world.name!r} has no intrinsic dimension of c (bottleneck)")
+        return cls(tuple(places), above, found.intrinsic_dim)
+
+    def values(self, sample: Sample) -> Float32:
+        """Return the value of c in every image, (n, dimensions)."""
+        return np.concatenate([np.asarray(sample.latents[level][:, i]) for level, i in self.c], axis=1)
+
+    def belief(self, found: Posterior) -> Float32:
+        """Return what the posterior of c is made of, (n, numbers): mean, and covariance where that varies."""
+        parts = [found.mean[level][:, i] for level, i in self.c]
+        for level, i in self.c:
+            spread = (found.covariance or {})[level][:, i]
+            rows, columns = np.triu_indices(spread.shape[-1])
+            parts.append(spread[:, rows, columns])
+        numbers = np.concatenate(parts, axis=1)
+        # constant columns, such as any covariance at a fixed mask in a Gaussian world, tell nothing
+        return numbers[:, np.ptp(numbers, axis=0) > 1e-9].astype(np.float32)
+
+
+@dataclass
+class _Images:
+    """The images that all arms are read on: some that probes are fitted to, then those that are scored."""
+
+    tokens: Float32
+    redrawn: Float32
+    c: Float32
+    n_fit: int
+    weights: Float32
+
+    @classmethod
+    def draw(cls, job: Job, shared: Shared) -> _Images:
+        world, points = job.world, job.settings["points"]
+        most = SLOW.get(world.name, job.probe_train + job.test)
+        n_fit = min(job.probe_train, points + points // 2, most)
+        n_test = min(job.test, job.settings["test"], most)
+        fitted, scored = world.sample(n_fit, "probe-train"), world.sample(n_test, "test")
+        own = {level: ~nodes for level, nodes in shared.above.items()}
+        noise = redraw(world, scored.noise, own, stream(world.seed, "experiment", _REDRAWN))
+        return cls(
+            tokens=_tokens(world, np.concatenate([fitted.images, scored.images])),
+            redrawn=_tokens(world, world.generate(noise).images),
+            c=np.concatenate([shared.values(fitted), shared.values(scored)]),
+            n_fit=n_fit,
+            weights=bootstrap_weights(world.seed, n_test, job.replicates),
+        )
+
+    @property
+    def n_test(self) -> int:
+        return len(self.tokens) - self.n_fit
+
+    def predict(
+        self, features: NDArray[np.floating], targets: NDArray[np.floating], probe: str, points: int
+    ) -> Float32:
+        """Fit a probe on the first images and predict the targets of the others."""
+        settings = {"points": points, "validation": max(1, points // 2)} if probe == "kernel_ridge" else {}
+        x, y = features.astype(np.float32), targets.astype(np.float32)
+        return probes.make(probe, **settings).fit(x[: self.n_fit], y[: self.n_fit]).predict(x[self.n_fit :])
+
+
+def run(job: Job) -> Table:
+    """Train at every width, and read the codes, those of an untrained model, components, exact predictions.
+
+    Arms ``trained/1d`` (w = d_c outputs; so for the other multiples), ``random_init/1d``, ``pca/1d`` and
+    ``exact`` (E[masked tokens | visible ones]); quantities in docs/experiments.md.
+    """
+    world, settings = job.world, job.settings
+    masked = child_mask(job.grid, settings["level"])
+    shared = Shared.of(world, masked)
+    images = _Images.draw(job, shared)
+    table = Table()
+    exact = _exact(world, images, masked)
+    ceiling = None
+    if exact is not None:
+        told = np.asarray(exact.tokens[:, masked], np.float32).reshape(len(images.tokens), -1)
+        ceiling = _recovery(table, "exact", told, images, settings["points"])
+    codes = _codes(job, shared.intrinsic_dim, masked, images, table, exact)
+    whitened: dict[str, Float32] = {}
+    for arm, (code, redrawn) in codes.items():
+        whitening = Whitening(code[images.n_fit :])
+        white = whitened[arm] = whitening.apply(code).astype(np.float32)
+        table.add(arm, "rank", 0, whitening.rank, n=images.n_test)
+        found = _recovery(table, arm, white, images, settings["points"])
+        if ceiling is not None:
+            skill, replicates = found[0] / ceiling[0], found[1] / ceiling[1]
+            table.add_replicates(arm, "skill", 0, skill, replicates, images.n_test)
+        value, replicates = leak(white[images.n_fit :], whitening.apply(redrawn), images.weights)
+        table.add_replicates(arm, "leak_redrawn", 0, value, replicates, images.n_test)
+        if world.name in DETERMINED:
+            table.add_replicates(arm, "leak", 0, value, replicates, images.n_test)
+    if exact is not None:
+        _regressed_leak(table, whitened, shared.belief(exact), images, settings["points"], world)
+    return table
+
+
+def _codes(
+    job: Job,
+    d_c: int,
+    masked: NDArray[np.bool_],
+    images: _Images,
+    table: Table,
+    exact: Posterior | None,
+) -> dict[str, tuple[Float32, Float32]]:
+    """Code of all images, and of the scored ones with their own noise drawn anew, by arm."""
+    world, settings = job.world, job.settings
+    recipe = with_images(job.recipe, job.images, batch=settings["batch"], lr=settings["lr"])
+    found: dict[str, tuple[Float32, Float32]] = {}
+
+    def model(outputs: int) -> Bottleneck:
+        weights = torch.Generator().manual_seed(integer_seed(job.seed, "init"))
+        return Bottleneck(masked, world.token_values, outputs, settings["width"], settings["depth"], weights)
+
+    def file(arm: str, outputs: int, coded: Iterable[Float32]) -> None:
+        code, redrawn = coded
+        found[arm] = code, redrawn
+        table.add(arm, "outputs", 0, outputs)
+
+    for multiple in settings["multiples"]:
+        outputs = max(1, ceil(multiple * d_c))
+        trained = model(outputs)
+
+        def batch(step: int, coder: Bottleneck = trained) -> tuple[torch.Tensor, ...]:
+            drawn = world.sample(recipe.batch, "train", (job.seed, step))
+            return coder.split(_tokens(world, drawn.images))
+
+        arm = f"trained/{multiple:g}d"
+        fit(trained, batch, trained.loss, recipe, f"{NAME} {arm}")
+        file(arm, outputs, (trained.codes(images.tokens), trained.codes(images.redrawn)))
+        table.place(arm, multiple)
+        _progress(table, arm, trained, images, masked, exact)
+    start = model(d_c)
+    file("random_init/1d", d_c, (start.codes(images.tokens), start.codes(images.redrawn)))
+    seen, again = (t[:, ~masked].reshape(len(t), -1) for t in (images.tokens, images.redrawn))
+    axes = principal_axes(seen[: images.n_fit], d_c)
+    file("pca/1d", d_c, (seen @ axes, again @ axes))
+    return found
+
+
+def _progress(
+    table: Table,
+    arm: str,
+    model: Bottleneck,
+    images: _Images,
+    masked: NDArray[np.bool_],
+    exact: Posterior | None,
+) -> None:
+    """Add the share of the masked values' variance that is explained, and that over what could be."""
+    scored = images.tokens[images.n_fit :]
+    hidden = scored[:, masked].astype(np.float64)
+    spread = np.square(hidden - hidden.mean(0)).mean((1, 2))
+    weights = images.weights.astype(np.float64)
+    error = model.errors(scored)
+    explained = 1 - error.mean() / spread.mean()
+    replicates = 1 - (weights @ error) / (weights @ spread)
+    table.add_replicates(arm, "explained", 0, explained, replicates, images.n_test)
+    if exact is not None:
+        bayes = exact.token_variance[images.n_fit :, masked].mean(1)
+        reached = (spread - error).mean() / (spread - bayes).mean()
+        replicates = (weights @ (spread - error)) / (weights @ (spread - bayes))
+        table.add_replicates(arm, "progress", 0, reached, replicates, images.n_test)
+
+
+def _recovery(
+    table: Table, arm: str, features: Float32, images: _Images, points: int
+) -> tuple[float, NDArray[np.float64]]:
+    """Add the R2 of c from features, by kernel ridge and by ridge; return the former with its replicates."""
+    truth = images.c[images.n_fit :]
+    out = []
+    # a one-to-one function need not be linear, hence the kernel; whitening lets all directions count alike
+    spread = Whitening(features).apply(features)
+    for quantity, probe in (("r2_linear", "ridge"), ("r2", "kernel_ridge")):
+        predicted = images.predict(spread, images.c, probe, points)
+        value = float(r2_score(truth, predicted).mean())
+        out.append((value, r2_bootstrap(truth, predicted, images.weights).mean(1)))
+        table.add_replicates(arm, quantity, 0, *out[-1], images.n_test)
+    return out[-1]
+
+
+def _regressed_leak(
+    table: Table, whitened: dict[str, Float32], belief: Float32, images: _Images, points: int, world: World
+) -> None:
+    """Add the share of the whitened codes that the exact posterior of c does not predict."""
+    together = np.concatenate(list(whitened.values()), axis=1)
+    predicted = images.predict(belief, together, "kernel_ridge", points)
+    truth = together[images.n_fit :]
+    lost, replicates = 1 - r2_score(truth, predicted), 1 - r2_bootstrap(truth, predicted, images.weights)
+    start = 0
+    for arm, code in whitened.items():
+        columns = slice(start, start + code.shape[1])
+        start = columns.stop
+        value, boot = float(lost[columns].mean()), replicates[:, columns].mean(1)
+        table.add_replicates(arm, "leak_regressed", 0, value, boot, images.n_test)
+        if world.name not in DETERMINED:
+            table.add_replicates(arm, "leak", 0, value, boot, images.n_test)
+
+
+def _exact(world: World, images: _Images, masked: NDArray[np.bool_]) -> Posterior | None:
+    """Posterior given the visible part, or None where it cannot be computed."""
+    try:
+        return posterior(world, unpatchify(images.tokens, world.grid, world.token_pixels), ~masked)
+    except InferenceError:
+        return None
+
+
+def _tokens(world: World, images: NDArray[np.floating]) -> Float32:
+    return np.ascontiguousarray(patchify(images, world.token_pixels), dtype=np.float32)

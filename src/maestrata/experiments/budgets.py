@@ -1,0 +1,109 @@
+"""Masking ratios at equal numbers of masked tokens in the loss, and at equal compute.
+
+The sweep compares ratios at equal steps. At r = .1 a step then has 2 of 16 tokens in its loss and at r = .9
+it has 14, while the encoder reads 14 and 2. Here either is held equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from maestrata.errors import ExperimentError, one_of
+from maestrata.experiments._partial_loss import fit_partial
+from maestrata.experiments._reading import add_readings, draw, read_levels
+from maestrata.experiments.base import Job, Table
+from maestrata.experiments.fit import Batch, fit_mae, mae_batches, with_images
+from maestrata.masks import MaskPatches, realised_ratio, visible_count
+from maestrata.model.mae import MAEConfig
+from maestrata.random import stream
+
+NAME = "budgets"
+SUMMARY = "masking ratios at an equal number of masked tokens in the loss, and at equal compute"
+SETTINGS = {
+    "budgets": ("tokens", "compute"),
+    "mask_ratios": (0.1, 0.25, 0.5, 0.75, 0.9),
+    "reference": 0.75,
+    "images": 40_000,
+}
+WORLDS = ()
+CELLS = False
+
+BUDGETS = ("tokens", "compute")
+
+
+def forward_products(cfg: MAEConfig, visible: int) -> int:
+    """Multiplications in the matrix products of one image's forward pass, `visible` tokens being shown.
+
+    As `MAE` computes it: the encoder on [CLS] and the visible tokens; in the last decoder block queries,
+    output projection and MLP for the masked tokens alone. Backward costs twice as much at every ratio, so
+    that this is the cost of training up to a factor.
+
+    Examples
+    --------
+    >>> cfg = MAEConfig()
+    >>> [round(forward_products(cfg, k) / forward_products(cfg, 4), 2) for k in (14, 12, 8, 4, 2)]
+    [1.81, 1.64, 1.32, 1.0, 0.84]
+    """
+    seen, n, masked = 1 + visible, cfg.n_tokens, cfg.n_tokens - visible
+
+    def block(width: int, queries: int, keys: int) -> int:
+        # key and value of every token; query, output projection and MLP of the queries; scores and their sums
+        each = (2 + 2 * cfg.mlp_ratio) * width * width
+        return 2 * keys * width * width + queries * each + 2 * queries * keys * width
+
+    d, e = cfg.width, cfg.decoder_width
+    encoder = visible * cfg.token_values * d + cfg.depth * block(d, seen, seen)
+    decoder = seen * d * e + (cfg.decoder_depth - 1) * block(e, 1 + n, 1 + n) + block(e, masked, 1 + n)
+    return encoder + decoder + masked * e * cfg.token_values
+
+
+def some_counted(job: Job, batches: Callable[[int], Batch], counted: int) -> Callable[[int], Batch]:
+    """Let `counted` masked tokens of every image count, drawn at random: see `fit_partial`."""
+
+    def batch(step: int) -> Batch:
+        tokens, visible_ids, masked_ids = batches(step)
+        uniforms = stream(job.seed, "experiment", job.world.seed, step).random(masked_ids.shape)
+        return tokens, visible_ids, masked_ids, torch.from_numpy(uniforms.argsort(1).argsort(1) < counted)
+
+    return batch
+
+
+def run(job: Job) -> Table:
+    """Train at every ratio under every budget, and read every level.
+
+    Arms ``{tokens|compute}/v{visible}``, placed at their ratio; quantities ``r2`` of levels 1 to L, and of
+    level 0 ``images`` (seen in training), ``tokens_in_loss`` (masked tokens that counted, of all images) and
+    ``products`` (multiplications of the forward passes, of all images).
+
+    ``tokens``: steps and images are equal too; of every image as many masked tokens count as the lowest
+    ratio has. ``compute``: all masked tokens count; images in inverse proportion to `forward_products`, those
+    at the ratio ``reference`` being ``images``.
+    """
+    table, evaluation = Table(), draw(job)
+    patches = MaskPatches(job.grid)
+    counts = sorted({visible_count(patches.n_patches, r) for r in job.settings["mask_ratios"]}, reverse=True)
+    fewest = patches.n_patches - counts[0]
+    reference = forward_products(job.cfg, visible_count(patches.n_patches, job.settings["reference"]))
+    for budget in dict.fromkeys(job.settings["budgets"]):
+        if budget not in BUDGETS:
+            raise ExperimentError(f"budgets: budget {one_of(budget, BUDGETS)}")
+        for visible in counts:
+            cost = forward_products(job.cfg, visible)
+            images = (
+                job.images if budget == "tokens" else max(job.recipe.batch, job.images * reference // cost)
+            )
+            arm, model, recipe = f"{budget}/v{visible}", job.initial(), with_images(job.recipe, images)
+            batches = mae_batches(job.world, job.seed, recipe, patches, visible)
+            counted = fewest if budget == "tokens" else patches.n_patches - visible
+            if counted < patches.n_patches - visible:
+                fit_partial(model, some_counted(job, batches, counted), visible, recipe, arm)
+            else:
+                fit_mae(model, batches, visible, recipe, arm)
+            add_readings(table, arm, read_levels(model, job, evaluation), job.test)
+            seen = recipe.steps * recipe.batch
+            for quantity, value in (("images", 1), ("tokens_in_loss", counted), ("products", cost)):
+                table.add(arm, quantity, 0, seen * value)
+            table.place(arm, realised_ratio(patches.n_patches, visible))
+    return table

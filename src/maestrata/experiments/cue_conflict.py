@@ -1,0 +1,170 @@
+"""Two cues that agree in training and disagree at test: the class of the root, and a texture.
+
+The texture is the sign that a coordinate of the lowest-level noise has in common over all tokens: the
+coordinate a = d . noise along a fixed random direction d is given the wanted sign at every token. The noise
+being symmetric, the tokens' coordinates keep the size that they have, and the image is an exact draw from the
+world given that all signs are the wanted one. The root class is the side of a fixed plane on which the root
+lies, or the half of the symbols that it belongs to.
+
+A linear probe (logistic regression, as in the paper's linear evaluation) is fitted to images where both cues
+agree, and so may use either; on test images where they disagree each answer is for the one or for the other.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maestrata.errors import ExperimentError
+from maestrata.experiments._readers import (
+    Reader,
+    mean_with_replicates,
+    model_readers,
+    pixel_readers,
+    root_class,
+)
+from maestrata.experiments.base import Job, Table
+from maestrata.random import stream
+from maestrata.regression.standardise import Standard
+from maestrata.resampling import bootstrap_weights
+from maestrata.worlds.base import Noise, Sample, World
+
+__all__ = ["CELLS", "NAME", "SETTINGS", "SUMMARY", "WORLDS", "run", "two_classes", "with_texture"]
+
+NAME = "cue_conflict"
+SUMMARY = "root and texture agree in probe training and disagree at test: share of answers for the root"
+SETTINGS = {"fit": 4096, "test": 2048}
+WORLDS: tuple[str, ...] = ()
+CELLS = True
+
+_KEY = 12  # of the stream "experiment"
+_DIRECTION, _HALVES, _CHOICE = 0, 1, 2
+
+Labels = NDArray[np.int64]
+
+
+def two_classes(world: World, sample: Sample) -> Labels:
+    """Return the root's class of each image, 0 or 1 (n,); in a grammar a random half of the symbols is 1."""
+    labels, classes = root_class(world, sample.latents[world.levels])
+    if classes == 2:
+        return labels
+    order = stream(world.seed, "experiment", _KEY, _HALVES).permutation(classes)
+    return np.isin(labels, order[: classes // 2]).astype(np.int64)
+
+
+def with_texture(world: World, noise: Noise, texture: Labels) -> Noise:
+    """Return the noise with the texture wanted of each image, all else as it was.
+
+    Parameters
+    ----------
+    world : World
+        Its tokens' noise must be normal.
+    noise : dict of arrays (n, nodes, dim)
+    texture : ndarray (n,) of int
+        0 or 1: the common sign is minus or plus.
+
+    Raises
+    ------
+    ExperimentError
+        If the tokens' noise has no sign.
+    """
+    spec = world.noise_spec.get(0)
+    if spec is None or spec.kind != "normal":
+        raise ExperimentError(f"{world.name}: a texture needs normal noise at the tokens (level 0)")
+    direction = stream(world.seed, "experiment", _KEY, _DIRECTION).standard_normal(spec.shape[1])
+    direction = (direction / np.linalg.norm(direction)).astype(noise[0].dtype)
+    along = noise[0] @ direction  # (n, tokens)
+    wanted = np.abs(along) * np.where(texture, 1, -1).astype(along.dtype)[:, None]
+    return {**noise, 0: noise[0] + (wanted - along)[..., None] * direction}
+
+
+def run(job: Job) -> Table:
+    """Measure every trained model of the world, the untrained one, pixels and principal components.
+
+    Parameters
+    ----------
+    job : Job
+        Its settings: `fit`, `test`, images of the streams ``probe-train`` and ``test`` (no more than the
+        job's own numbers), each encoded with the cues in agreement and in conflict.
+
+    Returns
+    -------
+    Table
+        At level 0, shares of test images: ``root_share`` (answers for the root where the cues disagree),
+        ``agreement`` (right answers where they agree), ``root_alone`` and ``texture_alone`` (right answers of
+        probes fitted and scored where the two are independent), and ``mask_ratio``. Chance is one half.
+    """
+    world = job.world
+    fit = world.sample(min(int(job.settings["fit"]), job.probe_train), "probe-train")
+    test = world.sample(min(int(job.settings["test"]), job.test), "test")
+    weights = bootstrap_weights(world.seed, len(test.images), job.replicates)
+    trained, scored = _Pair(world, fit, 0), _Pair(world, test, 1)
+    for name, pair in (("fit", trained), ("test", scored)):
+        if len(np.unique(pair.root)) < 2 or len(np.unique(pair.apart)) < 2:
+            raise ExperimentError(f"cue_conflict: {name}={len(pair.root)} images hold one class alone")
+
+    table = Table()
+    for reader in chain(model_readers(job), pixel_readers(job, trained.agree)):
+        reader.note_ratio(table)
+        for name, right in _answers(reader, trained, scored).items():
+            share, replicates = mean_with_replicates(right, weights)
+            table.add_replicates(reader.arm, name, 0, share, replicates, n=len(right))
+    return table
+
+
+class _Pair:
+    """Images with their cues in agreement, and the same images in conflict.
+
+    Attributes
+    ----------
+    root : ndarray (n,)
+        Class of the root.
+    agree, conflict : ndarray (n, channel, y, x)
+        With the texture of that class, and with the other.
+    apart : ndarray (n,)
+        A fair coin an image: in which of the two it is taken where the cues are to be independent.
+    """
+
+    def __init__(self, world: World, sample: Sample, index: int) -> None:
+        self.root = two_classes(world, sample)
+        self.agree, self.conflict = (
+            np.asarray(world.generate(with_texture(world, sample.noise, texture)).images)
+            for texture in (self.root, 1 - self.root)
+        )
+        self.apart = stream(world.seed, "experiment", _KEY, _CHOICE, index).integers(0, 2, len(self.root))
+
+    @property
+    def texture(self) -> Labels:
+        """Texture of the images in which the cues are independent, (n,)."""
+        return np.where(self.apart, 1 - self.root, self.root)
+
+
+def _answers(reader: Reader, trained: _Pair, scored: _Pair) -> dict[str, NDArray[np.bool_]]:
+    """Whether each test image was answered as the quantity's name says."""
+    agree, conflict = (reader.read(images) for images in (trained.agree, trained.conflict))
+    test_agree, test_conflict = (reader.read(images) for images in (scored.agree, scored.conflict))
+    mixed = np.where(trained.apart[:, None], conflict, agree)
+    test_mixed = np.where(scored.apart[:, None], test_conflict, test_agree)
+    both = _Probe(agree, trained.root)
+    return {
+        "root_share": both.answer(test_conflict) == scored.root,
+        "agreement": both.answer(test_agree) == scored.root,
+        "root_alone": _Probe(mixed, trained.root).answer(test_mixed) == scored.root,
+        "texture_alone": _Probe(mixed, trained.texture).answer(test_mixed) == scored.texture,
+    }
+
+
+class _Probe:
+    """Logistic regression on standardised features."""
+
+    def __init__(self, features: NDArray[np.float32], labels: Labels) -> None:
+        from sklearn.linear_model import LogisticRegression
+
+        self._standard = Standard.of(features)
+        self._model = LogisticRegression(C=1.0, max_iter=2000).fit(self._standard.apply(features), labels)
+
+    def answer(self, features: NDArray[np.float32]) -> Labels:
+        """Return the class told of each image (n,)."""
+        return np.asarray(self._model.predict(self._standard.apply(features)))

@@ -1,0 +1,133 @@
+"""t-SNE of representations, coloured by the class of the root, and a number beside the picture.
+
+A picture of t-SNE shows clusters where there are none and hides distances. The number is the purity of
+neighbourhoods: of the k nearest neighbours of an image, the share that has its class, in the representation
+itself and in its embedding, against the share among all other images.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maestrata.errors import ExperimentError
+from maestrata.experiments._readers import (
+    PLAIN,
+    mean_with_replicates,
+    model_readers,
+    pixel_readers,
+    root_class,
+)
+from maestrata.experiments.base import Job, Table
+from maestrata.random import integer_seed
+from maestrata.resampling import bootstrap_weights
+
+__all__ = ["CELLS", "NAME", "SETTINGS", "SUMMARY", "WORLDS", "embed", "neighbour_share", "run"]
+
+NAME = "embedding"
+SUMMARY = "t-SNE of test images' representations by masking ratio, and purity of their neighbourhoods by root"
+SETTINGS = {"images_embedded": 600, "neighbours": 10, "perplexity": 30.0, "steps": 500, "shown_world_seed": 0}
+WORLDS: tuple[str, ...] = ()
+CELLS = True
+
+_KEY = 3  # of the stream "experiment"
+
+
+def embed(vectors: NDArray[np.floating], perplexity: float, steps: int, seed: int) -> NDArray[np.float32]:
+    """Embed vectors (n, p) in the plane by t-SNE (van der Maaten and Hinton 2008): (n, 2).
+
+    It starts from the first two principal components, and draws nothing else at random, so that it shows the
+    same picture in every run.
+
+    Raises
+    ------
+    ExperimentError
+        If the perplexity is not below the number of vectors, or there are fewer than 250 steps.
+    """
+    from sklearn.manifold import TSNE
+
+    if not 0 < perplexity < len(vectors):
+        raise ExperimentError(
+            f"embedding: perplexity={perplexity:g} must lie above 0 and below the {len(vectors)} images"
+        )
+    if steps < 250:
+        raise ExperimentError(f"embedding: steps={steps} must be at least 250, those of early exaggeration")
+    tsne = TSNE(2, perplexity=perplexity, max_iter=steps, init="pca", random_state=seed % 2**32, n_jobs=1)
+    return np.asarray(tsne.fit_transform(np.asarray(vectors, np.float32)), np.float32)
+
+
+def neighbour_share(
+    points: NDArray[np.floating], labels: NDArray[np.int64], neighbours: int
+) -> NDArray[np.float64]:
+    """Return, of each point's nearest neighbours, the share that has its label.
+
+    Parameters
+    ----------
+    points : array (n, p)
+    labels : ndarray (n,)
+    neighbours : int
+        1 to n - 1; Euclidean distance, ties by order.
+
+    Returns
+    -------
+    ndarray (n,)
+
+    Examples
+    --------
+    >>> neighbour_share(np.array([[0.0], [1.0], [5.0], [6.0]]), np.array([0, 0, 1, 0]), 1).tolist()
+    [1.0, 1.0, 0.0, 0.0]
+    """
+    n = len(points)
+    if not 1 <= neighbours < n:
+        raise ExperimentError(f"embedding: neighbours={neighbours} must lie in 1..{n - 1} for {n} images")
+    centred = points - points.mean(0, dtype=np.float64)
+    norms = np.einsum("np,np->n", centred, centred)
+    distance = norms[:, None] + norms[None] - 2 * centred @ centred.T
+    np.fill_diagonal(distance, np.inf)
+    nearest = np.argsort(distance, axis=1, kind="stable")[:, :neighbours]
+    return np.asarray((labels[nearest] == labels[:, None]).mean(1))
+
+
+def run(job: Job) -> Table:
+    """Embed the test images as the models of one-token patches see them, and as pixels.
+
+    Parameters
+    ----------
+    job : Job
+        Its settings: `images_embedded`, test images; `neighbours`; `perplexity` and `steps` of t-SNE;
+        the `shown_world_seed` whose points are kept.
+
+    Returns
+    -------
+    Table
+        At level 0. Arms of readers: ``purity`` and ``purity_embedded``, and ``mask_ratio``; arm ``chance``:
+        ``purity``, the share of other images of the same class. Arms ``READER/pNNN``: ``x``, ``y`` and
+        ``root_class`` of the points.
+    """
+    world, settings = job.world, job.settings
+    test = world.sample(min(int(settings["images_embedded"]), job.test), "test")
+    labels, classes = root_class(world, test.latents[world.levels])
+    n, k = len(labels), int(settings["neighbours"])
+    weights = bootstrap_weights(world.seed, n, job.replicates)
+    count = np.bincount(labels, minlength=classes)
+    shown = world.seed == int(settings["shown_world_seed"])
+    digits = len(str(n - 1))
+
+    table = Table()
+    table.add("chance", "purity", 0, float((count * (count - 1)).sum() / (n * (n - 1))), n=n)
+    for reader in chain(model_readers(job, PLAIN), pixel_readers(job, np.asarray(test.images))):
+        reader.note_ratio(table)
+        vectors = reader.read(test.images)
+        seed = integer_seed(world.seed, "experiment", _KEY)
+        points = embed(vectors, float(settings["perplexity"]), int(settings["steps"]), seed)
+        for name, where in (("purity", vectors), ("purity_embedded", points)):
+            share, replicates = mean_with_replicates(neighbour_share(where, labels, k), weights)
+            table.add_replicates(reader.arm, name, 0, share, replicates, n=n)
+        if shown:
+            for i, ((x, y), label) in enumerate(zip(points, labels, strict=True)):
+                arm = f"{reader.arm}/p{i:0{digits}d}"
+                for name, value in (("x", x), ("y", y), ("root_class", label)):
+                    table.add(arm, name, 0, float(value))
+    return table

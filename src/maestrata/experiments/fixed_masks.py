@@ -1,0 +1,130 @@
+"""Masked autoencoders trained with one fixed mask each: the paper's Figure 4, and a ladder at ratio .5."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maestrata.experiments._reading import add_readings, read_levels
+from maestrata.experiments.base import Job, Table
+from maestrata.experiments.fit import fit_mae, fixed_masks, mae_batches, with_images
+from maestrata.experiments.measures import Whitening, leak, noise_below, redraw
+from maestrata.masks import MaskPatches
+from maestrata.model.mae import MAE
+from maestrata.random import stream
+from maestrata.regression.evaluate import Evaluation
+from maestrata.representation.encode import represent
+from maestrata.resampling import bootstrap_weights
+from maestrata.theory.examples import example_masks, ladder_mask
+from maestrata.worlds.base import World
+
+NAME = "fixed_masks"
+SUMMARY = "Leak of low-level noise, and R2 by level, of models trained with one fixed mask each"
+SETTINGS = {"images": 60_000, "pairs": 1024, "fit": 3072, "test": 3072}
+WORLDS: tuple[str, ...] = ()
+CELLS = False
+
+_KEY = 5  # of the stream "experiment"
+
+Float32 = NDArray[np.float32]
+
+
+def masks(world: World) -> Iterator[tuple[tuple[str, ...], NDArray[np.bool_]]]:
+    """Yield the masks (n_tokens,), True where masked, with the arms that they stand for.
+
+    The ideal mask hides one child of the root, so it is the top of the ladder too.
+    """
+    top = world.levels
+    for name, mask in example_masks(world.grid).items():
+        yield ((name, f"ladder{top}") if name == "ideal" else (name,)), mask
+    for level in range(1, top):
+        yield (f"ladder{level}",), ladder_mask(world.grid, level)
+
+
+def run(job: Job) -> Table:
+    """Train one model a mask, and read it and the untrained model.
+
+    Arms ``conservative``, ``ideal``, ``aggressive``, and ``ladder1`` to ``ladderL`` (placed at their rung);
+    ``random_init`` holds what the untrained model gives for whole images. Quantities by level in
+    docs/experiments.md.
+    """
+    table, views = Table(), _Views(job)
+    patches, recipe = MaskPatches(job.grid), with_images(job.recipe, job.images)
+    start = job.initial()
+    _add_leak(table, ("random_init",), "leak_whole", views.whole(start), views)
+    for arms, mask in masks(job.world):
+        visible, model = int((~mask).sum()), job.initial()
+        batches = mae_batches(job.world, job.seed, recipe, patches, visible, fixed_masks(mask, recipe.batch))
+        losses = fit_mae(model, batches, visible, recipe, f"{NAME} {arms[0]}")
+        for arm in arms:
+            table.add(arm, "mask_ratio", 0, float(mask.mean()))
+            table.add(arm, "loss", 0, float(losses[-max(1, len(losses) // 20) :].mean()))
+            if arm.startswith("ladder"):
+                table.place(arm, int(arm.removeprefix("ladder")))
+        for which, suffix in ((model, ""), (start, "_random_init")):
+            _add_leak(table, arms, f"leak{suffix}", views.seen(which, mask), views)
+            readings = read_levels(views.evaluated(which, mask), job, views.evaluation)
+            for arm in arms:
+                add_readings(table, arm, readings, views.n_test, f"r2{suffix}")
+        _add_leak(table, arms, "leak_whole", views.whole(model), views)
+    return table
+
+
+class _Views:
+    """The images that all models of a job are read on, and what is read of them.
+
+    Pairs for the leak are test images, each with its altered selves: with the noise below level l drawn anew,
+    l = 1..L. Whitening is fitted on probe-training images.
+    """
+
+    def __init__(self, job: Job) -> None:
+        world, settings = job.world, job.settings
+        n_fit, self.n_test = min(job.probe_train, settings["fit"]), min(job.test, settings["test"])
+        self.evaluation = Evaluation.draw(world, n_fit, self.n_test, job.replicates)
+        self.n_fit = n_fit
+        self.pairs = min(settings["pairs"], self.n_test)
+        noise = {level: eps[: self.pairs] for level, eps in world.sample(self.n_test, "test").noise.items()}
+        self.levels = range(1, world.levels + 1)
+        # the same generator each time: what is drawn anew for a level is a part of what is for the next
+        altered = [
+            redraw(world, noise, noise_below(world, level), stream(world.seed, "experiment", _KEY))
+            for level in self.levels
+        ]
+        self.altered = np.concatenate([world.generate(eps).images for eps in altered])
+        self.weights = bootstrap_weights(world.seed, self.pairs, job.replicates)
+
+    def evaluated(self, model: MAE, mask: NDArray[np.bool_] | None) -> Float32:
+        """Pooled vectors of the images for probes and test: of their visible tokens, or of whole images."""
+        return _pooled(model, self.evaluation.images, mask)
+
+    def seen(self, model: MAE, mask: NDArray[np.bool_] | None) -> tuple[Float32, Float32]:
+        """Pooled vectors of the images for whitening and the pairs, and of the altered images."""
+        images = self.evaluation.images[: self.n_fit + self.pairs]
+        return _pooled(model, images, mask), _pooled(model, self.altered, mask)
+
+    def whole(self, model: MAE) -> tuple[Float32, Float32]:
+        """Return the same of whole images: the input is then the same for all masks."""
+        return self.seen(model, None)
+
+
+def _add_leak(
+    table: Table, arms: tuple[str, ...], quantity: str, vectors: tuple[Float32, Float32], views: _Views
+) -> None:
+    plain, altered = vectors
+    whitening = Whitening(plain[: views.n_fit])
+    kept = whitening.apply(plain[views.n_fit :])
+    for level, part in zip(views.levels, np.split(altered, len(views.levels)), strict=True):
+        value, replicates = leak(kept, whitening.apply(part), views.weights)
+        for arm in arms:
+            table.add_replicates(arm, quantity, level, value, replicates, views.pairs)
+
+
+def _pooled(model: MAE, images: Float32, mask: NDArray[np.bool_] | None) -> Float32:
+    """Mean of the patch tokens at the last layer, after its norm, (n, width)."""
+    depth, shown = model.cfg.depth, None
+    if mask is not None:
+        ids = np.flatnonzero(~mask)
+        shown = np.broadcast_to(ids, (len(images), len(ids))).copy()
+    return represent(model, images, shown, [depth])[depth][:, 1:].mean(1, dtype=np.float32)

@@ -1,0 +1,123 @@
+"""A latent that the conditional mean cannot see: mean squared error against a likelihood, on one encoder.
+
+In the world `phase_tree` every pair of a token's values has a uniform phase of its own, so that the mean of a
+masked token is 0 whatever is visible: a decoder trained by the mean squared error has nothing to learn there.
+The radii of the pairs still tell of the parents, and the likelihood of a masked token rewards knowing them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+
+from maestrata import worlds
+from maestrata.experiments._mixture import MixtureMAE, whitening_maps
+from maestrata.experiments._reading import Reading, add_readings, differences, draw, pooled, read_levels
+from maestrata.experiments.base import Job, Table
+from maestrata.experiments.fit import Batch, fit, fit_mae, mae_batches, with_images
+from maestrata.geometry import patchify
+from maestrata.masks import MaskPatches, visible_count
+from maestrata.model.mae import MAE
+from maestrata.random import integer_seed, stream
+from maestrata.regression.evaluate import Evaluation
+from maestrata.worlds.base import World
+
+NAME = "hidden_phase"
+SUMMARY = "tokens of random phase, which no conditional mean sees: mean squared error against a likelihood"
+SETTINGS = {"images": 60_000, "batch": 128, "mask_ratio": 0.5, "components": 8, "jitter": 0.1}
+WORLDS = ("additive_tree", "phase_tree")
+CELLS = False
+FINDS = ("worlds.additive_tree", "worlds.phase_tree")
+
+CALIBRATION = 8192  # images from which the whitening is taken
+_NOISE, _HEAD = 0, 1  # places in the streams
+
+Readings = dict[str, dict[int, Reading]]
+
+
+def run(job: Job) -> Table:
+    """Train by both losses where the phase hides the parents, and by the first where it does not.
+
+    Arms are ``hidden/random_init``, ``hidden/mse``, ``hidden/likelihood`` and, in the additive tree of the
+    same functions, ``plain/random_init`` and ``plain/mse``. Quantities of levels 1 to L, and at level 0 their
+    mean: ``r2`` and ``r2_concat`` (tokens side by side, not averaged); ``over_random`` and ``over_mse`` (and
+    the same with ``_concat``), the r2 less that of the arm's world at random init, or trained by the mean
+    squared error. At level 0 also ``loss``: mean over the last tenth of training, in squared pixel values, or
+    for ``hidden/likelihood`` in nats a value.
+    """
+    table = Table()
+    hidden = {key: job.world.settings[key] for key in ("leaves", "dim", "rho", "fold", "token_pixels")}
+    for name, kind in (("hidden", "phase_tree"), ("plain", "additive_tree")):
+        world = worlds.make(kind, job.world.seed, **hidden)
+        evaluation = draw(job, world)
+        found: dict[str, Readings] = {"random_init": _read(job.initial(), job, evaluation)}
+        found["mse"] = _read(train_mse(job, world, table, name), job, evaluation)
+        if name == "hidden":
+            found["likelihood"] = _read(train_likelihood(job, world, table), job, evaluation)
+        for arm, readings in found.items():
+            for quantity, levels in readings.items():
+                _add(table, f"{name}/{arm}", f"r2{quantity}", levels, job.test)
+                for other, label in (("random_init", "over_random"), ("mse", "over_mse")):
+                    if arm == "likelihood" or (arm, other) == ("mse", "random_init"):
+                        gain = differences(levels, found[other][quantity])
+                        _add(table, f"{name}/{arm}", f"{label}{quantity}", gain, job.test)
+    return table
+
+
+def train_mse(job: Job, world: World, table: Table, name: str) -> MAE:
+    """Train the job's model on a world by the mean squared error, and file its last losses."""
+    model, (batches, visible) = job.initial(), _batches(job, world)
+    recipe = with_images(job.recipe, job.images, batch=job.settings["batch"])
+    losses = fit_mae(model, batches, visible, recipe, f"{name}/mse")
+    table.add(f"{name}/mse", "loss", 0, float(losses[-max(1, len(losses) // 10) :].mean()))
+    return model
+
+
+def train_likelihood(job: Job, world: World, table: Table) -> MAE:
+    """Train the same model from the same start, on the same images and masks, by the likelihood."""
+    settings = job.settings
+    images = world.sample(CALIBRATION, "experiment", (job.seed,)).images
+    maps = whitening_maps(patchify(images, world.token_pixels), settings["jitter"])
+    generator = torch.Generator().manual_seed(integer_seed(job.seed, "init", _HEAD))
+    model = MixtureMAE(job.initial(), settings["components"], maps, generator)
+    batches, _ = _batches(job, world)
+
+    def noisy(step: int) -> Batch:
+        tokens, visible_ids, masked_ids = batches(step)
+        rng = stream(job.seed, "experiment", world.seed, _NOISE, step)
+        noise = rng.standard_normal((*masked_ids.shape, tokens.shape[-1]), dtype=np.float32)
+        return tokens, visible_ids, masked_ids, torch.from_numpy(noise * np.float32(settings["jitter"]))
+
+    recipe = with_images(job.recipe, job.images, batch=settings["batch"])
+    losses = fit(model, noisy, model.loss, recipe, "hidden/likelihood")
+    table.add("hidden/likelihood", "loss", 0, float(losses[-max(1, len(losses) // 10) :].mean()))
+    return model.mae
+
+
+def _batches(job: Job, world: World) -> tuple[Callable[[int], Batch], int]:
+    """Batches of single-token masks, and the number of visible tokens."""
+    patches = MaskPatches(world.grid)
+    visible = visible_count(patches.n_patches, job.settings["mask_ratio"])
+    recipe = with_images(job.recipe, job.images, batch=job.settings["batch"])
+    return mae_batches(world, job.seed, recipe, patches, visible), visible
+
+
+def _read(model: MAE, job: Job, evaluation: Evaluation) -> Readings:
+    """Readings of the last layer: mean of the tokens, and tokens side by side."""
+    tokens = pooled(model, evaluation.images, "concat")
+    mean = tokens.reshape(len(tokens), model.cfg.n_tokens, -1).mean(1, dtype=np.float32)
+    return {
+        suffix: read_levels(features, job, evaluation)
+        for suffix, features in (("", mean), ("_concat", tokens))
+    }
+
+
+def _add(table: Table, arm: str, quantity: str, levels: Mapping[int, Reading], n: int) -> None:
+    """Add a reading of every level, and at level 0 the mean over levels."""
+    mean = Reading(
+        float(np.mean([reading.r2 for reading in levels.values()])),
+        np.mean([reading.replicates for reading in levels.values()], axis=0),
+    )
+    add_readings(table, arm, {0: mean, **levels}, n, quantity)

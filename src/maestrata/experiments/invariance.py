@@ -1,0 +1,81 @@
+"""Noise below a level drawn anew with the rest kept, and the mirror: how much of a representation changes.
+
+Of a whitened representation f of p dimensions, the share of its variance that the noise drawn anew takes part
+in,
+
+    share = E |f(x) - f(x')|^2 / E |f(x) - f(x'')|^2,
+
+x' being x with that noise drawn anew and x'' an image of its own (all noise drawn anew). This is Jansen's
+estimator of the total Sobol' index of that noise, summed over the directions of f. With the noise below level
+l drawn anew it is 0 for a function of the latents of level l and above, and 1 for one that is independent of
+them. The mirror, the noise at level l and above drawn anew, is the total index of the other half: the two add
+up to 1 where f is a sum of a part for each, and to more where the halves interact.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from maestrata.experiments._readers import model_readers
+from maestrata.experiments.base import Job, Table
+from maestrata.experiments.measures import Whitening, leak, noise_below, redraw
+from maestrata.random import stream
+from maestrata.resampling import bootstrap_weights
+
+__all__ = ["CELLS", "NAME", "SETTINGS", "SUMMARY", "WORLDS", "run"]
+
+NAME = "invariance"
+SUMMARY = "noise below a level drawn anew with the rest kept, and the mirror: share of variance that changes"
+SETTINGS = {"pairs": 1024, "fit": 4096}
+WORLDS: tuple[str, ...] = ()
+CELLS = True
+
+_KEY = 11  # of the stream "experiment"
+
+
+def run(job: Job) -> Table:
+    """Measure every trained model of the world, and the untrained one.
+
+    Parameters
+    ----------
+    job : Job
+        Its settings: `pairs`, test images that are compared with their altered selves; `fit`, images of the
+        stream ``probe-train`` that the whitening is fitted on (no more than the job's own numbers of images).
+
+    Returns
+    -------
+    Table
+        Arms: cells such as ``1x1/v4``, and ``random_init``. Quantities by level 1 to L: ``low_redrawn``
+        (noise below the level drawn anew), ``high_redrawn`` (noise at the level and above), both as shares
+        of whitened variance; ``low_redrawn_plain`` and ``high_redrawn_plain``, of plain variance. At level
+        0: ``rank`` (directions of f that vary) and ``mask_ratio``.
+    """
+    world = job.world
+    pairs = min(int(job.settings["pairs"]), job.test)
+    fit = world.sample(min(int(job.settings["fit"]), job.probe_train), "probe-train").images
+    test = world.sample(pairs, "test")
+    levels = range(1, world.levels + 1)
+    altered = {}
+    for level in levels:
+        low = noise_below(world, level)
+        high = {at: nodes for at, nodes in noise_below(world, world.levels + 1).items() if at not in low}
+        for name, nodes in (("low_redrawn", low), ("high_redrawn", high)):
+            # the same fresh noise for all levels, so that their shares differ by what is redrawn alone
+            fresh = redraw(world, test.noise, nodes, stream(world.seed, "experiment", _KEY))
+            altered[name, level] = world.generate(fresh).images
+    weights = bootstrap_weights(world.seed, pairs, job.replicates)
+
+    table = Table()
+    for reader in model_readers(job):
+        reader.note_ratio(table)
+        whitening = Whitening(reader.read(fit))
+        table.add(reader.arm, "rank", 0, whitening.rank, n=len(fit))
+        plain = reader.read(test.images)
+        white = whitening.apply(plain)
+        for (name, level), images in altered.items():
+            other = reader.read(np.asarray(images))
+            share, replicates = leak(white, whitening.apply(other), weights)
+            table.add_replicates(reader.arm, name, level, share, replicates, n=pairs)
+            share, replicates = leak(plain, other, weights)
+            table.add_replicates(reader.arm, f"{name}_plain", level, share, replicates, n=pairs)
+    return table

@@ -1,0 +1,252 @@
+"""Reconstructions judged by structure, by pixels and by meaning (the paper's first experiment).
+
+Models of several masking ratios fill in the same masked images of a grammar. SSIM and FSIM say how alike the
+filled-in and the true image are in local structure, PSNR and the mean squared error in pixels; and exact
+belief propagation on the filled-in image, read as if it were observed, says how probable the true root is.
+If the first two and not the others follow the root, the rankings of the ratios part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from maestrata import worlds
+from maestrata.experiments._similarity_index import GREY_LEVELS, fsim, mean_squared_error, ssim
+from maestrata.experiments.base import Job, Table
+from maestrata.experiments.fit import fit_mae, mae_batches, with_images
+from maestrata.geometry import unpatchify
+from maestrata.inference.base import posterior
+from maestrata.masks import MaskPatches, evaluation_masks, mask_matrix, visible_count
+from maestrata.model.mae import MAE, MAEConfig
+from maestrata.regression.encoders import initial_model
+from maestrata.representation.reconstruct import reconstruct
+from maestrata.resampling import bootstrap_weights
+from maestrata.worlds.base import World
+
+NAME = "reconstruction"
+SUMMARY = (
+    "masked positions filled in: SSIM, FSIM, PSNR, squared error and the exact root posterior of the result"
+)
+SETTINGS = {
+    "leaves": 16,
+    "token_pixels": 8,
+    "symbols": 12,
+    "images": 36_000,
+    "batch": 64,
+    "mask_ratios": (0.1, 0.25, 0.5, 0.75, 0.9),
+    "patches": ("2x2",),
+    "patch_ratio": 0.75,
+    "eval_ratio": 0.75,
+    "scored": 512,
+}
+WORLDS = ("grammar_tree",)
+CELLS = False
+
+Floats = NDArray[np.float64]
+
+HALF_RANGE = 4.0
+"""Pixel value that is grey level 255, its negative being 0: pixels have mean 0 and variance about 1."""
+
+STRUCTURE, PIXELS, ROOT = ("ssim", "fsim"), ("psnr", "mse"), "root_probability"
+UPWARDS = {"mse": -1.0}  # the other quantities are better the larger they are
+
+
+class Masks(NamedTuple):
+    """Masks of the scored images: ids of visible and of masked tokens."""
+
+    visible: NDArray[np.int64]
+    masked: NDArray[np.int64]
+
+
+def run(job: Job) -> Table:
+    """Train a model a ratio (and patch), and score what each fills in.
+
+    The world is the job's with larger tokens, so that an image has 32 x 32 pixels: the settings `leaves`,
+    `token_pixels` and `symbols` replace the world's. Arms are ``{patches}/v{visible}``, placed at the ratio,
+    and two references: ``exact``, the posterior mean of the masked tokens, and ``grey``, the mean pixel.
+    Quantities, all of level 0, at the common masks (single tokens, `eval_ratio`; primary) and, with the
+    suffix ``_own``, at the masks of the model's own training: ``ssim``, ``fsim``, ``psnr`` (dB), ``mse``
+    (squared pixel values, masked tokens alone), ``root_probability`` and ``root_accuracy`` of the filled-in
+    image, and ``root_probability_filled`` of the filled-in tokens without the visible ones. The arm
+    ``ratios`` holds Spearman's correlations over the ratios of the first kind of arms, at the common masks:
+    ``rank_{quantity}`` with `root_probability`, and ``rank_gap``, their mean over SSIM and FSIM less that
+    over PSNR and the squared error (the smaller, the better).
+    """
+    settings, table = job.settings, Table()
+    changes = {key: settings[key] for key in ("leaves", "token_pixels", "symbols")}
+    world = worlds.make(job.world.name, job.world.seed, **{**job.world.settings, **changes})
+    cfg = _sizes(job.cfg, world)
+    sample = world.sample(settings["scored"], "test")
+    images, roots = sample.images, sample.latents[world.levels][:, 0, 0]
+    weights = bootstrap_weights(world.seed, len(images), job.replicates)
+    tokens = MaskPatches(world.grid)
+    common_masks = _masks(world, tokens, settings["eval_ratio"], len(images))
+
+    found: dict[str, dict[str, Floats]] = {}
+    cells = [(tokens, ratio) for ratio in settings["mask_ratios"]]
+    cells += [(MaskPatches.parse(p, world.grid), settings["patch_ratio"]) for p in settings["patches"]]
+    compared = []
+    for patches, ratio in cells:
+        visible = visible_count(patches.n_patches, ratio)
+        arm = f"{patches.label}/v{visible}"
+        if arm in found:
+            continue  # two ratios that realise the same count are one model
+        model = _train(job, world, cfg, patches, visible, arm)
+        own = _masks(world, patches, ratio, len(images))
+        found[arm] = score(world, images, roots, reconstruct(model, images, *common_masks)[0], common_masks)
+        scores = score(world, images, roots, reconstruct(model, images, *own)[0], own)
+        _add(table, arm, found[arm], weights)
+        _add(table, arm, scores, weights, "_own")
+        table.place(arm, 1 - visible / patches.n_patches)
+        if patches is tokens:
+            compared.append(arm)
+
+    for arm, filled in _references(world, images, common_masks).items():
+        _add(table, arm, score(world, images, roots, filled, common_masks), weights)
+    if len(compared) > 2:  # with fewer a rank correlation says nothing
+        ones = np.ones((1, len(images)), np.float32)
+        values = rank_correlations([found[arm] for arm in compared], ones)
+        replicates = rank_correlations([found[arm] for arm in compared], weights)
+        for quantity, value in values.items():
+            if np.isfinite(value[0]):
+                table.add_replicates(
+                    "ratios", quantity, 0, float(value[0]), replicates[quantity], len(images)
+                )
+    return table
+
+
+def score(
+    world: World,
+    images: NDArray[np.float32],
+    roots: NDArray[np.int64],
+    filled: NDArray[np.float32],
+    masks: Masks,
+) -> dict[str, Floats]:
+    """Score filled-in images, image by image.
+
+    Parameters
+    ----------
+    world : World
+        A grammar.
+    images, filled : ndarray (n, channel, y, x)
+    roots : ndarray (n,)
+        True symbols of the root.
+    masks : Masks
+
+    Returns
+    -------
+    dict of str to ndarray (n,)
+        See `run`; ``psnr`` is not there, being a function of the mean of ``image_error``.
+    """
+    n, channels = images.shape[:2]
+    one, other = (_grey(part).reshape(n * channels, *part.shape[2:]) for part in (images, filled))
+
+    def per_image(values: Floats) -> Floats:
+        return values.reshape(n, channels).mean(1)
+
+    whole = posterior(world, filled, np.ones(world.grid.n_tokens, bool)).probabilities[world.levels][:, 0]
+    hidden = ~mask_matrix(masks.visible, world.grid.n_tokens)
+    alone = posterior(world, filled, hidden).probabilities[world.levels][:, 0]
+    rows = np.arange(n)
+    squared = np.square(filled.astype(np.float64) - images).mean((1, 2, 3))
+    return {
+        "ssim": per_image(ssim(one, other)),
+        "fsim": per_image(fsim(one, other)),
+        "mse": squared * world.grid.n_tokens / masks.masked.shape[1],
+        "image_error": per_image(mean_squared_error(one, other)),
+        "root_probability": whole[rows, roots],
+        "root_accuracy": (whole.argmax(1) == roots).astype(np.float64),
+        "root_probability_filled": alone[rows, roots],
+    }
+
+
+def means(scores: Mapping[str, Floats], weights: NDArray[np.float32]) -> dict[str, Floats]:
+    """Mean of every score under bootstrap weights (replicates, n): (replicates,); PSNR in its place."""
+    counts = weights.astype(np.float64)
+    found = {key: counts @ values / counts.sum(1) for key, values in scores.items()}
+    with np.errstate(divide="ignore"):
+        found["psnr"] = 10 * np.log10(GREY_LEVELS**2 / found.pop("image_error"))
+    return found
+
+
+def rank_correlations(scores: list[dict[str, Floats]], weights: NDArray[np.float32]) -> dict[str, Floats]:
+    """Spearman's correlation over models between each quantity and the root's probability.
+
+    Parameters
+    ----------
+    scores : list of dict
+        From `score`, one a model.
+    weights : ndarray (replicates, n)
+
+    Returns
+    -------
+    dict of str to ndarray (replicates,)
+        ``rank_ssim``, ``rank_fsim``, ``rank_psnr``, ``rank_mse`` and ``rank_gap``; NaN where a quantity is
+        the same for all models.
+    """
+    every = [means(one, weights) for one in scores]
+
+    def ranks(quantity: str) -> Floats:
+        values = np.stack([UPWARDS.get(quantity, 1.0) * one[quantity] for one in every])
+        centred = rankdata(values, axis=0) - (len(every) + 1) / 2
+        with np.errstate(invalid="ignore", divide="ignore"):
+            normed: Floats = centred / np.sqrt(np.square(centred).sum(0))
+        return normed
+
+    root = ranks(ROOT)
+    found = {f"rank_{quantity}": (ranks(quantity) * root).sum(0) for quantity in STRUCTURE + PIXELS}
+    structure, pixels = (
+        np.mean([found[f"rank_{quantity}"] for quantity in kind], axis=0) for kind in (STRUCTURE, PIXELS)
+    )
+    return {**found, "rank_gap": structure - pixels}
+
+
+def _grey(images: NDArray[np.floating]) -> Floats:
+    """Pixel values as grey levels: -4 to 4 become 0 to 255."""
+    found: Floats = (images.astype(np.float64) / HALF_RANGE + 1) * (GREY_LEVELS / 2)
+    return found
+
+
+def _sizes(cfg: MAEConfig, world: World) -> MAEConfig:
+    sizes: dict[str, Any] = {
+        "grid_height": world.grid.height,
+        "grid_width": world.grid.width,
+        "token_values": world.token_values,
+    }
+    return MAEConfig(**{**cfg.__dict__, **sizes})
+
+
+def _masks(world: World, patches: MaskPatches, ratio: float, n: int) -> Masks:
+    return Masks(*evaluation_masks(world.seed, patches, visible_count(patches.n_patches, ratio), n))
+
+
+def _train(job: Job, world: World, cfg: MAEConfig, patches: MaskPatches, visible: int, arm: str) -> MAE:
+    model = initial_model(cfg, job.seed)
+    recipe = with_images(job.recipe, job.images, batch=job.settings["batch"])
+    batches = mae_batches(world, job.seed, recipe, patches, visible)
+    fit_mae(model, batches, visible * patches.size, recipe, arm)
+    return model
+
+
+def _references(world: World, images: NDArray[np.float32], masks: Masks) -> dict[str, NDArray[np.float32]]:
+    """Images filled in by the posterior mean given the visible tokens, and by the mean pixel, 0."""
+    shown = mask_matrix(masks.visible, world.grid.n_tokens)
+    exact = unpatchify(posterior(world, images, shown).tokens, world.grid, world.token_pixels)
+    flags = np.repeat(shown[..., None], world.token_values, -1)
+    grey = images * unpatchify(flags, world.grid, world.token_pixels)
+    return {"exact": exact.astype(np.float32), "grey": grey.astype(np.float32)}
+
+
+def _add(
+    table: Table, arm: str, scores: Mapping[str, Floats], weights: NDArray[np.float32], suffix: str = ""
+) -> None:
+    """Add the means of all scores, with their bootstrap intervals."""
+    n = weights.shape[1]
+    replicates = means(scores, weights)
+    for quantity, value in means(scores, np.ones((1, n), np.float32)).items():
+        table.add_replicates(arm, f"{quantity}{suffix}", 0, float(value[0]), replicates[quantity], n)

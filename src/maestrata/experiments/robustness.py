@@ -1,0 +1,207 @@
+"""The noise of test images is shifted, the rules of the world kept: how much of a probe's accuracy is lost.
+
+Shifts, each of test images only (probes are fitted to images of the world as it is):
+
+* ``noise=a``: the noise of the tokens times a (pixel noise in a grammar);
+* ``middle=a``: in a continuous world, the noise of the levels between tokens and root times a;
+* ``tilt=w``: in a grammar, the first production of every symbol w times as likely as each other one.
+
+All shifted images share with the plain ones whatever noise is not shifted, so that losses are paired. The
+ceiling loses something too: in a grammar it is belief propagation that knows of the shift, on the same
+images.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import nan
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maestrata.experiments._readers import (
+    mean_with_replicates,
+    model_readers,
+    pixel_readers,
+    root_class,
+)
+from maestrata.experiments.base import Job, Table
+from maestrata.inference.base import posterior
+from maestrata.random import stream
+from maestrata.regression.probes import make
+from maestrata.resampling import bootstrap_weights
+from maestrata.worlds.base import Noise, World
+
+__all__ = ["CELLS", "NAME", "SETTINGS", "SUMMARY", "WORLDS", "Shift", "run", "shifts"]
+
+NAME = "robustness"
+SUMMARY = "accuracy for the root's class lost under shifted noise, rules kept, beside what the ceiling loses"
+SETTINGS = {"noise": [2.0, 3.0], "middle": 1.5, "tilt": 3, "fit": 6144, "test": 3072, "ceiling": 2048}
+WORLDS: tuple[str, ...] = ()
+CELLS = True
+
+MIN_ABOVE_CHANCE = 0.02
+"""What is above chance by less than this on plain images can lose no share worth the name: NaN."""
+
+_KEY = 13  # of the stream "experiment"
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Shift:
+    """A shift of the noise.
+
+    Attributes
+    ----------
+    name : str
+    size : float
+        What the name says by how much.
+    noise : dict of arrays (n, nodes, dim)
+        Of the test images.
+    world : World
+        That draws such noise by itself: what exact inference is told. Only in a discrete world.
+    """
+
+    name: str
+    size: float
+    noise: Noise
+    world: World
+
+
+def shifts(world: World, noise: Noise, settings: Mapping[str, Any]) -> list[Shift]:
+    """Return the shifts that this kind of world has; `settings` are those of the module."""
+    found = []
+    for size in map(float, settings["noise"]):
+        twin = copy.copy(world)
+        if "pixel_noise" in world.settings:
+            twin.settings = {**world.settings, "pixel_noise": world.settings["pixel_noise"] * size}
+        found.append(Shift(f"noise={size:g}", size, {**noise, 0: noise[0] * np.float32(size)}, twin))
+    if not world.discrete:
+        size = float(settings["middle"])
+        middle = {
+            level: part * np.float32(size) if 0 < level < world.levels else part
+            for level, part in noise.items()
+        }
+        return [*found, Shift(f"middle={size:g}", size, middle, world)]
+    if world.settings["productions"] > 1:
+        found.append(_tilt(world, noise, int(settings["tilt"])))
+    return found
+
+
+def _tilt(world: World, noise: Noise, times: int) -> Shift:
+    """Draw productions anew, the first `times` as likely as each other one.
+
+    A grammar that lists its first production `times` over, and draws evenly from that list, is the same
+    grammar tilted; inference is asked of that one.
+    """
+    listed = np.array([0] * times + list(range(1, world.settings["productions"])))
+    rng = stream(world.seed, "experiment", _KEY)
+    tilted = dict(noise)
+    for level in range(world.levels, 0, -1):
+        drawn = listed[rng.integers(0, len(listed), noise[level][..., -1:].shape)]
+        tilted[level] = np.concatenate([noise[level][..., :-1], drawn], -1)  # the root's symbol is kept
+    twin = copy.copy(world)
+    twin.settings = {**world.settings, "productions": len(listed)}
+    twin.params = {
+        name: rules[:, listed] if name.startswith("rules") else rules for name, rules in world.params.items()
+    }
+    return Shift(f"tilt={times}", float(times), tilted, twin)
+
+
+def run(job: Job) -> Table:
+    """Measure every trained model of the world, the untrained one, pixels, components and the ceiling.
+
+    Parameters
+    ----------
+    job : Job
+        Its settings: the sizes of the shifts; `fit` and `test` images (no more than the job's own numbers),
+        of which the first `ceiling` are given to exact inference.
+
+    Returns
+    -------
+    Table
+        At level 0. Arm of a reader: ``accuracy`` on plain images, ``lost_share`` and ``shifted_accuracy``,
+        their means over the shifts, ``mask_ratio``. Arm ``READER/SHIFT``: ``accuracy``, ``lost`` (accuracy on
+        plain images less accuracy) and ``lost_share`` (lost, over the accuracy above chance on plain images).
+        In a grammar also ``excess_share``: `lost_share` less the ceiling's. Reader ``ceiling``: exact
+        inference. Arm ``chance``: ``accuracy`` of the commonest class.
+    """
+    world, settings = job.world, dict(job.settings)
+    fit = world.sample(min(int(job.settings["fit"]), job.probe_train), "probe-train")
+    test = world.sample(min(int(job.settings["test"]), job.test), "test")
+    labels, classes = root_class(world, test.latents[world.levels])
+    moved = shifts(world, test.noise, settings)
+    images = [test.images, *(world.generate(shift.noise).images for shift in moved)]
+    weights = bootstrap_weights(world.seed, len(labels), job.replicates)
+    chance = 1 / classes
+
+    table = Table()
+    table.add("chance", "accuracy", 0, chance)
+    beyond = None
+    if world.discrete:
+        n = min(int(job.settings["ceiling"]), len(labels))
+        worlds = [world, *(shift.world for shift in moved)]
+        right = [_ceiling(w, x[:n]) == labels[:n] for w, x in zip(worlds, images, strict=True)]
+        own = bootstrap_weights(world.seed, n, job.replicates)
+        beyond = _file(table, "ceiling", right, moved, chance, own)
+    targets = np.eye(classes, dtype=np.float32)[root_class(world, fit.latents[world.levels])[0]]
+    for readers in (model_readers(job), pixel_readers(job, fit.images)):
+        for reader in readers:
+            reader.note_ratio(table)
+            probe = make("ridge").fit(reader.read(fit.images), targets)
+            right = [probe.predict(reader.read(x)).argmax(1) == labels for x in images]
+            _file(table, reader.arm, right, moved, chance, weights, beyond)
+    return table
+
+
+def _ceiling(world: World, images: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Most probable symbol of the root, (n,)."""
+    seen = np.ones(world.grid.n_tokens, bool)
+    found = posterior(world, images, seen).probabilities[world.levels][:, 0]
+    return np.asarray(found.argmax(1))
+
+
+def _file(
+    table: Table,
+    arm: str,
+    right: list[NDArray[np.bool_]],
+    moved: list[Shift],
+    chance: float,
+    weights: NDArray[np.float32],
+    ceiling: list[float] | None = None,
+) -> list[float]:
+    """File one reader's answers, plain ones first; return its shares lost, shift by shift."""
+    n = len(right[0])
+    plain, plain_boot = mean_with_replicates(right[0], weights)
+    table.add_replicates(arm, "accuracy", 0, plain, plain_boot, n=n)
+    shares, boots, accuracies = [], [], []
+    for k, (shift, answers) in enumerate(zip(moved, right[1:], strict=True)):
+        label = f"{arm}/{shift.name}"
+        table.place(label, shift.size)
+        accuracy, boot = mean_with_replicates(answers, weights)
+        share, share_boot = nan, np.full(len(boot), nan)
+        if plain - chance >= MIN_ABOVE_CHANCE:
+            share = (plain - accuracy) / (plain - chance)
+            # a replicate at chance has no share: it would be a division by nothing
+            above = np.where(plain_boot > chance, plain_boot - chance, nan)
+            share_boot = (plain_boot - boot) / above
+        table.add_replicates(label, "accuracy", 0, accuracy, boot, n=n)
+        table.add_replicates(label, "lost", 0, plain - accuracy, plain_boot - boot, n=n)
+        table.add_replicates(label, "lost_share", 0, share, share_boot, n=n)
+        if ceiling is not None:
+            table.add_replicates(label, "excess_share", 0, share - ceiling[k], share_boot - ceiling[k], n=n)
+        shares.append(share)
+        boots.append(share_boot)
+        accuracies.append((accuracy, boot))
+    mean, mean_boot = float(np.mean(shares)), np.mean(boots, axis=0)
+    table.add_replicates(arm, "lost_share", 0, mean, mean_boot, n=n)
+    if ceiling is not None:
+        base = float(np.mean(ceiling))
+        table.add_replicates(arm, "excess_share", 0, mean - base, mean_boot - base, n=n)
+    shifted = np.mean([a for a, _ in accuracies]), np.mean([b for _, b in accuracies], axis=0)
+    table.add_replicates(arm, "shifted_accuracy", 0, float(shifted[0]), shifted[1], n=n)
+    return shares

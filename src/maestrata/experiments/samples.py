@@ -1,0 +1,69 @@
+"""Learning curves in the number of samples: steps fixed, size of the training set swept."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from maestrata.errors import ExperimentError
+from maestrata.experiments._reading import Reading, add_readings, differences, draw, read_levels
+from maestrata.experiments.base import Job, Table
+from maestrata.experiments.fit import fit_mae, mae_batches, with_images
+from maestrata.masks import MaskPatches, visible_count
+
+NAME = "samples"
+SUMMARY = "the size of the training set is swept at a fixed number of steps, up to fresh images at every step"
+SETTINGS = {"sizes": (2048, 8192, 32768, 65536), "mask_ratio": 0.75, "images": 81_920}
+WORLDS = ()
+CELLS = False
+
+ENDLESS = "endless"
+
+
+def run(job: Job) -> Table:
+    """Train on sets of every size, and on fresh images; read every level.
+
+    Arms ``s{size}``, placed at the size, and ``endless``, placed at the images of the run: ``r2`` of levels 1
+    to L, and ``mean_r2`` of level 0, their mean over levels. Arms ``change/last_doubling`` (the largest size
+    less half of it), ``change/endless`` (fresh images less the largest size) and ``change/whole_range``
+    (largest less smallest size): ``r2_change`` and ``mean_r2_change``.
+    """
+    sizes = _sizes(job)
+    recipe = with_images(job.recipe, job.images)
+    patches = MaskPatches(job.grid)
+    visible = visible_count(patches.n_patches, job.settings["mask_ratio"])
+    table, evaluation = Table(), draw(job)
+    found: dict[int | None, dict[int, Reading]] = {}
+    for size in (*sizes, None):
+        arm, model = ENDLESS if size is None else f"s{size}", job.initial()
+        own = with_images(recipe, job.images, samples=size)
+        fit_mae(model, mae_batches(job.world, job.seed, own, patches, visible), visible, own, arm)
+        found[size] = read_levels(model, job, evaluation)
+        _add(table, arm, found[size], job.test, "r2", "mean_r2")
+        table.place(arm, recipe.steps * recipe.batch if size is None else size)
+    largest = sizes[-1]
+    changes = {
+        "change/last_doubling": (largest, largest // 2),
+        "change/endless": (None, largest),
+        "change/whole_range": (largest, sizes[0]),
+    }
+    for arm, (more, less) in changes.items():
+        _add(table, arm, differences(found[more], found[less]), job.test, "r2_change", "mean_r2_change")
+    return table
+
+
+def _sizes(job: Job) -> list[int]:
+    sizes = sorted(set(job.settings["sizes"]))
+    allowed = f"sizes={tuple(job.settings['sizes'])} (experiment samples)"
+    if sizes[0] < job.recipe.batch:
+        raise ExperimentError(f"{allowed} must be at least one batch of {job.recipe.batch}")
+    if sizes[-1] > job.images:
+        raise ExperimentError(f"{allowed} must be at most images={job.images}: each is seen at least once")
+    if sizes[-1] % 2 or sizes[-1] // 2 not in sizes:
+        raise ExperimentError(f"{allowed} must hold half of the largest, {sizes[-1]}: the last doubling")
+    return sizes
+
+
+def _add(table: Table, arm: str, found: dict[int, Reading], n: int, each: str, mean: str) -> None:
+    add_readings(table, arm, found, n, each)
+    replicates = np.mean([reading.replicates for reading in found.values()], axis=0)
+    table.add_replicates(arm, mean, 0, float(np.mean([r.r2 for r in found.values()])), replicates, n)

@@ -1,0 +1,52 @@
+"""A root whose sign no image tells: what is read of it, and of its magnitude."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maestrata.experiments._reading import add_readings, draw, pixels, pooled, read_levels, read_values
+from maestrata.experiments.base import Job, Table
+from maestrata.experiments.fit import fit_mae, mae_batches, with_images
+from maestrata.masks import MaskPatches, realised_ratio, visible_count
+from maestrata.regression.evaluate import Evaluation
+from maestrata.regression.targets import TargetTable
+
+NAME = "symmetric"
+SUMMARY = "R2 of the root and of its magnitude in a world whose images do not change with the root's signs"
+SETTINGS = {"mask_ratios": (0.5, 0.75), "images": 60_000}
+WORLDS = ("symmetric_tree",)
+CELLS = False
+
+
+def magnitudes(targets: TargetTable, level: int) -> NDArray[np.float32]:
+    """Absolute values of the latents of a level, (n, nodes * dims)."""
+    groups = [g for g in targets.groups if (g.kind, g.level) == ("latent", level)]
+    return np.abs(np.concatenate([targets.values[:, g.columns] for g in groups], axis=1))
+
+
+def run(job: Job) -> Table:
+    """Read models trained at every ratio, the untrained one, and all pixels.
+
+    Arms ``v{visible}`` (placed at their ratio), ``random_init`` and ``linear``; quantities ``r2`` of levels 1
+    to L, and ``r2_magnitude`` of the root, that of the absolute values of its coordinates.
+    """
+    table, evaluation = Table(), draw(job)
+    _add(table, "linear", pixels(evaluation), evaluation, job)
+    _add(table, "random_init", pooled(job.initial(), evaluation.images), evaluation, job)
+    patches, recipe = MaskPatches(job.grid), with_images(job.recipe, job.images)
+    for visible in sorted({visible_count(patches.n_patches, r) for r in job.settings["mask_ratios"]}):
+        model, arm = job.initial(), f"v{visible}"
+        fit_mae(model, mae_batches(job.world, job.seed, recipe, patches, visible), visible, recipe, arm)
+        _add(table, arm, pooled(model, evaluation.images), evaluation, job)
+        table.place(arm, realised_ratio(patches.n_patches, visible))
+    return table
+
+
+def _add(table: Table, arm: str, features: NDArray[np.float32], evaluation: Evaluation, job: Job) -> None:
+    add_readings(table, arm, read_levels(features, job, evaluation), job.test)
+    root = job.world.levels
+    fitted, scored = (magnitudes(targets, root) for targets in (evaluation.train, evaluation.test))
+    add_readings(
+        table, arm, {root: read_values(features, fitted, scored, evaluation)}, job.test, "r2_magnitude"
+    )

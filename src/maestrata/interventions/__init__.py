@@ -1,1 +1,0 @@
-"""Interventions that only a known world allows, one file each, found by name (see `registry`)."""

@@ -1,0 +1,50 @@
+"""Whether the folder of a run can be written, asked before its first job: without a log none can say why."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from maestrata.errors import ConfigError
+from maestrata.run.layout import FILES
+
+__all__ = ["check_folder"]
+
+
+def check_folder(folder: str | Path) -> None:
+    """Check that everything that a run writes has a place.
+
+    Parameters
+    ----------
+    folder : path
+        Of the run, ``RESULTS/RUN``; what is not there yet is made by the jobs.
+
+    Raises
+    ------
+    ConfigError
+        If a file stands where a folder belongs, or a folder cannot be written: it is read-only or another's.
+    """
+    for place in _places(Path(folder)):
+        there = next(path for path in (place, *place.parents) if os.path.lexists(path))
+        if not there.is_dir():
+            raise ConfigError(f"results cannot be written to {folder}: {there} must be a folder")
+        # the system is asked, since on a read-only file system the owner has every right and cannot write
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise ConfigError(
+                f"results cannot be written to {folder}: {there} is read-only or another user's; make it "
+                "writable, or name another folder (results: in the config, --config results=FOLDER)"
+            )
+
+
+def _places(folder: Path) -> Iterator[Path]:
+    """Yield the run's folder and those that its rules write to: outputs, logs and benchmarks."""
+    yield folder.absolute()
+    yield from (
+        folder.absolute() / name for name in sorted({path.split("/")[0] for path, _ in FILES.values()})
+    )
+    for beside in ("logs", "benchmarks"):
+        yield folder.absolute() / beside
+        yield from (
+            folder.absolute() / beside / rule for rule in sorted({rule for _, rule in FILES.values()})
+        )

@@ -1,0 +1,65 @@
+"""Layout of a run: where each file is, which rule makes it, which modules its step finds by name."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+CELL = "{world}/w{world_seed}/p{patch}/v{visible}/s{seed}"
+
+# File -> where it is below results/RUN/, and the rule that makes it.
+FILES = {
+    "worlds": ("worlds/{world}/w{world_seed}.nc", "worlds"),
+    "theory": ("theory/{world}/w{world_seed}.nc", "theory"),
+    "limits": ("limits/{world}/w{world_seed}.nc", "limits"),
+    "weights": (f"cells/{CELL}/weights.safetensors", "pretrain"),
+    "history": (f"cells/{CELL}/history.nc", "pretrain"),
+    "scores": (f"cells/{CELL}/scores.nc", "regress"),
+    "reconstruction": (f"cells/{CELL}/reconstructions.nc", "regress"),
+    "controls": ("controls/{world}/w{world_seed}/s{seed}.nc", "controls"),
+    "experiment": ("experiments/{experiment}/{world}/w{world_seed}/s{seed}.nc", "experiment"),
+    "cube": ("cubes/{kind}.nc", "collect"),
+    "verdicts": ("verdicts/verdicts.nc", "claims"),
+    "verdict_table": ("verdicts/verdicts.md", "claims"),
+    "verdict_page": ("verdicts/verdicts.html", "claims"),
+    "pdf": ("figures/{figure}.pdf", "figure"),
+    "png": ("figures/{figure}.png", "figure"),
+}
+
+# Rule -> modules of maestrata that its step finds by a name: what reading the step's imports cannot see.
+# {process}: kind of the job's world; {probe}: every probe of the config; {claim}: every claim. One that does
+# not exist is left out (not every world has an exact posterior).
+PLUGINS: dict[str, tuple[str, ...]] = {
+    "worlds": ("worlds.{process}",),
+    "theory": ("worlds.{process}",),
+    "limits": ("worlds.{process}", "inference.{process}"),
+    "pretrain": ("worlds.{process}",),
+    "regress": ("worlds.{process}", "regression.probes.{probe}"),
+    "controls": ("worlds.{process}", "inference.{process}", "regression.probes.{probe}"),
+    "experiment": (
+        "worlds.{process}",
+        "inference.{process}",
+        "experiments.{experiment}",
+        "regression.probes.ridge",
+    ),
+    "collect": (),
+    "claims": ("claims.{claim}",),
+    "figure": ("figures.{figure}",),
+}
+
+# Cube -> what it is joined from; beside these there is one for every experiment of the config.
+SOURCES: dict[str, tuple[str, ...]] = {
+    "regression": ("scores", "controls"),
+    "training": ("history",),
+    "reconstructions": ("reconstruction",),
+    "theory": ("theory",),
+    "limits": ("limits",),
+}
+EXPERIMENTS = "experiments/"
+"""Cubes of experiments are named by this and the experiment."""
+
+
+@lru_cache
+def wildcards_of(pattern: str) -> tuple[str, ...]:
+    """Return the names of a pattern's wildcards, in order."""
+    return tuple(re.findall(r"{(\w+)}", pattern))

@@ -1,0 +1,147 @@
+"""Compare what a run's files say made them with the code at hand: for when Snakemake's own memory is gone.
+
+``python -m maestrata.run.verify [--config FILE]``, or ``snakemake verify``, names every file that differs.
+It then compares the finished cubes with published ones (`maestrata.run.compare`), those of the default run
+unless others are named with ``--reference``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import struct
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import netCDF4
+
+from maestrata.config.load import load_config
+from maestrata.errors import MaestrataError
+from maestrata.run.compare import KINDS, compare_run
+from maestrata.run.differences import Comparison
+from maestrata.run.plan import Plan
+
+# a figure or table without a record is as good as the cubes that it shows
+_MAY_BE_SILENT = (".pdf", ".png", ".md", ".html")
+
+
+def verify(plan: Plan) -> list[str]:
+    """Name every file of a run that is missing, cannot be read, or was made by other code than that at hand.
+
+    Parameters
+    ----------
+    plan : Plan
+        Its paths are taken from the working directory.
+
+    Returns
+    -------
+    list of str
+        One line a file, in the order of the stages; empty if all is as it should be.
+    """
+    problems = []
+    for path, expected in plan.expected().items():
+        if not Path(path).is_file():
+            problems.append(f"{path}: missing")
+            continue
+        try:
+            found = recorded(Path(path))
+        except (OSError, ValueError, KeyError, struct.error, StopIteration) as error:
+            problems.append(f"{path}: cannot be read ({error or 'truncated'})")
+            continue
+        if found is None and Path(path).suffix in _MAY_BE_SILENT:
+            continue
+        if found != expected:
+            made = f"made by code {found}" if found else "records no fingerprint"
+            problems.append(f"{path}: {made}; the code at hand is {expected}")
+    return problems
+
+
+def recorded(path: Path) -> str | None:
+    """Return the fingerprint that a file carries: of a cube, weights, a figure or a table of verdicts."""
+    if path.suffix == ".nc":
+        with netCDF4.Dataset(path) as file:
+            return str(file.getncattr("fingerprint")) if "fingerprint" in file.ncattrs() else None
+    if path.suffix == ".safetensors":
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            header = json.loads(file.read(length))
+        about = json.loads(header.get("__metadata__", {}).get("maestrata", "{}"))
+        return str(about["fingerprint"]) if "fingerprint" in about else None
+    if path.suffix == ".png":
+        return dict(_png_texts(path.read_bytes())).get("fingerprint")
+    if path.suffix == ".pdf":
+        keywords = re.search(rb"/Keywords \((\w+)\)", path.read_bytes())
+        return keywords[1].decode() if keywords else None
+    if path.suffix in (".md", ".html"):
+        said = re.search(r"fingerprint\W+([0-9a-f]{16})\b", path.read_text(encoding="utf-8"))
+        return said[1] if said else None
+    raise ValueError(f"no fingerprint is read from {path.suffix} files")
+
+
+def _png_texts(data: bytes) -> Iterator[tuple[str, str]]:
+    """Yield the text chunks of a PNG file."""
+    if data[:8] != b"\x89PNG\r\n\x1a\n":
+        raise ValueError("not a PNG file")
+    at = 8
+    while data[at + 4 : at + 8] != b"IEND":
+        length, kind = struct.unpack(">I4s", data[at : at + 8])
+        if kind == b"tEXt":
+            key, _, value = data[at + 8 : at + 8 + length].partition(b"\0")
+            yield key.decode("latin-1"), value.decode("latin-1")
+        at += 12 + length
+
+
+def left_behind(plan: Plan) -> list[str]:
+    """List the temporary files that killed jobs left beside their outputs, or would have gone on from."""
+    patterns = (".*.tmp", ".*.part", "checkpoint.bin")
+    return sorted(str(path) for pattern in patterns for path in Path(plan.folder).rglob(pattern))
+
+
+def compare(plan: Plan, reference: Path) -> list[Comparison]:
+    """Compare a run's finished cubes with the published ones in a folder (see `compare_run`)."""
+    return compare_run(Path(plan.path("cube")).parent, reference, plan.config.worlds)
+
+
+def _tell(comparisons: Sequence[Comparison], reference: Path) -> None:
+    """Print what was compared, what was not and why, and what differs."""
+    if not comparisons:
+        print(f"no cube of {', '.join(KINDS)} is both here and in {reference}: nothing compared with it")
+    for found in comparisons:
+        print(found.summary, *found.apart, *found.differing, sep="\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Verify the run of a config: 0 if nothing differs, 1 if something does, 2 where the config is wrong."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--config", nargs="+", default=["config/config.yaml"], help="config files of the run")
+    parser.add_argument(
+        "--reference", type=Path, default=Path("reference/default"), help="folder of published cubes"
+    )
+    args = parser.parse_args(argv)
+    try:
+        plan = Plan(load_config(*args.config))
+        problems = verify(plan)
+    except MaestrataError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(
+        *problems,
+        f"{len(plan.expected())} files, {len(problems)} not as the code at hand makes them",
+        sep="\n",
+    )
+    left = left_behind(plan)
+    if left:
+        print(f"{len(left)} temporary files of jobs that were killed or still run, such as {left[0]}")
+    try:
+        comparisons = compare(plan, args.reference)
+    except MaestrataError as error:
+        print(f"not compared with {args.reference}: {error}")
+        return 1
+    _tell(comparisons, args.reference)
+    return 1 if problems or any(found.differing for found in comparisons) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

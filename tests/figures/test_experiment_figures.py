@@ -1,0 +1,226 @@
+"""Figures of experiments and of verdicts, drawn from made-up cubes: whole, small and lacking parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from maestrata.errors import FigureError
+from maestrata.figures import arms, registry
+from maestrata.figures.registry import CubeSet
+from maestrata.figures.save import save
+from maestrata.figures.style import Style
+from maestrata.figures.summary import t_interval
+
+FIGURES = [n for n in registry.available() if registry.load(n).NEEDS[0].startswith("experiments/")]
+# figure -> quantities and arms of its cubes without which it must still be drawn
+LACKING = {
+    "theorem_two": ("skill", "progress", "random_init", "r2_random_init", "ideal"),
+    "hierarchy_or_covariance": ("linear", "surrogate", "inverted_u", "concat_beyond_linear"),
+    "noise_invariance": ("random_init", "high_redrawn"),
+    "cues_and_shifts": ("pca", "root_alone", "lost_share", "random_init"),
+    "reconstruction_quality": ("fsim", "exact", "2x2", "ratios"),
+    "attention_mass": ("cls_mass", "cls_attention", "chosen_attention", "random_init", "even"),
+    "embedding_map": ("x", "purity", "purity_embedded", "pixels", "chance"),
+    "samples_and_budgets": ("endless", "change", "tokens", "over_random"),
+}
+
+
+def draw(name: str, cubes: CubeSet, note: str = "") -> Figure:
+    style = Style(note=note)
+    with style.context():
+        figure: Figure = registry.load(name).draw(cubes, style)
+        figure.draw_without_rendering()
+    return figure
+
+
+def all_text(figure: Figure) -> str:
+    return " ".join(" ".join(t.get_text() for t in figure.findobj(Text) if t.get_visible()).split())
+
+
+def needed(name: str, uses: bool = True) -> list[str]:
+    module = registry.load(name)
+    kinds = (*module.NEEDS, *(getattr(module, "USES", ()) if uses else ()))
+    return [kind.removeprefix("experiments/") for kind in kinds]
+
+
+def given(made: ModuleType, name: str, uses: bool = True, **changes: Any) -> CubeSet:
+    return CubeSet(made.cube(one, **changes) for one in needed(name, uses))
+
+
+def test_every_figure_lacks_something_here() -> None:
+    assert set(LACKING) == set(FIGURES)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_many_worlds(name: str, experiments: ModuleType) -> None:
+    text = all_text(draw(name, given(experiments, name, world_seeds=5), "smoke: not evidence"))
+    assert f"{registry.load(name).TITLE} [smoke: not evidence]" in text
+    assert "n = " in text and " a world" in text
+    assert "95 % t interval over 5 worlds (ci_world)" in text and "ci_sample" not in text
+    assert "not in this run" not in text
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_two_labels_one_world_each(name: str, experiments: ModuleType) -> None:
+    figure = draw(name, given(experiments, name, worlds=("tree", "grammar")))
+    text = all_text(figure)
+    assert "tree" in text and "grammar" in text
+    assert "1 world seed" in text and "95 % interval over samples (ci_sample)" in text
+    assert "ci_world" not in text
+    assert figure.get_figwidth() == 6.75
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_parts_that_are_missing(name: str, experiments: ModuleType) -> None:
+    whole = draw(name, given(experiments, name))
+    # all at once, then each by itself
+    for drop in (LACKING[name], *((one,) for one in LACKING[name])):
+        part = draw(name, given(experiments, name, drop=drop))
+        assert seen(part) != seen(whole), drop
+    draw(name, given(experiments, name, top=2))
+    if registry.load(name).__dict__.get("USES"):
+        assert "not in this run" in all_text(draw(name, given(experiments, name, uses=False)))
+
+
+def seen(figure: Figure) -> tuple[int, str]:
+    """Number of things that are drawn from data, and what is written."""
+    drawn = sum(
+        len(axes.lines) + len(axes.collections) + len(axes.patches) + len(axes.images) for axes in figure.axes
+    )
+    return drawn, all_text(figure)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_worlds_that_lack_numbers(name: str, experiments: ModuleType) -> None:
+    cubes = []
+    for one in needed(name):
+        cube = experiments.cube(one, worlds=("tree", "empty"), world_seeds=3)
+        for variable in ("value", "low", "high", "n"):
+            cube[variable].loc[{"world": "empty"}] = np.nan
+            cube[variable].loc[{"world": "tree", "world_seed": 2}] = np.nan
+        cubes.append(cube)
+    text = all_text(draw(name, CubeSet(cubes)))
+    assert "2 world seeds" in text and "ci_sample" in text and "ci_world" not in text
+    # said in an empty panel
+    assert any(told in text for told in ("not in this run", "not measured", "no points stored", "no exact"))
+
+
+@pytest.mark.parametrize("name", [*FIGURES, "verdicts"])
+def test_same_bytes(name: str, experiments: ModuleType, tmp_path: Path) -> None:
+    for stem in ("one", "two"):
+        cubes = CubeSet([experiments.verdicts()]) if name == "verdicts" else given(experiments, name)
+        save(draw(name, cubes), tmp_path / f"{stem}.png", Style())
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+
+
+def test_a_cube_that_is_not_given(experiments: ModuleType) -> None:
+    with pytest.raises(FigureError, match="'experiments/attention' is needed; given: experiments/border"):
+        draw("attention_mass", CubeSet([experiments.cube("border")]))
+
+
+def test_values_are_those_of_the_cube(experiments: ModuleType) -> None:
+    cube = experiments.cube("samples", world_seeds=4)
+    panel = draw("samples_and_budgets", CubeSet([cube])).axes[0]
+    expected = cube.value.sel(world="additive", quantity="r2", level=4).mean(["seed", "world_seed"])
+    expected = expected.sel(arm=["s2048", "s8192", "s32768", "s65536"]).values
+    assert any(np.allclose(line.get_ydata(), expected) for line in panel.lines if len(line.get_xdata()) == 4)
+
+
+def test_series_over_worlds_and_samples(experiments: ModuleType) -> None:
+    many = experiments.cube("cue_conflict", world_seeds=4)
+    s = arms.series(many, "additive", arms.CELLS, "root_share")
+    assert s is not None
+    np.testing.assert_array_equal(s.x, [0.125, 0.25, 0.5, 0.75, 0.875])
+    assert s.arms == ["1x1/v14", "1x1/v12", "1x1/v8", "1x1/v4", "1x1/v2"]
+    assert (s.n_worlds, s.samples) == (4, (4096, 4096))
+    values = many.value.sel(world="additive", arm="1x1/v4", quantity="root_share", level=0).mean("seed")
+    half = 3.182446 * values.values.std(ddof=1) / 2  # t(0.975, 3) sd / sqrt(4)
+    np.testing.assert_allclose(
+        [s.low[3], s.high[3]], values.values.mean() + half * np.array([-1, 1]), rtol=1e-5
+    )
+    few = experiments.cube("cue_conflict", world_seeds=1)
+    s = arms.series(few, "additive", arms.CELLS, "root_share")
+    assert s is not None
+    np.testing.assert_allclose(s.high - s.low, 0.04)  # the worlds' own
+    assert arms.series(few, "grammar", arms.CELLS, "root_share") is None
+    assert arms.series(few, "additive", arms.CELLS, "purity") is None
+    assert arms.series(few, "additive", "3x3/.*", "root_share") is None
+
+
+def test_levels_and_their_mean(experiments: ModuleType) -> None:
+    cube = experiments.cube("invariance", world_seeds=3)
+    s = arms.by_level(cube, "additive", "1x1/v4", "low_redrawn")
+    assert s is not None
+    np.testing.assert_array_equal(s.x, [1, 2, 3, 4])
+    here = cube.value.sel(world="additive", arm="1x1/v4", quantity="low_redrawn", seed=0)
+    np.testing.assert_allclose(s.mean, here.sel(level=[1, 2, 3, 4]).mean("world_seed"))
+    mean = arms.over_levels(cube, "low_redrawn")
+    over = arms.series(mean, "additive", arms.CELLS, "low_redrawn")
+    assert over is not None
+    found = t_interval(here.sel(level=[1, 2, 3, 4]).mean("level"), "world_seed")
+    np.testing.assert_allclose([over.mean[3], over.low[3], over.high[3]], [float(v) for v in found])
+    assert arms.by_level(cube, "additive", "1x1/v5", "low_redrawn") is None
+
+
+def test_change_by_training_on_the_ladder(experiments: ModuleType) -> None:
+    cube = experiments.cube("fixed_masks")
+    change = registry.load("theorem_two")._change(cube)
+    at = {"world": "additive", "arm": "ladder2", "level": 4, "seed": 0, "world_seed": 0}
+    value = cube.value.sel(at)
+    expected = float(value.sel(quantity="r2") - value.sel(quantity="r2_random_init"))
+    assert float(change.value.sel(at).sel(quantity="r2")) == pytest.approx(expected)
+    width = float((change.high - change.low).sel(at).sel(quantity="r2"))
+    assert width == pytest.approx(0.02 * 2**0.5)
+
+
+def test_attention_maps_are_in_raster_order() -> None:
+    module = registry.load("attention_mass")
+    number = {f"a/mean/t{i:02d}": i for i in range(8)}
+    found = module._map(np.arange(8) / 28, number, "a/mean/t")
+    assert found.shape == (4, 2)  # a tree of 8 leaves halves height first
+    np.testing.assert_allclose(found.ravel(), np.arange(8) / 28 * 8)
+    assert module._map(np.full(8, np.nan), number, "a/mean/t") is None
+    assert module._map(None, number, "a/mean/t") is None
+
+
+def test_classes_differ_in_colour_or_marker() -> None:
+    look = registry.load("embedding_map")._look
+    assert len({look(c) for c in range(20)}) == 20
+    assert look(0)[0] != look(1)[0] and look(0)[1] != look(1)[1]
+
+
+def test_references_differ_in_dashes() -> None:
+    for figure in (
+        ("random_init", "pixels", "pca", "ceiling"),
+        ("linear", "pca", "random_init"),
+        ("exact", "grey"),
+    ):
+        assert len({str(arms.REFERENCES[name][2]) for name in figure}) == len(figure)
+
+
+def test_interval_text() -> None:
+    def with_worlds(n: int) -> arms.Series:
+        one = np.zeros(1)
+        return arms.Series(["a"], one, one, one, one, np.zeros((n, 1)), (5, 10))
+
+    assert "over 4 to 12 worlds (ci_world)" in arms.interval_text([with_worlds(4), with_worlds(12)])
+    text = arms.interval_text([with_worlds(4), with_worlds(1)])
+    assert "over 4 worlds (ci_world)" in text and "(ci_sample) where there is 1 world seed" in text
+    assert arms.interval_text([]) == "nothing measured: no intervals"
+    assert arms.n_text([with_worlds(1)]) == "n = 5 to 10 test images a world"
+
+
+def test_verdicts(experiments: ModuleType) -> None:
+    text = all_text(draw("verdicts", CubeSet([experiments.verdicts()]), "smoke: not evidence"))
+    assert "[smoke: not evidence]" in text and "12 a test" in text and "ci_world" in text
+    for word in ("supported", "contradicted", "not run"):
+        assert word in text
+    few = all_text(draw("verdicts", CubeSet([experiments.verdicts(world_seeds=3)])))
+    assert "inconclusive" in few

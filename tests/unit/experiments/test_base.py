@@ -1,0 +1,142 @@
+"""What experiments share: settings, tables, training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from maestrata import modules
+from maestrata.errors import ExperimentError, TrainingError
+from maestrata.experiments import registry
+from maestrata.experiments.base import Table, TrainedCell
+from maestrata.experiments.fit import fit, fit_mae, fixed_masks, mae_batches, with_images
+from maestrata.geometry import TokenGrid
+from maestrata.masks import MaskPatches
+from maestrata.model.mae import MAE, MAEConfig
+from maestrata.random import integer_seed
+from maestrata.regression.encoders import initial_model
+from maestrata.training.recipe import Recipe
+from maestrata.training.train import train
+from maestrata.worlds import make
+
+CFG = MAEConfig(grid_height=2, grid_width=2, width=16, depth=1, decoder_width=16)
+RECIPE = Recipe(images=512, batch=32)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"image": 5}, "setting 'image' must be one of: images, ratios"),
+        ({"images": "many"}, "images='many' must be like its default, 10"),
+        ({"images": True}, "images=True must be like its default"),
+        ({"ratios": []}, "ratios=[] must be like its default"),
+        ({"ratios": ["a"]}, "ratios=['a'] must be like its default"),
+    ],
+)
+def test_settings_refused(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ExperimentError) as caught:
+        registry.check_settings("made_up", given, {"images": 10, "ratios": (0.5,)})
+    assert said in str(caught.value)
+
+
+def test_settings_given_stand_in_the_place_of_defaults() -> None:
+    found = registry.check_settings("made_up", {"ratios": [1, 0.5]}, {"images": 10, "ratios": (0.5,)})
+    assert found == {"images": 10, "ratios": (1, 0.5)}
+
+
+def test_an_unknown_experiment_is_named_with_those_there_are() -> None:
+    with pytest.raises(ExperimentError, match="'none_such' must be one of"):
+        registry.load("none_such")
+
+
+@pytest.mark.parametrize("name", registry.available())
+def test_every_experiment_says_what_the_workflow_needs(name: str) -> None:
+    """The constants that the workflow reads from the source are those of the imported module."""
+    module = registry.load(name)
+    assert name == module.NAME and len(module.SUMMARY) > 20 and callable(module.run)
+    for key in ("SETTINGS", "WORLDS", "CELLS"):
+        assert modules.constant("experiments", name, key, "absent") == getattr(module, key)
+    assert modules.constant("experiments", name, "SEEDS", "own") == getattr(module, "SEEDS", "own")
+    assert registry.check_settings(name, {}, module.SETTINGS) == {
+        key: tuple(v) if isinstance(v, list) else v for key, v in module.SETTINGS.items()
+    }
+
+
+def test_a_table_puts_numbers_at_their_places() -> None:
+    table = Table()
+    table.add("b", "leak", 2, 0.5, 0.4, 0.6, n=100)
+    table.add("a", "loss", 0, 1.5)
+    table.place("b", 0.75)
+    axes, data = table.arrays()
+    assert axes == {"arm": ["b", "a"], "quantity": ["leak", "loss"], "level": [0, 2]}
+    assert data["value"][0, 0, 1] == 0.5 and data["value"][1, 1, 0] == 1.5 and data["n"][0, 0, 1] == 100
+    assert np.isnan(data["value"]).sum() == 6
+    np.testing.assert_array_equal(data["setting"], [0.75, np.nan])
+    with pytest.raises(ExperimentError, match="twice"):
+        table.add("a", "loss", 0, 1.0)
+    with pytest.raises(ExperimentError, match="finite"):
+        table.add("a", "loss", 1, np.inf)
+
+
+def test_replicates_become_their_percentiles() -> None:
+    table = Table()
+    table.add_replicates("a", "r2", 1, 0.5, [*np.linspace(0, 1, 101), np.nan], n=7)
+    data = table.arrays()[1]
+    assert data["low"].item() == pytest.approx(0.025) and data["high"].item() == pytest.approx(0.975)
+
+
+def test_an_empty_table_is_an_error() -> None:
+    with pytest.raises(ExperimentError, match="nothing"):
+        Table().arrays()
+
+
+def test_the_same_masks_and_images_give_the_model_of_the_sweep() -> None:
+    world, patches = make("additive_tree", 3, leaves=4), MaskPatches(TokenGrid(2, 2))
+    sweep = train(world, patches, 2, 5, CFG, RECIPE)
+    model = initial_model(CFG, 5)
+    losses = fit_mae(model, mae_batches(world, 5, RECIPE, patches, 2), 2, RECIPE, "again")
+    np.testing.assert_array_equal(losses, sweep.losses)
+    for name, value in sweep.model.state_dict().items():
+        assert value.equal(model.state_dict()[name]), name
+
+
+def test_autograd_agrees_with_the_step_by_hand() -> None:
+    world, patches = make("additive_tree", 3, leaves=4), MaskPatches(TokenGrid(2, 2))
+    batches = mae_batches(world, 5, RECIPE, patches, 2)
+    one, other = initial_model(CFG, 5), initial_model(CFG, 5)
+    first = fit_mae(one, batches, 2, RECIPE, "by hand")
+    second = fit(other, batches, other.loss, RECIPE, "autograd")
+    np.testing.assert_allclose(first, second, rtol=1e-3)
+
+
+def test_a_fixed_mask_is_the_same_at_every_step() -> None:
+    source = fixed_masks(np.array([True, False, True, False]), 3)
+    for step in (0, 9):
+        seen, hidden = source(step)
+        assert seen.tolist() == [[1, 3]] * 3 and hidden.tolist() == [[0, 2]] * 3
+
+
+def test_a_loss_that_is_not_finite_is_told_with_its_step() -> None:
+    world, patches = make("additive_tree", 3, leaves=4), MaskPatches(TokenGrid(2, 2))
+    model = MAE(CFG)
+    batches = mae_batches(world, 5, RECIPE, patches, 2)
+
+    def broken(step: int) -> tuple[Any, ...]:
+        tokens, *ids = batches(step)
+        return (tokens / 0 if step >= 3 else tokens, *ids)
+
+    with pytest.raises(TrainingError, match=r"made up: the loss is nan at step 3 of 16"):
+        fit(model, broken, model.loss, RECIPE, "made up")
+
+
+def test_a_trained_cell_knows_its_ratio_and_its_arm() -> None:
+    cell = TrainedCell(MaskPatches(TokenGrid(4, 4), 2, 1), 6, Path("weights"))
+    assert cell.arm == "2x1/v6" and cell.mask_ratio == 0.25
+
+
+def test_with_images_changes_that_alone() -> None:
+    assert with_images(RECIPE, 64) == Recipe(images=64, batch=32)
+    assert integer_seed(0, "init") != integer_seed(0, "experiment")

@@ -1,0 +1,131 @@
+"""Border tokens, the partial loss, and the three arms."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from maestrata import worlds
+from maestrata.errors import ExperimentError
+from maestrata.experiments import border
+from maestrata.experiments._partial_loss import fit_partial, partial_step
+from maestrata.experiments.base import Job
+from maestrata.experiments.fit import fit_mae, mae_batches
+from maestrata.geometry import TokenGrid
+from maestrata.masks import MaskPatches, draw_masks, mask_matrix
+from maestrata.model.mae import MAE, MAEConfig
+from maestrata.training.optimiser import Optimiser
+from maestrata.training.recipe import Recipe
+
+SMALL = MAEConfig(width=16, depth=1, decoder_width=16)
+RECIPE = Recipe(images=640, batch=64)
+
+
+def job(settings, **world):
+    defaults = {**border.SETTINGS, "images": 640}
+    return Job(
+        worlds.make("additive_tree", 1, **world),
+        0,
+        SMALL,
+        RECIPE,
+        settings={**defaults, **settings},
+        probe_train=400,
+        test=300,
+        replicates=20,
+    )
+
+
+def test_border_tokens_are_those_with_a_visible_neighbour():
+    grid = TokenGrid(4, 4)
+    uniforms = np.random.default_rng(0).random((50, 16))
+    shown = mask_matrix(draw_masks(MaskPatches(grid), 4, uniforms)[0], 16)
+    found = border.border_tokens(shown, grid)
+    for row, visible in zip(found, shown, strict=True):
+        for token in range(16):
+            y, x = divmod(token, 4)
+            near = [(y + 1, x), (y - 1, x), (y, x + 1), (y, x - 1)]
+            beside = any(visible[4 * a + b] for a, b in near if 0 <= a < 4 and 0 <= b < 4)
+            assert row[token] == (beside and not visible[token])
+
+
+def test_a_patch_of_2x2_has_four_border_tokens_of_twelve():
+    assert border.inner_share(job({}), MaskPatches(TokenGrid(4, 4), 2, 2), 1) == pytest.approx(8 / 12)
+
+
+@pytest.mark.parametrize("norm_pixels", [False, True])
+def test_the_written_out_step_agrees_with_autograd(norm_pixels):
+    cfg = replace(SMALL, norm_pixels=norm_pixels)
+    rng = np.random.default_rng(0)
+    tokens = torch.from_numpy(rng.standard_normal((32, 16, 12), dtype=np.float32))
+    ids = [torch.from_numpy(a) for a in draw_masks(MaskPatches(TokenGrid(4, 4)), 4, rng.random((32, 16)))]
+    counts = torch.from_numpy(rng.random((32, 12)) < 0.4)
+    model, other = (MAE(cfg).initialise(torch.Generator().manual_seed(3)) for _ in range(2))
+    optimiser = Optimiser(model, RECIPE)
+    loss = partial_step(model, optimiser, 32, 4)(tokens, *ids, counts)
+    error = other(tokens, *ids) - other.targets(tokens, ids[1])
+    expected = (error.square().mean(-1) * counts).sum() / counts.sum()
+    expected.backward()
+    assert float(loss) == pytest.approx(float(expected.detach()), rel=1e-5)
+    for name, parameter in other.named_parameters():
+        scale = float(parameter.grad.abs().max())
+        assert float((optimiser.grads[name] - parameter.grad).abs().max()) < 1e-4 * scale + 1e-7, name
+
+
+def test_a_deeper_decoder_goes_by_autograd():
+    cfg = replace(SMALL, decoder_depth=2)
+    rng = np.random.default_rng(0)
+    tokens = torch.from_numpy(rng.standard_normal((8, 16, 12), dtype=np.float32))
+    ids = [torch.from_numpy(a) for a in draw_masks(MaskPatches(TokenGrid(4, 4)), 4, rng.random((8, 16)))]
+    counts = torch.zeros(8, 12, dtype=torch.bool)
+    counts[:, 2] = True
+    model = MAE(cfg)
+    loss = partial_step(model, Optimiser(model, RECIPE), 8, 4)(tokens, *ids, counts)
+    error = model(tokens, *ids) - model.targets(tokens, ids[1])
+    assert float(loss) == pytest.approx(float(error[:, 2].detach().square().mean()), rel=1e-5)
+
+
+def test_with_all_tokens_counted_it_is_the_standard_training():
+    world = worlds.make("additive_tree", 1)
+    batches = mae_batches(world, 0, RECIPE, MaskPatches(world.grid), 4)
+    one, two = MAE(SMALL), MAE(SMALL)
+    plain = fit_mae(one, batches, 4, RECIPE, "plain")
+    everything = fit_partial(
+        two, lambda step: (*batches(step), torch.ones(64, 12, dtype=torch.bool)), 4, RECIPE, "all"
+    )
+    assert np.allclose(plain, everything, rtol=1e-4)
+
+
+def test_the_random_control_leaves_out_as_many_of_every_image():
+    one = job({})
+    batches = mae_batches(one.world, 0, RECIPE, MaskPatches(one.grid), 4)
+    inner, random = (border.counted_batches(arm, one, batches, one.grid)(3)[3] for arm in border.ARMS[1:])
+    assert torch.equal(inner.sum(1), random.sum(1))
+    assert not torch.equal(inner, random)
+    again = border.counted_batches("no_random", one, batches, one.grid)(3)[3]
+    assert torch.equal(random, again)
+
+
+def test_arms_quantities_and_repeatability():
+    table = border.run(job({"patches": ("2x2",)}))
+    axes, data = table.arrays()
+    assert axes["arm"] == ["2x2/standard", "2x2/no_border", "2x2/no_random"]
+    assert axes["quantity"] == ["r2", "counted", "over_standard", "over_random"]
+    assert axes["level"] == [0, 1, 2, 3, 4]
+    gains = data["value"][1, 2:, 1:]
+    assert np.allclose(gains, data["value"][1, 0, 1:] - data["value"][[0, 2], 0, 1:])
+    assert (data["low"][1, 2:, 1:] < gains).all() and (gains < data["high"][1, 2:, 1:]).all()
+    assert np.isfinite(data["value"][:, 0, 1:]).all()
+    assert data["setting"] == pytest.approx([1, 2 / 3, 2 / 3])
+    values = data["value"][:, 0, 1:]
+    assert len({tuple(row) for row in values}) == 3  # three losses, three models
+    again = border.run(job({"patches": ("2x2",)})).arrays()[1]
+    for name in data:
+        assert np.array_equal(data[name], again[name], equal_nan=True)
+
+
+def test_a_mask_without_inner_tokens_is_refused():
+    with pytest.raises(ExperimentError, match="1 of 2 patches 1x1 visible every masked token is next to"):
+        border.run(job({"patches": ("1x1",)}, leaves=2))

@@ -1,0 +1,69 @@
+"""Noise drawn anew: on a linear world the shares of variance are known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import nan
+
+import numpy as np
+import pytest
+
+from maestrata.errors import ExperimentError
+from maestrata.experiments import invariance
+from maestrata.experiments._readers import Reader
+from maestrata.geometry import patchify
+from maestrata.worlds import make
+
+
+def numbers(table):
+    axes, data = table.arrays()
+    return axes, lambda arm, quantity, level=0: float(
+        data["value"][axes["arm"].index(arm), axes["quantity"].index(quantity), axes["level"].index(level)]
+    )
+
+
+def test_a_token_of_a_gaussian_tree_changes_by_what_its_ancestor_does_not_explain(cells_job, monkeypatch):
+    rho = 0.8
+    world = make("gaussian_tree", 3, leaves=8, dim=2, rho=rho)
+    token = Reader("1x1/v2", 0.75, lambda images: patchify(images, 2)[:, 5])
+    monkeypatch.setattr(invariance, "model_readers", lambda job: iter([token]))
+    job = replace(cells_job("invariance", world, pairs=3000), probe_train=4000, test=3000)
+    axes, value = numbers(invariance.run(job))
+    assert value("1x1/v2", "rank") == 2  # of 12 pixel values
+    assert axes["level"] == [0, 1, 2, 3]
+    for level in (1, 2, 3):
+        explained = rho ** (2 * level)
+        for kind in ("", "_plain"):
+            assert value("1x1/v2", "low_redrawn" + kind, level) == pytest.approx(1 - explained, abs=0.04)
+            assert value("1x1/v2", "high_redrawn" + kind, level) == pytest.approx(explained, abs=0.04)
+
+
+def test_models_are_read_beside_their_start(cells_job, grammar):
+    table = invariance.run(cells_job("invariance", grammar, pairs=200))
+    axes, value = numbers(table)
+    assert axes["arm"] == ["1x1/v1", "1x1/v3", "random_init"]
+    assert value("1x1/v1", "mask_ratio") == 0.75
+    assert np.isnan(value("random_init", "mask_ratio"))
+    for arm in axes["arm"]:
+        low = [value(arm, "low_redrawn", level) for level in (1, 2)]
+        assert 0 < low[0] < low[1] < 1.1
+        # total indices of two halves add up to 1 and what they do together
+        assert low[1] + value(arm, "high_redrawn", 2) > 0.9
+    again = invariance.run(cells_job("invariance", grammar, pairs=200)).arrays()[1]
+    for name, found in table.arrays()[1].items():
+        np.testing.assert_array_equal(found, again[name])
+
+
+def test_a_job_without_models_is_refused(cells_job):
+    with pytest.raises(ExperimentError, match="0 trained models among the job's 0 cells"):
+        invariance.run(replace(cells_job("invariance"), cells=()))
+
+
+def test_two_cells_of_one_label_are_refused(cells_job):
+    job = cells_job("invariance")
+    with pytest.raises(ExperimentError, match="two of the job's cells are 1x1/v1"):
+        invariance.run(replace(job, cells=(job.cells[0], job.cells[0])))
+
+
+def test_a_control_has_no_ratio():
+    assert np.isnan(Reader("pixels", nan, lambda images: images).ratio)

@@ -1,0 +1,197 @@
+"""Comparing finished cubes with the published ones: what differs, what may, and what cannot be compared."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import xarray as xr
+
+from maestrata.config.load import load_config
+from maestrata.config.sections import World
+from maestrata.cubes.io import open_cube, write_cube
+from maestrata.cubes.schema import KINDS as SCHEMA
+from maestrata.run.compare import KINDS, TOLERANCES, compare_cubes, compare_run
+from maestrata.run.verify import main
+
+ROOT = Path(__file__).parents[3]
+PUBLISHED = ROOT / "reference" / "default"
+
+
+@pytest.fixture(scope="module")
+def published() -> dict[str, xr.Dataset]:
+    return {kind: open_cube(PUBLISHED / f"{kind}.nc") for kind in KINDS}
+
+
+@pytest.fixture(scope="module")
+def worlds(published: dict[str, xr.Dataset]) -> dict[str, World]:
+    """Worlds as the published cubes say that they were, whatever config/config.yaml has come to say."""
+    labels = [str(world) for world in published["theory"].world.values]
+    known = json.loads(published["theory"].attrs["parts_config"])["world_settings"]["any of"]
+    config = load_config(ROOT / "config" / "config.yaml").worlds
+    return {label: config[label] for label in labels if config[label].settings in known}
+
+
+def test_tolerances_name_variables_that_there_are() -> None:
+    for kind, tolerances in TOLERANCES.items():
+        assert tolerances.keys() <= SCHEMA[kind].variables.keys()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_cube_is_equal_to_itself(
+    published: dict[str, xr.Dataset], worlds: dict[str, World], kind: str
+) -> None:
+    found = compare_cubes(kind, published[kind], published[kind], worlds)
+    assert found.values == found.equal > 0
+    assert found.cells > 0
+    assert found.differing == []
+    assert found.apart == []
+
+
+CELL = {"world": "grammar", "world_seed": 0, "patch_size": 1, "mask_ratio": 0.75}
+READING = {"layer": 3, "pooling": "global", "eval_ratio": "training", "probe": "ridge", "target": "latent"}
+
+
+@pytest.mark.parametrize(("encoder", "shift"), [("trained", 0.05), ("pixels", 0.005)])
+def test_a_reading_that_differs_is_told_in_words_of_the_field(
+    published: dict[str, xr.Dataset], worlds: dict[str, World], encoder: str, shift: float
+) -> None:
+    changed = published["regression"].copy(deep=True)
+    where = CELL | READING | {"seed": 0, "offset": 0, "encoder": encoder, "level": 3}
+    old = float(changed["r2"].loc[where])
+    changed["r2"].loc[where] = old - shift
+    found = compare_cubes("regression", changed, published["regression"], worlds)
+    (line,) = found.differing
+    assert line.startswith("regression: world grammar, world seed 0, patch 1x1, ratio 0.75, seed 0: 1 of ")
+    assert f"encoder {encoder}, layer 3, pooling global" in line
+    assert "target latent, level 3" in line
+    assert f"{old - shift:.6g} here, {old:.6g} in the reference" in line
+    # a fifth of that is allowed
+    changed["r2"].loc[where] = old - shift / 5
+    again = compare_cubes("regression", changed, published["regression"], worlds)
+    assert again.differing == []
+    assert again.equal == again.values - 1
+
+
+def test_theory_is_held_to_nine_digits(published: dict[str, xr.Dataset], worlds: dict[str, World]) -> None:
+    changed = published["theory"].copy(deep=True)
+    where = CELL | {"offset": 0, "drawing": "fixed", "reading": "separator", "tie": "highest", "level": 2}
+    changed["p_in_c"].loc[where] += 1e-8
+    (line,) = compare_cubes("theory", changed, published["theory"], worlds).differing
+    assert "world grammar, world seed 0, patch 1x1, ratio 0.75: 1 of" in line
+    assert "drawing fixed, reading separator, tie highest, level 2" in line
+
+
+def test_the_end_of_the_training_is_compared(
+    published: dict[str, xr.Dataset], worlds: dict[str, World]
+) -> None:
+    changed = published["training"].copy(deep=True)
+    changed["loss"].loc[{"world": "gaussian", "mask_ratio": 0.5}] *= 1.05
+    (line,) = compare_cubes("training", changed, published["training"], worlds).differing
+    assert "world gaussian, world seed 0, patch 1x1, ratio 0.5, seed 0: 1 of 1 values of loss differ:" in line
+
+
+def test_cells_of_one_run_only_are_left_out(
+    published: dict[str, xr.Dataset], worlds: dict[str, World]
+) -> None:
+    part = published["regression"].sel(world=["grammar", "dag"], mask_ratio=[0.5])
+    found = compare_cubes("regression", part, published["regression"], worlds)
+    assert (found.cells, found.differing, found.apart) == (2, [], [])
+
+
+def test_other_settings_are_told_and_not_compared(
+    published: dict[str, xr.Dataset], worlds: dict[str, World]
+) -> None:
+    changed = published["regression"].copy(deep=True)
+    about = json.loads(changed.attrs["parts_config"])
+    changed.attrs["parts_config"] = json.dumps(about | {"probe_train": 1024})
+    found = compare_cubes("regression", changed, published["regression"], worlds)
+    assert found.values == 0
+    assert found.apart == ["regression not compared: probe_train is 1024 here, 8192 in the reference"]
+
+
+def test_scores_after_another_training_are_not_compared(
+    published: dict[str, xr.Dataset], worlds: dict[str, World]
+) -> None:
+    other = published["training"].copy()
+    other.attrs = other.attrs | {
+        "parts_config": json.dumps(json.loads(other.attrs["parts_config"]) | {"lr": 0.001})
+    }
+    cubes = published["regression"], published["regression"]
+    found = compare_cubes("regression", *cubes, worlds, (other, published["training"]))
+    assert found.apart == ["regression not compared: lr is 0.001 here, 0.002 in the reference"]
+
+
+def test_another_number_of_images_leaves_that_cell_out(
+    published: dict[str, xr.Dataset], worlds: dict[str, World]
+) -> None:
+    changed = published["regression"].copy(deep=True)
+    changed["images_seen"].loc[CELL | {"seed": 0, "offset": 0}] = 1000
+    changed["r2"].loc[CELL | {"seed": 0, "offset": 0}] = 0.123
+    found = compare_cubes("regression", changed, published["regression"], worlds)
+    assert found.differing == []
+    assert found.apart == [
+        "regression: world grammar, world seed 0, patch 1x1, ratio 0.75, seed 0 not compared: trained on "
+        "1,000 images here, 160,000 in the reference"
+    ]
+
+
+def test_a_world_with_other_settings_is_left_out(
+    published: dict[str, xr.Dataset], worlds: dict[str, World]
+) -> None:
+    other = World(kind="grammar_tree", settings={"leaves": 32})
+    found = compare_cubes("theory", published["theory"], published["theory"], worlds | {"grammar": other})
+    (line,) = found.apart
+    assert line.startswith("theory: world grammar not compared: it is not grammar_tree")
+    assert 0 < found.values < compare_cubes("theory", *[published["theory"]] * 2, worlds).values
+
+
+def test_worlds_are_known_by_their_labels(published: dict[str, xr.Dataset], worlds: dict[str, World]) -> None:
+    """Settings that another world of the reference has do not make two worlds one."""
+    told = published["theory"].copy()
+    entries = {label: world.model_dump(mode="json") for label, world in worlds.items()}
+    told.attrs = told.attrs | {"parts_worlds": json.dumps(entries)}
+    swapped = worlds | {"dag": worlds["gaussian"]}
+    assert compare_cubes("theory", told, told, worlds).apart == []
+    (line,) = compare_cubes("theory", told, told, swapped).apart
+    assert line.startswith("theory: world dag not compared")
+
+
+def test_folders_are_compared_kind_by_kind(tmp_path: Path, worlds: dict[str, World]) -> None:
+    shutil.copy(PUBLISHED / "theory.nc", tmp_path)
+    (found,) = compare_run(tmp_path, PUBLISHED, worlds)
+    assert found.kind == "theory"
+    assert "equal to the bit" in found.summary
+    assert compare_run(tmp_path, tmp_path / "none", worlds) == []
+
+
+def test_verify_fails_where_a_finished_cube_differs(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    published: dict[str, xr.Dataset],
+    worlds: dict[str, World],
+) -> None:
+    """Only the cube is there: the files that are missing are named as well."""
+    config = tmp_path / "some.yaml"
+    entries = {label: world.model_dump(mode="json") for label, world in worlds.items()}
+    grid = [{"worlds": ["grammar"], "mask_ratios": [0.75]}]
+    config.write_text(json.dumps({"run": "some", "worlds": entries, "grid": grid}))
+    monkeypatch.chdir(tmp_path)
+    cube = tmp_path / "results/some/cubes/theory.nc"
+    cube.parent.mkdir(parents=True)
+    changed = published["theory"].copy(deep=True)
+    changed["climb"].loc[CELL] += 0.5
+    write_cube(changed, cube)
+    (cube.parent / ".theory.nc.1.tmp").touch()
+    assert main(["--config", str(config), "--reference", str(PUBLISHED)]) == 1
+    said = capsys.readouterr().out
+    assert "theory: world grammar, world seed 0, patch 1x1, ratio 0.75: 1 of 1 values of climb differ" in said
+    assert "1 temporary files of jobs that were killed or still run" in said
+    cube.write_bytes(cube.read_bytes()[:5000])
+    assert main(["--config", str(config), "--reference", str(PUBLISHED)]) == 1
+    said = capsys.readouterr().out
+    assert "not compared with" in said
+    assert "theory.nc: cannot be read" in said

@@ -1,0 +1,75 @@
+"""Places that cannot be written are named before a run begins; names cannot leave the results folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from maestrata.config.load import load_config
+from maestrata.errors import ConfigError
+from maestrata.run.folder import check_folder
+
+CONFIGS = Path(__file__).parents[3] / "config"
+
+
+def test_a_folder_that_is_not_there_yet_is_fine(tmp_path: Path) -> None:
+    check_folder(tmp_path / "results" / "run")
+
+
+@pytest.mark.parametrize(
+    "place", ["results", "results/run", "results/run/logs/pretrain", "results/run/cells"]
+)
+def test_a_file_in_place_of_a_folder_is_named(tmp_path: Path, place: str) -> None:
+    (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / place).touch()
+    with pytest.raises(ConfigError, match=rf"{tmp_path}/{place} must be a folder"):
+        check_folder(tmp_path / "results" / "run")
+
+
+def test_a_read_only_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the system answers for a read-only file system, where the superuser cannot write either."""
+    locked = tmp_path / "results"
+    locked.mkdir()
+    allowed = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != locked and allowed(path, mode))
+    with pytest.raises(ConfigError, match=rf"{locked} is read-only or another user's; make it writable"):
+        check_folder(locked / "run")
+
+
+BAD = ["..", ".", "a/b", "/etc", "", "a b", "$(touch x)", ".hidden", "a\n", "-a", "é", "a" * 65]
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_names_cannot_leave_the_results_folder(name: str) -> None:
+    """Neither that of the run nor those of worlds, which become folders."""
+    world = {"kind": "gaussian_tree", "settings": {}}
+    for overrides in (
+        {"run": name},
+        {"worlds": {name: world}, "grid": [{"worlds": [name], "mask_ratios": [0.5]}]},
+    ):
+        with pytest.raises(ConfigError):
+            load_config(CONFIGS / "smoke.yaml", overrides=overrides)
+
+
+@pytest.mark.parametrize("folder", ["..", "../x", "a/../../x", "a//b", "a/./b", "$HOME", "~/x", "a b", ""])
+def test_the_results_folder_is_a_plain_path(folder: str) -> None:
+    with pytest.raises(ConfigError):
+        load_config(CONFIGS / "smoke.yaml", overrides={"results": folder})
+
+
+def test_a_truncated_config_is_refused_or_is_a_config(tmp_path: Path) -> None:
+    """Wherever it is cut: one clear error or a shorter config, never anything else."""
+    text = (CONFIGS / "config.yaml").read_text()
+    refused = 0
+    for end in range(0, len(text), 97):
+        path = tmp_path / "cut.yaml"
+        path.write_text(text[:end])
+        try:
+            load_config(path)
+        except ConfigError as error:
+            assert str(path) in str(error)
+            assert "\n" not in str(error)
+            refused += 1
+    assert refused > 10

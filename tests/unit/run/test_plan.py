@@ -1,0 +1,168 @@
+"""What the rules are given: paths, flags, manifests, fingerprints."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from maestrata.config.load import load_config
+from maestrata.cubes.manifest import Manifest
+from maestrata.run.layout import FILES
+from maestrata.run.plan import Plan, as_flags
+
+CONFIGS = Path(__file__).parents[3] / "config"
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return Plan(load_config(CONFIGS / "config.yaml"))
+
+
+def test_flags_leave_out_what_is_not_set() -> None:
+    assert as_flags({"a_b": 0, "c": None, "d": False, "e": True, "f": (1, 2), "g": {"x": "y z"}}) == (
+        """--a-b 0 --e --f 1 2 --g '{"x": "y z"}'"""
+    )
+
+
+def test_every_file_of_a_cell_is_listed_once(plan: Plan) -> None:
+    assert len(plan.files("weights")) == len(plan.cells)
+    assert len(plan.everything) == len(set(plan.everything))
+    assert all(path.startswith("results/default/") for path in plan.everything)
+    assert "results/default/cells/additive/w1/p1x1/v14/s0/scores.nc" in plan.files("scores")
+    assert set(plan.files("controls")) == {
+        f"results/default/controls/{world}/w{seed}/s0.nc"
+        for world, seed in [("additive", 0), ("additive", 1)]
+        + [(world, 0) for world in ("grammar", "gaussian", "invertible", "dag", "additive_2d")]
+    }
+
+
+def test_the_patterns_match_the_paths(plan: Plan) -> None:
+    for name in FILES:
+        for place, path in zip(plan.places(name), plan.files(name), strict=True):
+            assert all(value in plan.constraints[field].split("|") for field, value in place.items())
+            assert plan.path(name).format(**place) == path
+
+
+def test_the_manifest_stands_for_exactly_the_cells(plan: Plan) -> None:
+    manifest = Manifest.parse(plan.manifest("regression"))
+    found = {str(manifest.path("scores", cell)): cell for cell in manifest.cells}
+    assert sorted(found) == sorted(plan.files("scores"))
+    assert {str(manifest.path("controls", cell)) for cell in manifest.cells} == set(plan.files("controls"))
+    for cell in plan.cells:
+        other = found[f"results/default/cells/{cell.stem}/scores.nc"]
+        assert (other.mask_ratios, other.images) == (cell.mask_ratios, cell.training.images)
+    theory = Manifest.parse(plan.manifest("theory"))
+    assert sorted(str(theory.path("theory", cell)) for cell in theory.cells) == sorted(plan.files("theory"))
+
+
+def test_a_cube_knows_nothing_that_it_does_not_hold() -> None:
+    longer = Plan(load_config(CONFIGS / "smoke.yaml", overrides={"training": {"images": 9000}}))
+    plan = Plan(load_config(CONFIGS / "smoke.yaml"))
+    assert longer.manifest("regression") != plan.manifest("regression")
+    for kind in ("training", "theory", "limits", "reconstructions"):
+        assert longer.manifest(kind) == plan.manifest(kind)
+
+
+def job(**wildcards: str) -> Any:
+    return SimpleNamespace(**wildcards)
+
+
+def test_flags_of_a_cell(plan: Plan) -> None:
+    cell = job(world="grammar", world_seed="0", patch="1x1", visible="4", seed="0")
+    assert plan.world(cell).startswith("--world grammar --world-kind grammar_tree --world-settings")
+    assert plan.cell_flags(cell) == "--patch 1x1 --visible 4 --seed 0"
+    assert "--images 160000 --batch 256 --lr 0.002" in plan.training(cell)
+    assert "samples" not in plan.training(cell)
+
+
+def test_an_empty_note_is_an_argument_too(plan: Plan) -> None:
+    assert plan.note == "--note ''"
+
+
+def test_code_differs_by_what_is_found_by_name(plan: Plan) -> None:
+    worlds = [plan.code("worlds", job(world=w, world_seed="0")) for w in ("grammar", "gaussian", "additive")]
+    assert len(set(worlds)) == 3
+    again = plan.code("worlds", job(world="grammar", world_seed="1"))
+    assert again == worlds[0]
+
+
+def test_a_partial_plan_takes_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = load_config(CONFIGS / "smoke.yaml")
+    assert Plan(config, partial=True).everything == []
+    there = Plan(config).files("history")[1]
+    os.makedirs(Path(there).parent)
+    Path(there).touch()
+    partial = Plan(config, partial=True)
+    assert partial.sources("training") == [there]
+    assert "results/smoke/cubes/training.nc" in partial.everything
+    assert not any("cells/" in path or "theory" in path for path in partial.everything)
+    # a cube still tells of the cells that are not there
+    assert partial.manifest("training") == Plan(config).manifest("training")
+
+
+EXPERIMENTED = {
+    "experiments": [
+        {"name": "invariance", "worlds": ["additive"]},
+        {"name": "border", "worlds": ["additive"], "world_seeds": 2, "settings": {"images": 999}},
+        {"name": "border", "worlds": ["grammar"], "seeds": [4]},
+    ]
+}
+
+
+def test_an_experiment_reads_the_models_of_its_world_and_seed() -> None:
+    plan = Plan(load_config(CONFIGS / "smoke.yaml", overrides=EXPERIMENTED))
+    here = job(experiment="invariance", world="additive", world_seed="0", seed="0")
+    (weights,) = plan.read_weights(here)
+    assert weights == "results/smoke/cells/additive/w0/p1x1/v4/s0/weights.safetensors"
+    assert plan.experiment(here).endswith(f"--cells 1x1/v4/s0={weights}")
+    border = job(experiment="border", world="additive", world_seed="1", seed="0")
+    assert plan.read_weights(border) == []
+    flags = plan.experiment(border)
+    assert flags.startswith("--settings '{\"images\": 999}'") and "--cells" not in flags
+    assert "--width 32" in flags and "--images 8000" in flags and "--probe-train 1024" in flags
+
+
+def test_the_cube_of_an_experiment_is_joined_from_all_its_entries() -> None:
+    plan = Plan(load_config(CONFIGS / "smoke.yaml", overrides=EXPERIMENTED))
+    assert plan.sources("experiments/border") == [
+        "results/smoke/experiments/border/additive/w0/s0.nc",
+        "results/smoke/experiments/border/additive/w1/s0.nc",
+        "results/smoke/experiments/border/grammar/w0/s4.nc",
+    ]
+    manifest = json.loads(plan.manifest("experiments/border"))
+    assert manifest["paths"] == {
+        "experiments": "results/smoke/experiments/border/{world}/w{world_seed}/s{seed}.nc"
+    }
+    assert [cell["world"] for cell in manifest["cells"]] == ["additive", "grammar"]
+    assert "results/smoke/cubes/experiments/border.nc" in plan.everything
+    assert plan.kind(job(kind="experiments/border")) == "experiments"
+
+
+def test_code_of_an_experiment_is_its_own() -> None:
+    plan = Plan(load_config(CONFIGS / "smoke.yaml", overrides=EXPERIMENTED))
+    one, other = (
+        plan.code("experiment", job(experiment=name, world="additive", world_seed="0", seed="0"))
+        for name in ("invariance", "border")
+    )
+    assert one != other
+
+
+def test_claims_that_are_judged_are_those_asked_for(plan: Plan) -> None:
+    two = Plan(load_config(CONFIGS / "smoke.yaml", overrides={"claims": {"names": ["c06_masking_ratio"]}}))
+    assert two.claim_flags == "--claims c06_masking_ratio"
+    assert len(plan.claims) > 10 and two.code("claims", job()) != plan.code("claims", job())
+    assert "results/smoke/cubes/regression.nc" in two.evidence
+    assert not any("experiments" in path for path in two.evidence)
+
+
+@pytest.mark.parametrize("name", ["config", "smoke", "evening", "full"])
+def test_every_job_of_every_config_has_a_fingerprint_of_its_code(name: str) -> None:
+    """Not an import that cannot be followed, in any module that a job finds by name."""
+    expected = Plan(load_config(CONFIGS / f"{name}.yaml")).expected()
+    assert expected and all(len(code) == 16 for code in expected.values())
