@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from maestrata.errors import FigureError
+from maestrata.errors import CubeError
 from maestrata.figures import arms, registry
 from maestrata.figures.registry import CubeSet
 from maestrata.figures.save import save
@@ -121,7 +121,7 @@ def test_same_bytes(name: str, experiments: ModuleType, tmp_path: Path) -> None:
 
 
 def test_a_cube_that_is_not_given(experiments: ModuleType) -> None:
-    with pytest.raises(FigureError, match="'experiments/attention' is needed; given: experiments/border"):
+    with pytest.raises(CubeError, match="'experiments/attention' is needed; given: experiments/border"):
         draw("attention_mass", CubeSet([experiments.cube("border")]))
 
 

@@ -16,7 +16,7 @@ from matplotlib.text import Text
 
 from maestrata.cubes.io import write_cube
 from maestrata.cubes.schema import KINDS
-from maestrata.errors import FigureError
+from maestrata.errors import CubeError, FigureError
 from maestrata.figures import registry
 from maestrata.figures.registry import CubeSet
 from maestrata.figures.save import save
@@ -149,11 +149,11 @@ def test_intervals_over_worlds(name: str, made_up: Make) -> None:
 
 
 def test_a_cube_that_is_not_given(cubes: CubeSet) -> None:
-    with pytest.raises(FigureError, match="'regression' is needed; given: training"):
+    with pytest.raises(CubeError, match="'regression' is needed; given: training"):
         draw("r2_by_ratio", CubeSet(cubes.all("training")))
     with pytest.raises(FigureError, match="'worlds' is needed"):
         draw("world", CubeSet([]))
-    with pytest.raises(FigureError, match="2 cubes of kind 'regression'"):
+    with pytest.raises(CubeError, match="2 cubes of kind 'regression'"):
         draw("r2_by_ratio", CubeSet(cubes.all("regression") * 2))
 
 

@@ -12,16 +12,12 @@ A figure module has
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
 
 from maestrata.errors import FigureError, one_of
-
-if TYPE_CHECKING:
-    import xarray as xr
+from maestrata.results import CubeSet
 
 __all__ = ["CubeSet", "available", "load"]
 
@@ -51,40 +47,3 @@ def load(name: str) -> ModuleType:
                 f"figure {name!r}: its module must define {attribute} (maestrata/figures/{name}.py)"
             )
     return module
-
-
-class CubeSet:
-    """Opened cubes, by kind.
-
-    Parameters
-    ----------
-    cubes : iterable of xarray.Dataset
-        Each with its attribute `kind`; several of one kind only where the figure asks with `all` (worlds).
-        An experiment's cube goes by ``experiments/NAME``.
-    """
-
-    def __init__(self, cubes: Iterable[xr.Dataset]) -> None:
-        self._cubes: dict[str, list[xr.Dataset]] = {}
-        for cube in cubes:
-            kind = str(cube.attrs["kind"])
-            name = f"{kind}/{cube.attrs['experiment']}" if kind == "experiments" else kind
-            self._cubes.setdefault(name, []).append(cube)
-
-    def all(self, kind: str) -> list[xr.Dataset]:
-        """Return all cubes of a kind, in the order given; may be empty."""
-        return self._cubes.get(kind, [])
-
-    def get(self, kind: str) -> xr.Dataset | None:
-        """Return the cube of a kind, or None."""
-        cubes = self.all(kind)
-        if len(cubes) > 1:
-            raise FigureError(f"{len(cubes)} cubes of kind {kind!r} are given; allowed: one")
-        return cubes[0] if cubes else None
-
-    def one(self, kind: str) -> xr.Dataset:
-        """Return the cube of a kind, or raise `FigureError` saying what is there."""
-        cube = self.get(kind)
-        if cube is None:
-            there = ", ".join(sorted(self._cubes)) or "none"
-            raise FigureError(f"a cube of kind {kind!r} is needed; given: {there} (--cube)")
-        return cube

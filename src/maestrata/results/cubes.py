@@ -1,0 +1,67 @@
+"""The cubes of a run, by kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from maestrata.errors import CubeError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["CubeSet"]
+
+
+class CubeSet:
+    """Opened cubes, by kind.
+
+    An experiment's cube goes by ``experiments/NAME``, every other one by its kind.
+
+    Parameters
+    ----------
+    cubes : iterable of xarray.Dataset
+        Each with its attribute `kind`. Several of one kind are allowed only where they are asked for with
+        `all` (files of worlds).
+    """
+
+    def __init__(self, cubes: Iterable[xr.Dataset]) -> None:
+        self._cubes: dict[str, list[xr.Dataset]] = {}
+        for cube in cubes:
+            kind = str(cube.attrs["kind"])
+            name = f"{kind}/{cube.attrs['experiment']}" if kind == "experiments" else kind
+            self._cubes.setdefault(name, []).append(cube)
+
+    def __contains__(self, kind: str) -> bool:
+        return kind in self._cubes
+
+    def all(self, kind: str) -> list[xr.Dataset]:
+        """Return all cubes of a kind, in the order given; may be empty."""
+        return self._cubes.get(kind, [])
+
+    def get(self, kind: str) -> xr.Dataset | None:
+        """Return the cube of a kind, or None.
+
+        Raises
+        ------
+        CubeError
+            If there are several.
+        """
+        cubes = self.all(kind)
+        if len(cubes) > 1:
+            raise CubeError(f"{len(cubes)} cubes of kind {kind!r} are given; allowed: one")
+        return cubes[0] if cubes else None
+
+    def one(self, kind: str) -> xr.Dataset:
+        """Return the cube of a kind.
+
+        Raises
+        ------
+        CubeError
+            If there is none (the message says what is there) or there are several.
+        """
+        cube = self.get(kind)
+        if cube is None:
+            there = ", ".join(sorted(self._cubes)) or "none"
+            raise CubeError(f"a cube of kind {kind!r} is needed; given: {there} (--cubes)")
+        return cube

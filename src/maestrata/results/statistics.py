@@ -1,0 +1,74 @@
+"""Mean and t interval over worlds, where NaN stands for what was not measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import stdtrit
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["MIN_WORLDS", "nanmean", "over_worlds", "t_interval"]
+
+Floats = NDArray[np.float64]
+
+MIN_WORLDS = 3
+"""With fewer worlds a figure shows each by itself, and no interval over worlds."""
+
+
+def nanmean(values: ArrayLike, axis: int | tuple[int, ...] = 0) -> Floats:
+    """Mean over axes of what is there; NaN where nothing is.
+
+    Examples
+    --------
+    >>> nanmean([[1.0, np.nan], [3.0, np.nan]]).tolist()
+    [2.0, nan]
+    """
+    x = np.asarray(values, np.float64)
+    count = np.isfinite(x).sum(axis)
+    return np.nansum(x, axis) / np.where(count > 0, count, np.nan)
+
+
+def t_interval(
+    values: ArrayLike, axis: int = 0, least: int = 2, confidence: float = 0.95
+) -> tuple[Floats, Floats, Floats]:
+    """Mean over an axis with its t interval, NaN left out.
+
+    Parameters
+    ----------
+    values : array
+    axis : int
+    least : int
+        With fewer values the ends are NaN; at least 2.
+    confidence : float
+
+    Returns
+    -------
+    mean, low, high : ndarray
+        Without the axis.
+
+    Examples
+    --------
+    >>> [round(float(x), 2) for x in t_interval([1.0, 2.0, 3.0])]
+    [2.0, -0.48, 4.48]
+    """
+    x = np.moveaxis(np.asarray(values, np.float64), axis, 0)
+    n = np.isfinite(x).sum(0)
+    middle = nanmean(x)
+    freedom = np.maximum(n - 1, 1)
+    spread = np.sqrt(np.nansum(np.square(x - middle), 0) / freedom)
+    half = spread / np.sqrt(np.maximum(n, 1)) * stdtrit(freedom, (1 + confidence) / 2)
+    half = np.where(n >= max(least, 2), half, np.nan)
+    return middle, middle - half, middle + half
+
+
+def over_worlds(
+    values: xr.DataArray, dim: str = "world_seed", least: int = MIN_WORLDS
+) -> tuple[xr.DataArray, xr.DataArray, xr.DataArray]:
+    """Mean over worlds with its 95 % t interval (`ci_world`), see `t_interval`."""
+    parts = t_interval(values.values, int(values.get_axis_num(dim)), least)
+    mean, low, high = (values.isel({dim: 0}, drop=True).copy(data=part) for part in parts)
+    return mean, low, high

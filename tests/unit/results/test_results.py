@@ -1,0 +1,62 @@
+"""Cubes by kind, the primary features, intervals over worlds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy import stats
+
+from maestrata.errors import CubeError
+from maestrata.results import CubeSet, nanmean, over_worlds, t_interval
+
+
+def cube(kind: str, **attrs: str) -> xr.Dataset:
+    return xr.Dataset(attrs={"kind": kind, **attrs})
+
+
+def test_cubes_by_kind() -> None:
+    border = cube("experiments", experiment="border")
+    cubes = CubeSet([cube("theory"), border, cube("worlds"), cube("worlds")])
+    assert cubes.one("experiments/border") is border
+    assert cubes.get("limits") is None
+    assert "theory" in cubes and "limits" not in cubes
+    assert len(cubes.all("worlds")) == 2
+    with pytest.raises(CubeError, match="'limits' is needed; given: experiments/border, theory, worlds"):
+        cubes.one("limits")
+    with pytest.raises(CubeError, match="2 cubes of kind 'worlds' are given; allowed: one"):
+        cubes.get("worlds")
+
+
+def test_nanmean_of_what_is_there() -> None:
+    values = np.array([[1.0, np.nan, np.nan], [2.0, 5.0, np.nan]])
+    np.testing.assert_array_equal(nanmean(values), [1.5, 5.0, np.nan])
+    assert nanmean(values, (0, 1)) == pytest.approx(8 / 3)
+
+
+@pytest.mark.parametrize("n", [2, 3, 12])
+def test_t_interval_is_scipys(n: int) -> None:
+    x = np.random.default_rng(n).standard_normal(n)
+    mean, low, high = t_interval(np.append(x, np.nan))
+    theirs = stats.t.interval(0.95, n - 1, x.mean(), stats.sem(x))
+    np.testing.assert_allclose([mean, low, high], [x.mean(), *theirs], rtol=1e-12)
+
+
+def test_t_interval_of_too_few() -> None:
+    assert [np.isnan(x).item() for x in t_interval([])] == [True, True, True]
+    assert [np.isnan(x).item() for x in t_interval([1.0])] == [False, True, True]
+    assert [np.isnan(x).item() for x in t_interval([1.0, 2.0], least=3)] == [False, True, True]
+
+
+def test_over_worlds_keeps_the_other_dimensions() -> None:
+    values = xr.DataArray(
+        np.random.default_rng(0).standard_normal((2, 5, 3)),
+        dims=("level", "world_seed", "cell"),
+        coords={"level": [1, 2]},
+    )
+    values[0, 1, 0] = np.nan
+    mean, low, high = over_worlds(values)
+    assert mean.dims == low.dims == high.dims == ("level", "cell")
+    kept = np.delete(values.values[0, :, 0], 1)
+    theirs = stats.t.interval(0.95, 3, kept.mean(), stats.sem(kept))
+    np.testing.assert_allclose([low[0, 0], high[0, 0]], theirs)
