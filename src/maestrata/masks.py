@@ -8,7 +8,6 @@ and two asked ratios may be the same mask distribution. Cells are keyed by the v
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
+from maestrata.cells import PatchShape
 from maestrata.errors import MaskError, one_of
 from maestrata.geometry import TokenGrid
 from maestrata.random import stream
@@ -60,17 +60,12 @@ class MaskPatches:
     @classmethod
     def parse(cls, label: str, grid: TokenGrid) -> MaskPatches:
         """Read a label such as ``2x1``, or ``2x1o`` for its offset twin."""
-        match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)(o?)", str(label))
-        if match is None:
-            raise MaskError(
-                f"mask patch {label!r} must read HEIGHTxWIDTH in tokens, such as 2x1, or 2x1o for offset"
-            )
-        return cls(grid, int(match[1]), int(match[2]), bool(match[3]))
+        return cls(grid, *PatchShape.parse(label))
 
     @property
     def label(self) -> str:
         """Name of the partition: ``HxW``, with an ``o`` where it is offset."""
-        return f"{self.height}x{self.width}{'o' if self.offset else ''}"
+        return PatchShape(self.height, self.width, self.offset).label
 
     @property
     def size(self) -> int:

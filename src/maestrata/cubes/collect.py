@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from maestrata.cubes.manifest import Cell, Manifest
+from maestrata.cubes.manifest import Entry, Manifest
 from maestrata.cubes.netcdf import CubeFile, Part
 from maestrata.cubes.readings import Readings
 from maestrata.cubes.schema import AXES, KINDS, READING
@@ -73,23 +73,23 @@ def _fill(attempt: Callable[[], dict[str, int]]) -> dict[str, int]:
             continue
 
 
-def _groups(paths: Mapping[Cell, Path], key: Callable[[Cell], Any]) -> dict[Any, list[Path]]:
+def _groups(paths: Mapping[Entry, Path], key: Callable[[Entry], Any]) -> dict[Any, list[Path]]:
     groups: dict[Any, list[Path]] = {}
-    for cell, path in paths.items():
-        groups.setdefault(key(cell), []).append(path)
+    for entry, path in paths.items():
+        groups.setdefault(key(entry), []).append(path)
     return groups
 
 
 def _regression(kind: str, manifest: Manifest, where: str, provenance: dict[str, str]) -> dict[str, int]:
-    scores = {cell: manifest.path("scores", cell) for cell in manifest.cells}
-    controls: dict[Cell, Path] = {}
+    scores = {entry: manifest.path("scores", entry.cell) for entry in manifest.entries}
+    controls: dict[Entry, Path] = {}
     if "controls" in manifest.paths:
-        controls = {cell: manifest.path("controls", cell) for cell in manifest.cells}
+        controls = {entry: manifest.path("controls", entry.cell) for entry in manifest.entries}
     scan = Scan("scores", where)
-    scan.start(_groups(scores, lambda cell: cell.world))
+    scan.start(_groups(scores, lambda entry: entry.cell.world))
 
     def attempt() -> dict[str, int]:
-        grid = Grid(manifest.cells, where)
+        grid = Grid(manifest.entries, where)
         coords = {axis: scan.coords[axis] for axis in READING}
         names = [name for name in _SCORES if name in scan.names]
         variables = [n for n, v in KINDS[kind].variables.items() if not v.optional or n in names]
@@ -98,20 +98,20 @@ def _regression(kind: str, manifest: Manifest, where: str, provenance: dict[str,
             shared = Readings(coords, names)
             shared_path: Path | None = None
             # Cells that share controls follow each other, so that those are read once.
-            for cell in sorted(manifest.cells, key=lambda c: str(controls.get(c))):
-                if not scores[cell].is_file():
+            for entry in sorted(manifest.entries, key=lambda e: str(controls.get(e))):
+                if not scores[entry].is_file():
                     continue
-                control = controls.get(cell)
+                control = controls.get(entry)
                 if control is not None and control != shared_path:
                     shared, shared_path = Readings(coords, names), control
                     if control.is_file():
                         _add(shared, control, scan)
                 readings = Readings(coords, names, shared)
-                _add(readings, scores[cell], scan)
-                for at in grid.index(cell):
+                _add(readings, scores[entry], scan)
+                for at in grid.index(entry):
                     for name, values in readings.values.items():
                         cube.put(name, values, at)
-                    images[at] = cell.images
+                    images[at] = entry.images
                     grid.status[at] = DONE
             cube.annotate(scan.provenance())
             return _finish(cube, grid, {"images_seen": images})
@@ -130,15 +130,15 @@ def _per_cell(kind: str, manifest: Manifest, where: str, provenance: dict[str, s
     """Join files that hold arrays of their own, padded with NaN to the longest."""
     source = {"training": "history", "reconstructions": "reconstruction"}[kind]
     names = [name for name in KINDS[source].variables if name in KINDS[kind].variables]
-    paths = {cell: manifest.path(source, cell) for cell in manifest.cells}
+    paths = {entry: manifest.path(source, entry.cell) for entry in manifest.entries}
     scan = Scan(source, where)
-    scan.start(_groups(paths, lambda cell: (cell.world, cell.patch, cell.visible)))
+    scan.start(_groups(paths, lambda entry: (entry.cell.world, entry.cell.patch, entry.cell.visible)))
 
     def attempt() -> dict[str, int]:
-        grid = Grid(manifest.cells, where)
+        grid = Grid(manifest.entries, where)
         sizes = {"record" if dim == "step" else dim: size for dim, size in scan.sizes.items()}
         with CubeFile(where, kind, grid.coords, sizes, None, {}, provenance) as cube:
-            for cell, path in paths.items():
+            for entry, path in paths.items():
                 if not path.is_file():
                     continue
                 with Part(path, source) as part:
@@ -150,7 +150,7 @@ def _per_cell(kind: str, manifest: Manifest, where: str, provenance: dict[str, s
                     if part.sizes.get("step", 0) > sizes.get("record", 0):
                         raise _Grown
                     data = {name: part.read(name).astype(np.float64) for name in names}
-                for at in grid.index(cell):
+                for at in grid.index(entry):
                     for name, values in data.items():
                         cube.put(name, values, (*at, *(slice(0, n) for n in values.shape)))
                     grid.status[at] = DONE
@@ -168,7 +168,7 @@ def _finish(cube: CubeFile, grid: Grid, arrays: Arrays) -> dict[str, int]:
 
 def _per_world(kind: str, manifest: Manifest, where: str, provenance: dict[str, str]) -> dict[str, int]:
     """Join small files that are cubes of one world each, by their labels."""
-    paths = list(dict.fromkeys(manifest.path(kind, cell) for cell in manifest.cells))
+    paths = list(dict.fromkeys(manifest.path(kind, entry.cell) for entry in manifest.entries))
     scan = Scan(kind, where)
     scan.start({path: [path] for path in paths if path.is_file()} or {None: paths})
     # Replicates stay in the files of a world.
@@ -177,7 +177,7 @@ def _per_world(kind: str, manifest: Manifest, where: str, provenance: dict[str, 
     }
     coords = dict(scan.coords)
     # Worlds in the order of the config, as in the other cubes.
-    order = [c.world for c in manifest.cells]
+    order = [entry.cell.world for entry in manifest.entries]
     coords["world"] = sorted(coords["world"], key=lambda w: (order.index(w) if w in order else len(order), w))
     shape = {name: tuple(len(coords[d]) for d in v.dims) for name, v in declared.items()}
     joined = {name: np.full(shape[name], np.nan) for name in declared}

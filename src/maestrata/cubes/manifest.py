@@ -16,14 +16,14 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maestrata.errors import CubeError, one_of
+from maestrata.cells import Cell, PatchShape
+from maestrata.errors import CubeError, MaskError, one_of
 
-__all__ = ["Cell", "Manifest"]
+__all__ = ["Entry", "Manifest"]
 
 _PATHS = ("scores", "controls", "history", "reconstruction", "theory", "limits", "experiments")
 _PLACE = ("world", "world_seed", "seed")
@@ -31,37 +31,34 @@ _FIELDS = ("world", "world_seed", "patch", "visible", "mask_ratio", "realised_ra
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One model of the sweep. Asked ratios that leave the same patches visible share it."""
+class Entry:
+    """A cell, and what its cube says beside its labels.
 
-    world: str
-    world_seed: int
-    height: int
-    width: int
-    offset: int
-    visible: int
+    Attributes
+    ----------
+    cell : Cell
+    shape : PatchShape
+        Of its mask patches.
+    mask_ratios : tuple of float
+        The asked ratios that it stands for.
+    realised_ratio : float
+    images : int
+        Training images.
+    """
+
+    cell: Cell
+    shape: PatchShape
     mask_ratios: tuple[float, ...]
     realised_ratio: float
-    seed: int
     images: int
-
-    @property
-    def patch(self) -> str:
-        """Label of the mask patch, such as ``2x1``, or ``2x1o`` where offset."""
-        return f"{self.height}x{self.width}{'o' if self.offset else ''}"
-
-    @property
-    def size(self) -> int:
-        """Tokens in a mask patch."""
-        return self.height * self.width
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """Cells of a sweep and templates of their files' paths."""
+    """Entries of a sweep, one a cell, and templates of their files' paths."""
 
     paths: dict[str, str]
-    cells: tuple[Cell, ...]
+    entries: tuple[Entry, ...]
 
     @classmethod
     def parse(cls, text: str, where: str = "manifest") -> Manifest:
@@ -90,14 +87,19 @@ class Manifest:
             if kind not in _PATHS:
                 raise CubeError(f"{where}: paths: {one_of(kind, _PATHS)}")
             try:
-                _fill(template, Cell("w", 0, 1, 1, 0, 1, (), 0.5, 0, 0))
+                _fill(template, Cell("w", 0, "1x1", 1, 0))
             except (KeyError, IndexError, ValueError, AttributeError) as error:
                 raise CubeError(f"{where}: paths.{kind}={template!r} is no template ({error!r})") from None
         entries = content["cells"]
         if not isinstance(entries, list) or not entries:
             raise CubeError(f"{where}: cells must be a list of at least one entry")
-        cells = [cell for i, entry in enumerate(entries) for cell in _expand(entry, f"{where}: cells[{i}]")]
-        return cls(dict(paths), tuple(cells))
+        expanded = [one for i, entry in enumerate(entries) for one in _expand(entry, f"{where}: cells[{i}]")]
+        return cls(dict(paths), tuple(expanded))
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """The cells alone."""
+        return tuple(entry.cell for entry in self.entries)
 
     def path(self, kind: str, cell: Cell) -> Path:
         """Return where the file of a kind is for a cell."""
@@ -109,29 +111,20 @@ class Manifest:
 
 
 def _fill(template: str, cell: Cell) -> Path:
-    return Path(
-        template.format(
-            world=cell.world,
-            world_seed=cell.world_seed,
-            patch=cell.patch,
-            visible=cell.visible,
-            seed=cell.seed,
-        )
-    )
+    return Path(template.format(**cell.json))
 
 
-def _expand(entry: Any, where: str) -> list[Cell]:
+def _expand(entry: Any, where: str) -> list[Entry]:
     if isinstance(entry, dict) and set(entry) == set(_PLACE):  # what is of a world, and of no cell in it
         entry = {"patch": "1x1", "visible": 1, "mask_ratio": 0.5, "realised_ratio": 0.5, "images": 0} | entry
     if not isinstance(entry, dict) or set(entry) != set(_FIELDS):
         raise CubeError(
             f"{where}: must be an object with exactly the keys {', '.join(_FIELDS)}, or {', '.join(_PLACE)}"
         )
-    label = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)(o?)", str(entry["patch"]))
-    if label is None:
-        raise CubeError(
-            f"{where}: patch={entry['patch']!r} must read HEIGHTxWIDTH, such as 2x1, or 2x1o for offset"
-        )
+    try:
+        shape = PatchShape.parse(entry["patch"])
+    except MaskError as error:
+        raise CubeError(f"{where}: {error}") from None
     ratios = tuple(_numbers(entry, "mask_ratio", int | float, where))
     for ratio in (*ratios, entry["realised_ratio"]):
         if not isinstance(ratio, int | float) or not 0 < ratio < 1:
@@ -139,18 +132,15 @@ def _expand(entry: Any, where: str) -> list[Cell]:
     product = itertools.product(
         _numbers(entry, "world_seed", int, where), _numbers(entry, "seed", int, where)
     )
+    visible, images = (_numbers(entry, key, int, where)[0] for key in ("visible", "images"))
+    world, realised = str(entry["world"]), float(entry["realised_ratio"])
     return [
-        Cell(
-            world=str(entry["world"]),
-            world_seed=world_seed,
-            height=int(label[1]),
-            width=int(label[2]),
-            offset=int(bool(label[3])),
-            visible=_numbers(entry, "visible", int, where)[0],
-            mask_ratios=tuple(float(r) for r in ratios),
-            realised_ratio=float(entry["realised_ratio"]),
-            seed=seed,
-            images=_numbers(entry, "images", int, where)[0],
+        Entry(
+            Cell(world, world_seed, shape.label, visible, seed),
+            shape,
+            tuple(map(float, ratios)),
+            realised,
+            images,
         )
         for world_seed, seed in product
     ]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maestrata.cubes.manifest import Cell
+from maestrata.cubes.manifest import Entry
 from maestrata.cubes.netcdf import Part
 from maestrata.cubes.schema import AXES, CELL
 from maestrata.errors import CubeError
@@ -24,13 +24,14 @@ DONE, MISSING = 1, 2  # flags of `status`; 0 is not in the grid
 class Grid:
     """Axes of the cells, and where each cell stands on them."""
 
-    def __init__(self, cells: Sequence[Cell], where: str) -> None:
+    def __init__(self, entries: Sequence[Entry], where: str) -> None:
+        cells = [entry.cell for entry in entries]
         self.coords: dict[str, list[Any]] = {
             "world": list(dict.fromkeys(c.world for c in cells)),
             "world_seed": sorted({c.world_seed for c in cells}),
-            "patch_size": sorted({c.size for c in cells}),
-            "offset": sorted({c.offset for c in cells}),
-            "mask_ratio": sorted({r for c in cells for r in c.mask_ratios}),
+            "patch_size": sorted({e.shape.size for e in entries}),
+            "offset": sorted({int(e.shape.offset) for e in entries}),
+            "mask_ratio": sorted({r for e in entries for r in e.mask_ratios}),
             "seed": sorted({c.seed for c in cells}),
         }
         self._at = {axis: {v: i for i, v in enumerate(values)} for axis, values in self.coords.items()}
@@ -44,44 +45,44 @@ class Grid:
                 (n["patch_size"], n["offset"], n["mask_ratio"], n["world"]), np.nan, np.float64
             ),
         }
-        for cell in cells:
-            for at in self.index(cell):
+        for entry in entries:
+            for at in self.index(entry):
                 if self.status[at]:
                     raise CubeError(
                         f"{where}: two cells stand at {dict(zip(CELL, self.labels(at), strict=True))}"
                     )
                 self.status[at] = MISSING
-                self._describe(cell, at, where)
+                self._describe(entry, at, where)
 
-    def index(self, cell: Cell) -> list[tuple[int, ...]]:
+    def index(self, entry: Entry) -> list[tuple[int, ...]]:
         """Positions of a cell: one for each asked ratio that it stands for."""
+        cell, shape = entry.cell, entry.shape
+        places = (
+            (cell.world, cell.world_seed, shape.size, int(shape.offset), ratio, cell.seed)
+            for ratio in entry.mask_ratios
+        )
         return [
-            tuple(
-                self._at[axis][value]
-                for axis, value in zip(
-                    CELL, (cell.world, cell.world_seed, cell.size, cell.offset, ratio, cell.seed), strict=True
-                )
-            )
-            for ratio in cell.mask_ratios
+            tuple(self._at[axis][value] for axis, value in zip(CELL, place, strict=True)) for place in places
         ]
 
     def labels(self, at: tuple[int, ...]) -> list[Any]:
         """Labels of a position."""
         return [self.coords[axis][i] for axis, i in zip(CELL, at, strict=True)]
 
-    def _describe(self, cell: Cell, at: tuple[int, ...], where: str) -> None:
+    def _describe(self, entry: Entry, at: tuple[int, ...], where: str) -> None:
         world, _, patch, offset, ratio, _ = at
         described = (
-            ("patch_height", (patch,), cell.height),
-            ("patch_width", (patch,), cell.width),
-            ("realised_ratio", (patch, offset, ratio, world), cell.realised_ratio),
+            ("patch_height", (patch,), entry.shape.height),
+            ("patch_width", (patch,), entry.shape.width),
+            ("realised_ratio", (patch, offset, ratio, world), entry.realised_ratio),
         )
         for name, position, value in described:
             old = self.beside[name][position]
             if old not in (0, value) and not np.isnan(old):
                 raise CubeError(
-                    f"{where}: {name} is {old} and {value} at {cell.size} tokens a patch ({cell.patch}, "
-                    f"ratios {list(cell.mask_ratios)}, world {cell.world}); a cube holds one"
+                    f"{where}: {name} is {old} and {value} at {entry.shape.size} tokens a patch "
+                    f"({entry.cell.patch}, ratios {list(entry.mask_ratios)}, world {entry.cell.world}); "
+                    "a cube holds one"
                 )
             self.beside[name][position] = value
 

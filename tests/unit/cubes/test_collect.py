@@ -31,10 +31,11 @@ def test_values_stand_at_their_labels(sweep: Sweep, tmp_path: Path) -> None:
     cube = regression(manifest, tmp_path)
     assert cube.r2.dims[:6] == ("world", "world_seed", "patch_size", "offset", "mask_ratio", "seed")
     assert cube.mask_ratio.values.tolist() == [0.48, 0.5, 0.9]
-    for cell in manifest.cells:
+    for entry in manifest.entries:
+        cell = entry.cell
         own = open_cube(manifest.path("scores", cell))
         control = open_cube(manifest.path("controls", cell))
-        for ratio in cell.mask_ratios:
+        for ratio in entry.mask_ratios:
             at = cube.sel(
                 world="additive", world_seed=cell.world_seed, patch_size=1, offset=0, mask_ratio=ratio, seed=0
             )
@@ -46,7 +47,7 @@ def test_values_stand_at_their_labels(sweep: Sweep, tmp_path: Path) -> None:
             np.testing.assert_array_equal(
                 reference.sel(eval_ratio="training"), own.r2.sel(encoder="random_init", eval_ratio="training")
             )
-            assert float(at.realised_ratio.squeeze()) == cell.realised_ratio
+            assert float(at.realised_ratio.squeeze()) == entry.realised_ratio
             assert int(at.status) == 1 and float(at.images_seen) == 1000
     chosen = cube.r2.sel(mask_ratio=0.5, level=4)
     assert chosen.size == cube.r2.size / 3 / 4
@@ -94,8 +95,8 @@ def test_missing_cell_is_nan_with_a_status(sweep: Sweep, tmp_path: Path) -> None
 def test_cells_outside_the_grid_have_status_0(sweep: Sweep, tmp_path: Path) -> None:
     manifest = sweep()
     one = manifest.cells[0]
-    cells = [c for c in manifest.cells if (c.world_seed, c.visible) != (1, 2)]
-    cube = regression(Manifest(manifest.paths, tuple(cells)), tmp_path)
+    entries = [e for e in manifest.entries if (e.cell.world_seed, e.cell.visible) != (1, 2)]
+    cube = regression(Manifest(manifest.paths, tuple(entries)), tmp_path)
     assert int(cube.status.sel(world_seed=1, mask_ratio=0.9).squeeze()) == 0
     assert int(cube.status.sel(world_seed=one.world_seed, mask_ratio=0.5).squeeze()) == 1
 
@@ -242,20 +243,20 @@ def test_two_shapes_of_one_size(sweep: Sweep, tmp_path: Path) -> None:
     cells = [entry | {"patch": "2x1"}, entry | {"patch": "1x2", "seed": 1}]
     clash = Manifest.parse(json.dumps({"paths": manifest.paths, "cells": cells}))
     with pytest.raises(CubeError, match="patch_height is 2 and 1"):
-        collect("training", Manifest(manifest.paths, (*manifest.cells, *clash.cells)), tmp_path / "t.nc")
+        collect("training", Manifest(manifest.paths, (*manifest.entries, *clash.entries)), tmp_path / "t.nc")
 
 
 def test_one_cell_twice(sweep: Sweep, tmp_path: Path) -> None:
     manifest = sweep()
     with pytest.raises(CubeError, match="two cells stand at"):
-        collect("training", Manifest(manifest.paths, manifest.cells * 2), tmp_path / "t.nc")
+        collect("training", Manifest(manifest.paths, manifest.entries * 2), tmp_path / "t.nc")
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"mask_ratio": 1.5}, r"cells\[0\]: ratio 1.5 must lie in \(0, 1\)"),
-        ({"patch": "big"}, "patch='big' must read HEIGHTxWIDTH"),
+        ({"patch": "big"}, "mask patch 'big' must read HEIGHTxWIDTH"),
         ({"seed": "zero"}, "seed='zero' must be a number"),
         ({"world_seed": []}, "world_seed must not be empty"),
         ({"colour": 1}, "exactly the keys"),
@@ -296,10 +297,10 @@ def test_percentiles_are_those_of_numpy() -> None:
 def test_step(sweep: Sweep, tmp_path: Path) -> None:
     manifest = sweep(missing=((0, 2),))
     entries = [
-        {"world": c.world, "world_seed": c.world_seed, "patch": c.patch, "visible": c.visible, "seed": c.seed,
-         "mask_ratio": list(c.mask_ratios), "realised_ratio": c.realised_ratio, "images": c.images}
-        for c in manifest.cells
-    ]  # fmt: skip
+        e.cell.json
+        | {"mask_ratio": list(e.mask_ratios), "realised_ratio": e.realised_ratio, "images": e.images}
+        for e in manifest.entries
+    ]
     text = json.dumps({"paths": manifest.paths, "cells": entries})
     (tmp_path / "manifest.json").write_text(text)
     for given, name in ((text, "a.nc"), (str(tmp_path / "manifest.json"), "b.nc")):

@@ -50,7 +50,7 @@ def test_the_patterns_match_the_paths(plan: Plan) -> None:
 
 def test_the_manifest_stands_for_exactly_the_cells(plan: Plan) -> None:
     manifest = Manifest.parse(plan.manifest("regression"))
-    found = {str(manifest.path("scores", cell)): cell for cell in manifest.cells}
+    found = {str(manifest.path("scores", entry.cell)): entry for entry in manifest.entries}
     assert sorted(found) == sorted(plan.files("scores"))
     assert {str(manifest.path("controls", cell)) for cell in manifest.cells} == set(plan.files("controls"))
     for cell in plan.cells:
