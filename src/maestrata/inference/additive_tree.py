@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from maestrata.errors import InferenceError
 from maestrata.inference.base import Levels, Posterior, cast, pool_up
-from maestrata.inference.grid import Edge, NodeGrid, normalise
+from maestrata.inference.grid import Edge, NodeGrid, flush, normalise, product
 from maestrata.random import stream
 from maestrata.worlds.base import World, apply_maps
 
@@ -141,7 +141,7 @@ class TreeGrid:
             columns = [np.ones(grid.size), grid.rim(2 * self.sigma)]
             for values in [grid.points, *made]:
                 columns += [*values.T, values[:, 0] ** 2, values[:, 0] * values[:, 1], values[:, 1] ** 2]
-            self.features[level, node] = np.array(columns, np.float32)
+            self.features[level, node] = flush(np.array(columns, np.float32))
 
     @staticmethod
     def _child_means(world: World, level: int, child: int, grid: NodeGrid) -> Array:
@@ -185,12 +185,12 @@ class TreeGrid:
         for level in range(self.levels, 0, -1):
             below: dict[int, Float32] = {}
             for node, children in enumerate(self.tree.children(level)):
-                self._moments(level, node, evidence.pop((level, node)) * prior[node], out, rows, rim)
+                belief = normalise(evidence.pop((level, node)) * prior[node])
+                self._moments(level, node, belief, out, rows, rim)
                 if level > 1:
                     for child, other in (children, children[::-1]):
-                        below[child] = self.edges[level - 1, child].down(
-                            prior[node] * message[level - 1, other]
-                        )
+                        cavity = normalise(prior[node] * message[level - 1, other])
+                        below[child] = self.edges[level - 1, child].down(cavity)
             prior = below
         return rim
 
@@ -198,7 +198,7 @@ class TreeGrid:
         features = np.concatenate([x, np.ones((*x.shape[:2], 1))], -1) * visible[..., None]
         logs: Float32 = self.evidence[node] @ features.reshape(len(x), -1).T.astype(np.float32)
         logs -= logs.max(0)
-        return np.exp(logs, out=logs)
+        return flush(np.exp(logs, out=logs))
 
     def _moments(
         self,
@@ -210,7 +210,7 @@ class TreeGrid:
         rim: Array,
     ) -> None:
         mean, covariance, predicted = out
-        sums = (self.features[level, node] @ belief).astype(np.float64)
+        sums = product(self.features[level, node], belief).astype(np.float64)
         with np.errstate(invalid="ignore", divide="ignore"):
             sums /= sums[0]
         np.maximum(rim, sums[1], out=rim)
