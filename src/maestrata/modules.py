@@ -1,62 +1,146 @@
-"""What modules found by name say of themselves, read without importing them.
+"""Modules that are found by name: worlds, their inference, probes, experiments, claims and figures.
 
-Importing figures (Matplotlib), experiments (torch) or claims (xarray) would slow every start.
+One file is one of them, and nothing else lists it. A package holds files that they share as well: what tells
+a module of the kind apart is that it defines what `KINDS` says. The text of a module is read without
+importing it, since figures (Matplotlib), experiments (torch) or claims (xarray) would slow every start.
 """
 
 from __future__ import annotations
 
 import ast
-import pkgutil
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from types import ModuleType
+from typing import Any
 
-from maestrata.errors import ConfigError
+from maestrata.errors import (
+    ClaimError,
+    ConfigError,
+    ExperimentError,
+    FigureError,
+    InferenceError,
+    MaestrataError,
+    ProbeError,
+    WorldError,
+    one_of,
+)
 
-__all__ = ["Package", "constant", "cubes_of", "modules"]
+__all__ = ["KINDS", "Kind", "available", "constant", "cubes_of", "load"]
 
-Package = Literal["figures", "experiments", "claims"]
 _ROOT = Path(__file__).parent
 
 
+@dataclass(frozen=True)
+class Kind:
+    """What the modules of a package are.
+
+    Attributes
+    ----------
+    word : str
+        What one of them is called.
+    defines : str
+        Name that each of them defines, itself or in a class, and no other module of the package.
+    error : type
+        What `load` raises.
+    """
+
+    word: str
+    defines: str
+    error: type[MaestrataError]
+
+
+KINDS: dict[str, Kind] = {
+    "worlds": Kind("world", "name", WorldError),
+    "inference": Kind("exact inference of world", "infer", InferenceError),
+    "regression.probes": Kind("probe", "Probe", ProbeError),
+    "experiments": Kind("experiment", "run", ExperimentError),
+    "claims": Kind("claim", "NUMBER", ClaimError),
+    "figures": Kind("figure", "draw", FigureError),
+}
+"""Package -> kind of its modules."""
+
+
 @lru_cache
-def modules(package: Package, defines: str) -> tuple[str, ...]:
-    """List the modules of a package that define a constant, sorted: those that are found by name."""
-    found = (m.name for m in pkgutil.iter_modules([str(_ROOT / package)]) if not m.name.startswith("_"))
-    return tuple(sorted(name for name in found if defines in _constants(package, name)))
+def available(package: str) -> tuple[str, ...]:
+    """Return the names of the modules of a package that are of its kind, sorted."""
+    names = sorted(path.stem for path in _folder(package).glob("[!_]*.py"))
+    return tuple(name for name in names if KINDS[package].defines in _defined(package, name))
 
 
-def constant(package: Package, name: str, key: str, default: Any = None) -> Any:
-    """Return a constant of a module, such as a figure's ``TITLE``.
+def load(package: str, name: str, needs: Iterable[str] = ()) -> ModuleType:
+    """Import the module of that name.
+
+    Parameters
+    ----------
+    package : str
+        One of `KINDS`.
+    name : str
+        One of ``available(package)``.
+    needs : iterable of str
+        What the module must define.
+
+    Raises
+    ------
+    MaestrataError
+        Of the package's kind, if there is none of that name (the message lists those there are) or it lacks
+        a definition.
+    """
+    kind = KINDS[package]
+    if name not in available(package):
+        raise kind.error(f"{kind.word} {one_of(name, available(package))}")
+    module = import_module(f"maestrata.{package}.{name}")
+    for attribute in needs:
+        if not hasattr(module, attribute):
+            raise kind.error(f"{kind.word} {name!r} ({_where(package, name)}) must define {attribute}")
+    return module
+
+
+def constant(package: str, name: str, key: str, default: Any = None) -> Any:
+    """Return a constant of a module, such as a figure's ``TITLE``, without importing it.
 
     Raises
     ------
     ConfigError
         If it is not a plain constant.
     """
-    node = _constants(package, name).get(key)
+    node = _defined(package, name).get(key)
     if node is None:
         return default
     try:
         return ast.literal_eval(node)
     except ValueError:
-        where = f"maestrata/{package}/{name}.py, line {node.lineno}"
+        where = f"{_where(package, name)}, line {node.lineno}"
         raise ConfigError(f"{key} must be a plain constant ({where})") from None
 
 
-def cubes_of(package: Package, name: str, *constants: str) -> list[str]:
+def cubes_of(package: str, name: str, *constants: str) -> list[str]:
     """List the cubes that a figure or a claim names in `constants` (``NEEDS``, ``USES``)."""
     return list(dict.fromkeys(cube for key in constants for cube in constant(package, name, key, ())))
 
 
+def _folder(package: str) -> Path:
+    return _ROOT.joinpath(*package.split("."))
+
+
+def _where(package: str, name: str) -> str:
+    return f"maestrata/{package.replace('.', '/')}/{name}.py"
+
+
 @lru_cache
-def _constants(package: str, name: str) -> dict[str, ast.expr]:
-    """Return what a module assigns to names at its top level."""
-    path = _ROOT / package / f"{name}.py"
-    found: dict[str, ast.expr] = {}
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+def _defined(package: str, name: str) -> dict[str, Any]:
+    """Return what a module defines: constants with their values, functions and classes with themselves."""
+    text = (_folder(package) / f"{name}.py").read_text(encoding="utf-8")
+    top = ast.parse(text).body
+    inner = [node for part in top if isinstance(part, ast.ClassDef) for node in part.body]
+    defined: dict[str, Any] = {}
+    for node in (*inner, *top):  # a constant of the module goes before one of a class
         if isinstance(node, ast.Assign):
-            found |= {t.id: node.value for t in node.targets if isinstance(t, ast.Name)}
+            defined |= {t.id: node.value for t in node.targets if isinstance(t, ast.Name)}
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
-            found[node.target.id] = node.value
-    return found
+            defined[node.target.id] = node.value
+        elif node in top and isinstance(node, ast.FunctionDef | ast.ClassDef):
+            defined[node.name] = node
+    return defined

@@ -18,12 +18,10 @@ Other modules of the package are what the claims share.
 
 from __future__ import annotations
 
-import pkgutil
 import re
-from importlib import import_module
-from pathlib import Path
 from types import ModuleType
 
+from maestrata import modules
 from maestrata.claims.base import Test
 from maestrata.errors import ClaimError, one_of
 
@@ -34,10 +32,9 @@ _ATTRIBUTES = ("NUMBER", "TITLE", "SAYS", "RULE", "NEEDS", "TRAINS", "TESTS", "r
 _TITLE_LENGTH = 60
 
 
-def available() -> list[str]:
-    """Return the names of all claims, ordered by number."""
-    found = (m.name for m in pkgutil.iter_modules([str(Path(__file__).parent)]))
-    return sorted(name for name in found if _NAME.fullmatch(name))
+def available() -> tuple[str, ...]:
+    """Return the names of all claims, ordered by number: the modules of this package that define `NUMBER`."""
+    return modules.available("claims")
 
 
 def load(name: str) -> ModuleType:
@@ -49,9 +46,7 @@ def load(name: str) -> ModuleType:
         If there is none of that name (the message lists those there are), or the module does not define what
         a claim must, or defines it so that no verdict can rest on it.
     """
-    if name not in available():
-        raise ClaimError(f"claim {one_of(name, available())}")
-    module = import_module(f"maestrata.claims.{name}")
+    module = modules.load("claims", name)
     check(module, name)
     return module
 

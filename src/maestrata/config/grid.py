@@ -7,12 +7,10 @@ that leave the same number of patches visible are the same cell.
 from __future__ import annotations
 
 import json
-import pkgutil
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maestrata import modules
@@ -145,8 +143,7 @@ def _differences(one: Training, other: Training) -> str:
 
 def probe_names() -> tuple[str, ...]:
     """List the probes there are, without importing one."""
-    folder = Path(__file__).parent.parent / "regression" / "probes"
-    return tuple(sorted(m.name for m in pkgutil.iter_modules([str(folder)])))
+    return modules.available("regression.probes")
 
 
 def check(config: Config) -> None:
@@ -172,7 +169,7 @@ def check(config: Config) -> None:
             message = f"settings of probe {one_of(probe, config.evaluation.probes)}"
             raise KeyedError(message, "evaluation", "probe_settings", probe)
     if config.claims.names != "all":
-        _check_names("claim", config.claims.names, modules.modules("claims", "NUMBER"), "claims", "names")
+        _check_names("claim", config.claims.names, modules.available("claims"), "claims", "names")
     shapes: dict[tuple[int, bool], str] = {}
     for index, block in enumerate(config.grid):
         _check_block(config, block, index, shapes)

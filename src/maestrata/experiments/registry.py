@@ -17,25 +17,21 @@ The constants are read by the workflow without importing the module, so they are
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Mapping
-from importlib import import_module
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from maestrata import modules
 from maestrata.errors import ExperimentError, one_of
 
 __all__ = ["available", "check_settings", "load"]
 
-# What the experiments share, by name; every other module of the package is an experiment.
-SHARED = frozenset({"registry", "base", "fit", "measures"})
+_DEFINES = ("NAME", "SUMMARY", "SETTINGS", "WORLDS", "CELLS", "run")
 
 
-def available() -> list[str]:
-    """Return the names of all experiments, sorted. A module whose name begins with ``_`` is none."""
-    found = (m.name for m in pkgutil.iter_modules([str(Path(__file__).parent)]))
-    return sorted(name for name in found if name not in SHARED and not name.startswith("_"))
+def available() -> tuple[str, ...]:
+    """Return the names of all experiments, sorted: the modules of this package that define `run`."""
+    return modules.available("experiments")
 
 
 def load(name: str) -> ModuleType:
@@ -44,11 +40,9 @@ def load(name: str) -> ModuleType:
     Raises
     ------
     ExperimentError
-        If there is none of that name; the message lists those there are.
+        If there is none of that name (the message lists those there are), or it lacks a definition.
     """
-    if name not in available():
-        raise ExperimentError(f"experiment {one_of(name, available())}")
-    return import_module(f"maestrata.experiments.{name}")
+    return modules.load("experiments", name, _DEFINES)
 
 
 def check_settings(name: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,23 +11,19 @@ A figure module has
 
 from __future__ import annotations
 
-import pkgutil
-from importlib import import_module
-from pathlib import Path
 from types import ModuleType
 
-from maestrata.errors import FigureError, one_of
+from maestrata import modules
 from maestrata.results import CubeSet
 
 __all__ = ["CubeSet", "available", "load"]
 
-# What the figures share; everything else in this package is a figure.
-_SHARED = frozenset({"registry", "style", "summary", "panels", "save", "arms"})
+_DEFINES = ("NAME", "TITLE", "CAPTION", "NEEDS", "draw")
 
 
-def available() -> list[str]:
-    """Return the names of all figures, sorted."""
-    return sorted(m.name for m in pkgutil.iter_modules([str(Path(__file__).parent)]) if m.name not in _SHARED)
+def available() -> tuple[str, ...]:
+    """Return the names of all figures, sorted: the modules of this package that define `draw`."""
+    return modules.available("figures")
 
 
 def load(name: str) -> ModuleType:
@@ -36,14 +32,6 @@ def load(name: str) -> ModuleType:
     Raises
     ------
     FigureError
-        If there is no such figure; the message lists those there are.
+        If there is no such figure (the message lists those there are), or it lacks a definition.
     """
-    if name not in available():
-        raise FigureError(f"figure {one_of(name, available())}")
-    module = import_module(f"maestrata.figures.{name}")
-    for attribute in ("NAME", "TITLE", "CAPTION", "NEEDS", "draw"):
-        if not hasattr(module, attribute):
-            raise FigureError(
-                f"figure {name!r}: its module must define {attribute} (maestrata/figures/{name}.py)"
-            )
-    return module
+    return modules.load("figures", name, _DEFINES)

@@ -9,18 +9,15 @@ so adding one is adding one file.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from maestrata import modules
 from maestrata.errors import InferenceError
 from maestrata.geometry import TokenGrid, patchify
-from maestrata.worlds import available
 from maestrata.worlds.base import World
 
 Levels = dict[int, NDArray[Any]]
@@ -76,13 +73,7 @@ class Posterior:
 
 def supported() -> tuple[str, ...]:
     """Names of the worlds whose posterior can be computed (at some settings at least)."""
-    return tuple(name for name in available() if name in _modules())
-
-
-@lru_cache(maxsize=1)
-def _modules() -> frozenset[str]:
-    package = importlib.import_module("maestrata.inference")
-    return frozenset(m.name for m in pkgutil.iter_modules(package.__path__))
+    return modules.available("inference")
 
 
 def posterior(
@@ -114,13 +105,13 @@ def posterior(
         instead.
     """
     tokens, shown = read_input(world, images, visible)
-    if world.name not in _modules():
+    if world.name not in supported():
         raise InferenceError(
             f"world {world.name!r} has no exact posterior (supported: {', '.join(supported())}); "
             "maestrata.inference.bounds gives bounds"
         )
-    module = importlib.import_module(f"maestrata.inference.{world.name}")
-    result: Posterior = module.infer(world, tokens, shown, noise, np.dtype(dtype))
+    inference = modules.load("inference", world.name)
+    result: Posterior = inference.infer(world, tokens, shown, noise, np.dtype(dtype))
     return result
 
 

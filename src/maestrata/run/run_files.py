@@ -140,7 +140,7 @@ class RunFiles:
     def claims(self) -> tuple[str, ...]:
         """Names of the claims to judge."""
         names = self.config.claims.names
-        return modules.modules("claims", "NUMBER") if names == "all" else names
+        return modules.available("claims") if names == "all" else names
 
     @cached_property
     def evidence(self) -> list[str]:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
-from functools import lru_cache
 from typing import Any
 
+from maestrata import modules
 from maestrata.errors import WorldError, one_of
 from maestrata.worlds.base import NoiseSpec, Sample, Target, World
 
 __all__ = ["NoiseSpec", "Sample", "Target", "World", "available", "make", "world_class"]
 
-_NOT_WORLDS = {"base", "pixels"}
 
-
-@lru_cache(maxsize=1)
 def available() -> tuple[str, ...]:
-    """Names of the worlds: the modules of this package."""
-    return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name not in _NOT_WORLDS))
+    """Names of the worlds: the modules of this package whose class has a `name`."""
+    return modules.available("worlds")
 
 
 def world_class(name: str) -> type[World]:
@@ -30,9 +25,7 @@ def world_class(name: str) -> type[World]:
     WorldError
         If there is no world of that name.
     """
-    if name not in available():
-        raise WorldError(f"world {one_of(name, available())}")
-    module = importlib.import_module(f"{__name__}.{name}")
+    module = modules.load("worlds", name)
     for value in vars(module).values():
         if inspect.isclass(value) and issubclass(value, World) and value.__module__ == module.__name__:
             return value

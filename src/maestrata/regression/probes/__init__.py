@@ -5,15 +5,13 @@ A probe is a module with a class ``Probe``. Adding one is adding a file; nothing
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
-from functools import lru_cache
 from typing import Any, ClassVar, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from maestrata import modules
 from maestrata.errors import ProbeError, one_of
 
 __all__ = ["ProbeProtocol", "available", "make", "probe_class"]
@@ -48,10 +46,9 @@ class ProbeProtocol(Protocol):
         ...
 
 
-@lru_cache(maxsize=1)
 def available() -> tuple[str, ...]:
-    """Names of the probes: the modules of this package."""
-    return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__)))
+    """Names of the probes: the modules of this package that define a class `Probe`."""
+    return modules.available("regression.probes")
 
 
 def probe_class(name: str) -> type[ProbeProtocol]:
@@ -62,12 +59,7 @@ def probe_class(name: str) -> type[ProbeProtocol]:
     ProbeError
         If there is no probe of that name; the message lists those there are.
     """
-    if name not in available():
-        raise ProbeError(f"probe {one_of(name, available())}")
-    module = importlib.import_module(f"{__name__}.{name}")
-    if not inspect.isclass(getattr(module, "Probe", None)):
-        raise ProbeError(f"module {module.__name__} defines no probe: it must hold a class `Probe`")
-    return cast("type[ProbeProtocol]", module.Probe)
+    return cast("type[ProbeProtocol]", modules.load("regression.probes", name).Probe)
 
 
 def make(name: str, **settings: Any) -> ProbeProtocol:
