@@ -8,10 +8,12 @@ importing it, since figures (Matplotlib), experiments (torch) or claims (xarray)
 from __future__ import annotations
 
 import ast
+import pkgutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -29,8 +31,6 @@ from maestrata.errors import (
 )
 
 __all__ = ["KINDS", "Kind", "available", "constant", "cubes_of", "load"]
-
-_ROOT = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,12 @@ KINDS: dict[str, Kind] = {
 @lru_cache
 def available(package: str) -> tuple[str, ...]:
     """Return the names of the modules of a package that are of its kind, sorted."""
-    names = sorted(path.stem for path in _folder(package).glob("[!_]*.py"))
-    return tuple(name for name in names if KINDS[package].defines in _defined(package, name))
+    names = sorted(info.name for info in pkgutil.iter_modules(_folders(package)))
+    return tuple(
+        name
+        for name in names
+        if not name.startswith("_") and KINDS[package].defines in _defined(package, name)
+    )
 
 
 def load(package: str, name: str, needs: Iterable[str] = ()) -> ModuleType:
@@ -90,7 +94,9 @@ def load(package: str, name: str, needs: Iterable[str] = ()) -> ModuleType:
     """
     kind = KINDS[package]
     if name not in available(package):
-        raise kind.error(f"{kind.word} {one_of(name, available(package))}")
+        there = any(Path(folder, f"{name}.py").is_file() for folder in _folders(package))
+        hint = f" ({_where(package, name)} defines no `{kind.defines}`)" if there else ""
+        raise kind.error(f"{kind.word} {one_of(name, available(package))}{hint}")
     module = import_module(f"maestrata.{package}.{name}")
     for attribute in needs:
         if not hasattr(module, attribute):
@@ -121,8 +127,9 @@ def cubes_of(package: str, name: str, *constants: str) -> list[str]:
     return list(dict.fromkeys(cube for key in constants for cube in constant(package, name, key, ())))
 
 
-def _folder(package: str) -> Path:
-    return _ROOT.joinpath(*package.split("."))
+def _folders(package: str) -> list[str]:
+    spec = find_spec(f"maestrata.{package}")
+    return list(spec.submodule_search_locations or ()) if spec else []
 
 
 def _where(package: str, name: str) -> str:
@@ -132,8 +139,8 @@ def _where(package: str, name: str) -> str:
 @lru_cache
 def _defined(package: str, name: str) -> dict[str, Any]:
     """Return what a module defines: constants with their values, functions and classes with themselves."""
-    text = (_folder(package) / f"{name}.py").read_text(encoding="utf-8")
-    top = ast.parse(text).body
+    path = next(path for folder in _folders(package) if (path := Path(folder, f"{name}.py")).is_file())
+    top = ast.parse(path.read_text(encoding="utf-8")).body
     inner = [node for part in top if isinstance(part, ast.ClassDef) for node in part.body]
     defined: dict[str, Any] = {}
     for node in (*inner, *top):  # a constant of the module goes before one of a class

@@ -9,7 +9,8 @@ from maestrata import worlds
 from maestrata.geometry import patchify
 from maestrata.graphs import LatentGraph
 from maestrata.inference.base import posterior
-from maestrata.inference.information import derivations
+from maestrata.inference.gaussian_tree import joint
+from maestrata.inference.grammar_tree import derivations
 from maestrata.inference.linear_gaussian import GaussianModel
 from maestrata.worlds.pixels import images_to_tokens
 
@@ -37,7 +38,7 @@ def test_gaussian_tree_equals_dense_conditioning(seed, leaves, dim, rho, pixels)
     visible = _masks(rng, 4, leaves)
     found = posterior(world, sample.images, visible)
     model, tokens = (
-        GaussianModel.from_world(world),
+        joint(world),
         images_to_tokens(world.params["P"], sample.images, pixels),
     )
     for level in world.n_nodes:

@@ -21,7 +21,7 @@ from maestrata.experiments.base import Job, Table
 from maestrata.experiments.fit import fit, with_images
 from maestrata.experiments.measures import Whitening, leak, redraw
 from maestrata.geometry import TokenGrid, patchify, unpatchify
-from maestrata.inference.base import Posterior, posterior
+from maestrata.inference.base import Posterior, declared, is_slow, posterior
 from maestrata.random import integer_seed, stream
 from maestrata.regression import probes
 from maestrata.regression.controls import principal_axes
@@ -46,11 +46,8 @@ WORLDS = ("invertible_tree", "gaussian_tree", "additive_tree")
 CELLS = False
 FINDS = ("regression.probes.kernel_ridge",)
 
-DETERMINED = frozenset({"invertible_tree"})
-"""Worlds in which the visible part determines c, so that redrawing what is not shared measures the leak."""
-
-SLOW = {"additive_tree": 768}
-"""Most images to fit on, and to score, where the posterior is computed on a grid: some 20 ms an image."""
+FEW = 768
+"""Most images to fit on, and to score, where the posterior is slow: some 20 ms an image."""
 
 _REDRAWN = 0  # index, in the stream "experiment", of the noise drawn anew
 
@@ -140,7 +137,7 @@ class _Images:
     @classmethod
     def draw(cls, job: Job, shared: Shared) -> _Images:
         world, points = job.world, job.settings["points"]
-        most = SLOW.get(world.name, job.probe_train + job.test)
+        most = FEW if is_slow(world) else job.probe_train + job.test
         n_fit = min(job.probe_train, points + points // 2, most)
         n_test = min(job.test, job.settings["test"], most)
         fitted, scored = world.sample(n_fit, "probe-train"), world.sample(n_test, "test")
@@ -195,7 +192,7 @@ def run(job: Job) -> Table:
             table.add_replicates(arm, "skill", 0, skill, replicates, images.n_test)
         value, replicates = leak(white[images.n_fit :], whitening.apply(redrawn), images.weights)
         table.add_replicates(arm, "leak_redrawn", 0, value, replicates, images.n_test)
-        if world.name in DETERMINED:
+        if _is_determined(world):
             table.add_replicates(arm, "leak", 0, value, replicates, images.n_test)
     if exact is not None:
         _regressed_leak(table, whitened, shared.belief(exact), images, settings["points"], world)
@@ -299,8 +296,13 @@ def _regressed_leak(
         start = columns.stop
         value, boot = float(lost[columns].mean()), replicates[:, columns].mean(1)
         table.add_replicates(arm, "leak_regressed", 0, value, boot, images.n_test)
-        if world.name not in DETERMINED:
+        if not _is_determined(world):
             table.add_replicates(arm, "leak", 0, value, boot, images.n_test)
+
+
+def _is_determined(world: World) -> bool:
+    """Whether the visible part determines c, so that redrawing what is not shared measures the leak."""
+    return bool(declared(world, "DETERMINED", False))
 
 
 def _exact(world: World, images: _Images, masked: NDArray[np.bool_]) -> Posterior | None:

@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from maestrata.errors import InferenceError
 from maestrata.inference.base import Levels, Posterior, cast, pool_up
-from maestrata.inference.grid import Edge, NodeGrid, flush, normalise, product
+from maestrata.inference.grid import LIFT, Edge, NodeGrid, combine, flush, product
 from maestrata.random import stream
 from maestrata.worlds.base import World, apply_maps
 
 Array = NDArray[np.float64]
 Float32 = NDArray[np.float32]
+EXACT = {"dim": 2}
+COST = 20  # milliseconds of a core for an image of 16 tokens
 STEPS_PER_SIGMA = 4
 CORE, RANGE_DRAWS = 0.9995, 65_536
 RIM_MASS = 0.01  # posterior mass within two sigma of the core's rim that sends an image to the wide grid
@@ -175,9 +177,7 @@ class TreeGrid:
                     sent = self.edges[level - 1, child].up(evidence[level - 1, child])
                     sent[:, ~seen[level - 1][:, child]] = 1.0
                     message[level - 1, child] = sent
-                evidence[level, node] = normalise(
-                    message[level - 1, children[0]] * message[level - 1, children[1]]
-                )
+                evidence[level, node] = combine(*(message[level - 1, child] for child in children))
 
         rim = np.zeros(len(x))
         root = self.grids[self.levels, 0]
@@ -185,11 +185,11 @@ class TreeGrid:
         for level in range(self.levels, 0, -1):
             below: dict[int, Float32] = {}
             for node, children in enumerate(self.tree.children(level)):
-                belief = normalise(evidence.pop((level, node)) * prior[node])
+                belief = combine(evidence.pop((level, node)), prior[node])
                 self._moments(level, node, belief, out, rows, rim)
                 if level > 1:
                     for child, other in (children, children[::-1]):
-                        cavity = normalise(prior[node] * message[level - 1, other])
+                        cavity = combine(prior[node], message[level - 1, other])
                         below[child] = self.edges[level - 1, child].down(cavity)
             prior = below
         return rim
@@ -210,7 +210,7 @@ class TreeGrid:
         rim: Array,
     ) -> None:
         mean, covariance, predicted = out
-        sums = product(self.features[level, node], belief).astype(np.float64)
+        sums = product(self.features[level, node], LIFT * belief).astype(np.float64)
         with np.errstate(invalid="ignore", divide="ignore"):
             sums /= sums[0]
         np.maximum(rim, sums[1], out=rim)

@@ -27,7 +27,7 @@ from maestrata.errors import InferenceError
 from maestrata.geometry import patchify
 from maestrata.inference.base import Levels, read_input
 from maestrata.inference.chain import Chain
-from maestrata.inference.folds import WORLDS, Folds
+from maestrata.inference.folds import Folds
 from maestrata.random import integer_seed, stream
 from maestrata.worlds.base import Sample, World, apply_maps
 from maestrata.worlds.pixels import images_to_tokens
@@ -90,7 +90,7 @@ def bounds(
     Parameters
     ----------
     world : World
-        Any; an upper bound is had for additive_tree (any dim) and latent_dag.
+        Any; an upper bound is had for worlds of folds (additive_tree of any dim, latent_dag).
     sample : Sample
         Of this world: the upper bound starts from its true latents. Not the sample of a predictor's training.
     visible : bool array (n_tokens,) or (n, n_tokens)
@@ -109,7 +109,7 @@ def bounds(
         raise InferenceError(f"sweeps={sweeps} must be at least 1")
     upper: dict[tuple[str, int], Array] = {}
     loss = np.zeros(shown.shape)
-    if world.name in WORLDS:
+    if world.folds:
         upper, loss = _redraw(world, Folds.of(world), sample, shown, sweeps)
     fitted = predictor or Predictor().fit(world)
     return Bounds(world.name, upper, fitted.predict(world, tokens, shown), loss)
@@ -203,7 +203,7 @@ def _layout(world: World) -> dict[tuple[str, int], tuple[int, int]]:
 
 def _read(world: World, tokens: NDArray[Any]) -> NDArray[Any]:
     """Token variables where pixels are an orthogonal map of them, else pixels: what the network sees."""
-    if world.name not in WORLDS:
+    if not world.folds:
         return tokens
     scale = world.dims[0] / world.token_values
     return np.asarray(apply_maps(world.params["P"].swapaxes(-1, -2) * scale, tokens))
@@ -211,7 +211,7 @@ def _read(world: World, tokens: NDArray[Any]) -> NDArray[Any]:
 
 def _write(world: World, seen: NDArray[Any]) -> NDArray[Any]:
     """Undo `_read`."""
-    return np.asarray(apply_maps(world.params["P"], seen)) if world.name in WORLDS else seen
+    return np.asarray(apply_maps(world.params["P"], seen)) if world.folds else seen
 
 
 def _any_masks(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.bool_]:

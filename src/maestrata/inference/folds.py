@@ -1,4 +1,4 @@
-"""Worlds of folds with additive noise (additive_tree, latent_dag) as one list of edges.
+"""Worlds of folds with additive noise (those whose class says `folds`) as one list of edges.
 
 Every node is ``c = sum_e F_e(parent_e) + sigma eps`` with ``F_e(u) = gain_e B_e (|w| + fold w - mean_e)``,
 ``w = A_e u``, the gain per coordinate. A root is its noise.
@@ -18,7 +18,6 @@ from maestrata.errors import InferenceError
 from maestrata.worlds.base import World
 
 Array = NDArray[np.float64]
-WORLDS = ("additive_tree", "latent_dag")
 
 
 @dataclass(frozen=True)
@@ -56,10 +55,8 @@ class Folds:
         InferenceError
             If the world is not made of folds.
         """
-        if world.name not in WORLDS:
-            raise InferenceError(
-                f"world {world.name!r} has no bounds (only {', '.join(WORLDS)}): ask for its posterior"
-            )
+        if not world.folds:
+            raise InferenceError(f"world {world.name!r} is not made of folds: ask for its posterior")
         p, rho = world.params, world.settings["rho"]
         ends = np.cumsum([0, *(world.n_nodes[level] for level in range(world.levels, -1, -1))])
         rows = {world.levels - k: slice(int(a), int(b)) for k, (a, b) in enumerate(pairwise(ends))}

@@ -10,12 +10,14 @@ precision ``a`` and information vector ``b`` sends its parent
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maestrata.inference.base import Levels, Posterior, cast
+from maestrata.inference.linear_gaussian import GaussianModel
 from maestrata.worlds.base import World, apply_maps, take_nodes
 
 
@@ -85,3 +87,25 @@ def infer(
         token_variance=variance[0].astype(dtype, copy=False),
         noise=drawn,
     )
+
+
+def joint(world: World) -> GaussianModel:
+    """Return the joint of latents and token variables, named as in ``world.graph``."""
+    rho, top = world.settings["rho"], world.node_names(world.levels)[0]
+    weights, noise = {}, {top: np.eye(world.dims[world.levels])}
+    for level in range(world.levels):
+        above = world.node_names(level + 1)
+        for i, (name, p) in enumerate(zip(world.node_names(level), world.grid.parent(level), strict=True)):
+            weights[above[p], name] = rho * world.params[f"Q{level}"][i]
+            noise[name] = (1 - rho**2) * np.eye(world.dims[level])
+    return GaussianModel.from_dag(world.graph, weights, noise)
+
+
+def explained(world: World) -> dict[int, float]:
+    """Share of the variance of tokens that the latents of each level explain, ``rho**(2 level)``."""
+    return {level: float(world.settings["rho"] ** (2 * level)) for level in range(1, world.levels + 1)}
+
+
+def information(world: World, masked: Sequence[str], visible: Sequence[str], given: Sequence[str]) -> float:
+    """I(masked; visible | given) in nats, from log-determinants."""
+    return joint(world).mutual_information(masked, visible, given)

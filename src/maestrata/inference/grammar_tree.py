@@ -9,16 +9,19 @@ floating-point number holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from maestrata.errors import InferenceError
 from maestrata.inference.base import Levels, Posterior
 from maestrata.worlds.base import World
 
 Array = NDArray[np.float64]
+MAX_DERIVATIONS = 1 << 22
 BLOCK = 1 << 18  # numbers in a working array: small enough to stay in the cache
 
 
@@ -169,3 +172,80 @@ def symbol_paths(world: World) -> Iterator[tuple[dict[int, Array], dict[int, Arr
         for level in range(top, 0, -1):
             marginal[level - 1] = marginal[level] @ step[level, sides[level - 1]]
         yield below, marginal
+
+
+def explained(world: World) -> dict[int, float]:
+    """Share of the variance of tokens that the symbols of each level explain, from `symbol_paths`."""
+    patterns, noise = world.params["patterns"], world.settings["pixel_noise"]
+    explained: dict[int, list[float]] = {level: [] for level in range(1, world.levels + 1)}
+    total = []
+    for below, marginal in symbol_paths(world):
+        mean = marginal[0] @ patterns
+        spread = marginal[0] @ np.square(patterns - mean)
+        total.append(float(spread.sum()) + patterns.shape[1] * noise**2)
+        for level in explained:
+            given = below[level] @ patterns
+            explained[level].append(float((marginal[level] @ np.square(given - mean)).sum()))
+    return {level: float(np.sum(parts) / np.sum(total)) for level, parts in explained.items()}
+
+
+def information(world: World, masked: Sequence[str], visible: Sequence[str], given: Sequence[str]) -> float:
+    """I(masked; visible | given) in nats, by listing all derivations: of symbols, without pixel noise.
+
+    A node of `given` stands for its symbol and its production, as in the graph.
+    """
+    table = derivations(world)
+    return _discrete_information(*(_codes(table, names) for names in (masked, visible, given)))
+
+
+def derivations(world: World) -> dict[str, NDArray[np.int64]]:
+    """All derivations of a grammar, equally probable.
+
+    Returns
+    -------
+    dict of arrays (derivations,) or (derivations, 2)
+        Latent -> (symbol, production); token -> symbol; named as in ``world.graph``.
+
+    Raises
+    ------
+    InferenceError
+        If there are more than 2**22 derivations.
+    """
+    q, m, top = world.settings["symbols"], world.settings["productions"], world.levels
+    latents = sum(world.n_nodes[level] for level in range(1, top + 1))
+    if q * float(m) ** latents > MAX_DERIVATIONS:
+        raise InferenceError(
+            f"grammar_tree with symbols={q}, productions={m} and {world.grid.n_tokens} leaves has "
+            f"{q * float(m) ** latents:.3g} derivations: at most {MAX_DERIVATIONS} can be listed"
+        )
+    choices = np.array(list(product(range(q), *([range(m)] * latents))), dtype=np.int64)
+    symbols = choices[:, :1]
+    used, found = 1, {}
+    for level in range(top, 0, -1):
+        nodes = world.n_nodes[level]
+        chosen = choices[:, used : used + nodes]
+        used += nodes
+        for i, name in enumerate(world.node_names(level)):
+            found[name] = np.stack([symbols[:, i], chosen[:, i]], -1)
+        pairs = world.params[f"rules{level}"][symbols, chosen]  # (derivations, nodes, 2)
+        symbols = np.empty((len(choices), world.n_nodes[level - 1]), np.int64)
+        symbols[:, world.grid.children(level)] = pairs
+    return found | {name: symbols[:, i] for i, name in enumerate(world.node_names(0))}
+
+
+def _codes(table: dict[str, NDArray[np.int64]], names: Sequence[str]) -> NDArray[np.int64]:
+    """Number the joint values of several variables, (derivations,)."""
+    if not names:
+        return np.zeros(len(next(iter(table.values()))), np.int64)
+    columns = np.column_stack([table[name] for name in names])
+    return np.unique(columns, axis=0, return_inverse=True)[1].ravel()
+
+
+def _discrete_information(a: NDArray[np.int64], b: NDArray[np.int64], c: NDArray[np.int64]) -> float:
+    """I(a; b | c) = H(a, c) + H(b, c) - H(a, b, c) - H(c) of equally probable rows."""
+    both = [np.column_stack(parts) for parts in ((a, c), (b, c), (a, b, c), (c,))]
+    entropies = []
+    for rows in both:
+        p = np.unique(rows, axis=0, return_counts=True)[1] / len(rows)
+        entropies.append(-np.sum(p * np.log(p)))
+    return max(0.0, float(entropies[0] + entropies[1] - entropies[2] - entropies[3]))

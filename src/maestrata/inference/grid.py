@@ -24,8 +24,10 @@ Array = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 MAX_POINTS = 1 << 19
 TINY = 1e-30
-"""Smaller numbers are set to 0 where they are made: some processors multiply those below 1e-38 (denormal in
-float32) ten times slower, and next to a largest value of 1 they add nothing."""
+"""Numbers nearer to 0 are set to 0 where they are made. Next to a largest value of 1 they add nothing, and
+some processors are ten times slower where a product or its result lies below 1e-38 (denormal in float32)."""
+LIFT = np.float32(2.0**100)
+"""Evidence is lifted by this, exactly, before it is multiplied: 1e-30 times 1e-30 would be denormal."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +103,12 @@ class Edge:
 
     def up(self, evidence: Float32) -> Float32:
         """Message to the parent, (parent.size, n), from the child's evidence (child.size, n)."""
-        return normalise(product(self._read, _apply(self._first, self._second, evidence, self._child.shape)))
+        blurred = _apply(self._first, self._second, LIFT * evidence, self._child.shape)
+        return normalise(product(self._read, blurred))
 
     def down(self, cavity: Float32) -> Float32:
         """Message to the child, (child.size, n), from the parent without this child (parent.size, n)."""
-        spread = product(self._read.T, cavity)
+        spread = product(self._read.T, LIFT * cavity)
         return normalise(_apply(self._first.T, self._second.T, spread, self._child.shape))
 
 
@@ -116,15 +119,20 @@ def normalise(message: Float32) -> Float32:
     return flush(message)
 
 
-def flush(values: Float32) -> Float32:
-    """Set what is nearer to 0 than `TINY` to 0, in place."""
-    np.putmask(values, np.abs(values) < TINY, 0)
+def combine(one: Float32, other: Float32) -> Float32:
+    """Multiply two messages, value by value."""
+    return normalise(LIFT * one * other)
+
+
+def flush(values: Float32, tiny: float = TINY) -> Float32:
+    """Set what is nearer to 0 than `tiny` to 0, in place."""
+    values[np.abs(values) < tiny] = 0
     return values
 
 
-def product(left: Any, right: Float32) -> Float32:
-    """Multiply matrices, `left` dense or sparse, and flush the result."""
-    return flush(left @ right)
+def product(left: Any, lifted: Float32) -> Float32:
+    """Multiply lifted evidence by a matrix, dense or sparse; the result is lifted as well."""
+    return flush(left @ lifted, float(LIFT) * TINY)
 
 
 def _apply(first: Float32, second: Float32, values: Float32, shape: tuple[int, int]) -> Float32:

@@ -17,9 +17,10 @@ from scipy.special import ndtri
 
 from maestrata.inference.base import Levels, Posterior, cast, pool_up
 from maestrata.random import stream
-from maestrata.worlds.base import World, apply_maps, take_nodes
+from maestrata.worlds.base import World, apply_maps
 
 Array = NDArray[np.float64]
+DETERMINED = True
 DRAWS = 64
 BATCH = 512  # images at a time: bounds the memory of the draws
 
@@ -128,33 +129,3 @@ def _lattice(points: int, dims: int) -> Array:
     """Korobov lattice (points, dims), points a power of two: ``i g^k / points`` modulo 1, with g = 19."""
     powers = np.array([pow(19, k, points) for k in range(dims)])
     return (np.arange(points)[:, None] * powers % points) / points
-
-
-def redraw(
-    world: World, known: Levels, shared: dict[int, NDArray[np.bool_]], rng: np.random.Generator
-) -> Levels:
-    """Draw all nodes anew that are not `shared`, from their parents down.
-
-    Parameters
-    ----------
-    known : dict of arrays
-        ``level -> (n, nodes, dim)``, the values of the shared nodes.
-    shared : dict of bool arrays
-        ``level -> (n, nodes)`` or ``(nodes,)``: nodes that are kept.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    dict of arrays
-        ``level -> (n, nodes, dim)``, levels 0 to L.
-    """
-    top = world.levels
-    n = len(known[top])
-    fresh = rng.standard_normal((n, *world.noise_spec[top].shape))
-    out: Levels = {top: np.where(shared[top][..., None], known[top], fresh)}
-    for level in range(top - 1, -1, -1):
-        eps = rng.standard_normal((n, *world.noise_spec[level].shape))
-        joined = np.concatenate([take_nodes(out[level + 1], world.grid.parent(level)), eps], -1)
-        drawn = world.child(world.params, level, joined)  # type: ignore[attr-defined]
-        out[level] = np.where(shared[level][..., None], known[level], drawn)
-    return out

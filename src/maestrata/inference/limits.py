@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maestrata.errors import InferenceError
-from maestrata.inference import additive_tree, folds
-from maestrata.inference.base import pool_up, posterior, read_input, supported
+from maestrata.inference.base import declared, is_exact, is_slow, pool_up, posterior, read_input
 from maestrata.inference.bounds import Predictor, bounds
 from maestrata.inference.ceiling import (
     LevelLimit,
@@ -60,7 +59,7 @@ class Limits:
     replicates : int
         Bootstrap replicates.
     grid_samples : int
-        Of them, those that inference on a grid is run on: the first ones.
+        Of them, those that slow inference (on a grid) is run on: the first ones.
     bound_samples : int
         Of them, those that the upper bound is run on.
     """
@@ -79,18 +78,14 @@ class Limits:
     @property
     def exact(self) -> bool:
         """Whether the posterior can be had; else there are bounds."""
-        return self.world.name in supported() and not (self._on_grid and self.world.dims[0] != 2)
+        return is_exact(self.world)
 
     @property
     def bound_names(self) -> tuple[str, ...]:
         """The bounds that `at` gives."""
         if self.exact:
             return ("exact",)
-        return ("upper", "lower") if self.world.name in folds.WORLDS else ("lower",)
-
-    @property
-    def _on_grid(self) -> bool:
-        return self.world.name == "additive_tree"
+        return ("upper", "lower") if self.world.folds else ("lower",)
 
     @cached_property
     def _sample(self) -> Sample:
@@ -119,7 +114,7 @@ class Limits:
         """Return the limits under masks (samples, n_tokens), by the name of the bound."""
         truth = true_tokens(self.world, self._sample.images)
         if self.exact:
-            n = min(self.samples, self.grid_samples) if self._on_grid else self.samples
+            n = min(self.samples, self.grid_samples) if is_slow(self.world) else self.samples
             found = posterior(self.world, self._sample.images[:n], visible[:n], noise=True)
             loss = bayes_loss(visible[:n], found.token_variance, truth[:n], found.tokens)
             return {"exact": self._limit(predictions_of(found), visible, loss)}
@@ -142,16 +137,16 @@ class Limits:
         return Limit(scores, present, loss)
 
     def halving_error(self, images: int = 16) -> dict[int, float]:
-        """Error of inference on a grid, ``level -> value``, at half the tokens visible; empty without a
-        grid.
-        """
-        if not (self.exact and self._on_grid):
+        """Error of numerical inference, ``level -> value``, at half the tokens visible; {} without any."""
+        error = declared(self.world, "halving_error")
+        if error is None or not self.exact:
             return {}
         patches = MaskPatches(self.world.grid)
         shown = self.visible(patches, visible_count(patches.n_patches, 0.5))[:images]
-        return additive_tree.halving_error(
+        found: dict[int, float] = error(
             self.world, *read_input(self.world, self._sample.images[:images], shown)
         )
+        return found
 
 
 def sweep(

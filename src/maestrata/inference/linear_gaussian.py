@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from maestrata.errors import InferenceError
 from maestrata.graphs import LatentGraph
-from maestrata.worlds.base import World
 
 Array = NDArray[np.float64]
 
@@ -87,23 +86,6 @@ class GaussianModel:
                 np.asarray(weights[p, node], dtype=np.float64) @ cov[at[p], me] for p in graph.parents(node)
             )
         return cls({node: graph.dims[node] for node in graph.nodes}, cov)
-
-    @classmethod
-    def from_world(cls, world: World) -> GaussianModel:
-        """Build the joint of a gaussian_tree's latents and token variables, named as in ``world.graph``."""
-        if world.name != "gaussian_tree":
-            raise InferenceError(f"world {world.name!r} is not linear-Gaussian: only gaussian_tree is")
-        rho, weights, noise = world.settings["rho"], {}, {}
-        top = world.node_names(world.levels)[0]
-        noise[top] = np.eye(world.dims[world.levels])
-        for level in range(world.levels):
-            above = world.node_names(level + 1)
-            for i, (name, p) in enumerate(
-                zip(world.node_names(level), world.grid.parent(level), strict=True)
-            ):
-                weights[above[p], name] = rho * world.params[f"Q{level}"][i]
-                noise[name] = (1 - rho**2) * np.eye(world.dims[level])
-        return cls.from_dag(world.graph, weights, noise)
 
     def index(self, names: Iterable[Any]) -> NDArray[np.int64]:
         """Positions of the named vectors in the covariance, in the order given."""

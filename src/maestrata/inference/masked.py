@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maestrata.geometry import patchify
-from maestrata.inference.grammar_tree import symbol_paths
+from maestrata.inference.base import declared
 from maestrata.random import stream
 from maestrata.worlds.base import World
 
@@ -67,14 +67,11 @@ def explainable_share(world: World, n: int = 8192) -> dict[int, float]:
     """Share of the variance of tokens that the latents of each level explain: ``level -> share``, 1 to L.
 
     ``tr Cov E[x | latents of the level and above] / tr Cov x``. Tokens are masked at random, so this is the
-    share of the masked variance as well. In closed form for gaussian_tree (``rho**(2 level)``) and
-    grammar_tree; elsewhere the covariance of pairs of images that share all noise of the level and above,
-    over `n` pairs.
+    share of the masked variance as well. In closed form where the world's inference file has `explained`;
+    elsewhere the covariance of pairs of images that share all noise of the level and above, over `n` pairs.
     """
-    if world.name == "gaussian_tree":
-        return {level: float(world.settings["rho"] ** (2 * level)) for level in range(1, world.levels + 1)}
-    if world.name == "grammar_tree":
-        return _explained_by_symbols(world)
+    if (explained := declared(world, "explained")) is not None:
+        return dict(explained(world))
     noise = world.draw(n, stream(world.seed, "inference", 6))
     images = _centred(world, noise)
     total = np.square(images).mean()
@@ -89,20 +86,6 @@ def explainable_share(world: World, n: int = 8192) -> dict[int, float]:
 def _centred(world: World, noise: dict[int, Any]) -> Floats:
     images = np.asarray(world.generate(noise).images, dtype=np.float64)
     return images - images.mean(0)
-
-
-def _explained_by_symbols(world: World) -> dict[int, float]:
-    patterns, noise = world.params["patterns"], world.settings["pixel_noise"]
-    explained: dict[int, list[float]] = {level: [] for level in range(1, world.levels + 1)}
-    total = []
-    for below, marginal in symbol_paths(world):
-        mean = marginal[0] @ patterns
-        spread = marginal[0] @ np.square(patterns - mean)
-        total.append(float(spread.sum()) + patterns.shape[1] * noise**2)
-        for level in explained:
-            given = below[level] @ patterns
-            explained[level].append(float((marginal[level] @ np.square(given - mean)).sum()))
-    return {level: float(np.sum(parts) / np.sum(total)) for level, parts in explained.items()}
 
 
 def true_tokens(world: World, images: NDArray[Any]) -> Floats:

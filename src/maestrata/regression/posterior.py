@@ -17,18 +17,15 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from maestrata.inference.base import Levels, posterior, supported
+from maestrata.inference.base import Levels, is_slow, posterior, supported
 from maestrata.masks import mask_matrix
 from maestrata.regression.views import EvalMasks, Vectors, View
 from maestrata.worlds.base import World
 
-ON_A_GRID = ("additive_tree",)
-"""Worlds whose inference takes milliseconds an image, where the others take microseconds."""
-
 
 def has_posterior(world: World) -> bool:
     """Whether the posterior of a world is exact, and cheap enough for every image that a probe needs."""
-    return world.name in supported() and world.name not in ON_A_GRID
+    return world.name in supported() and not is_slow(world)
 
 
 class PosteriorEncoder:

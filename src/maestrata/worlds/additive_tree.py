@@ -48,6 +48,7 @@ class AdditiveTree(World):
     """
 
     name = "additive_tree"
+    folds = True
 
     def __init__(
         self,

@@ -83,6 +83,9 @@ class World(abc.ABC):
     token_pixels, channels : int
     discrete : bool
         Whether latents are symbols.
+    folds : bool
+        Whether every node is a sum of folds of its parents plus noise, with parameters as
+        `maestrata.inference.folds` reads them.
     n_symbols : int or None
     dims : dict
         ``level -> dimension of a node`` (level 0: of the token's own variable).
@@ -94,6 +97,7 @@ class World(abc.ABC):
 
     name: ClassVar[str]
     discrete: ClassVar[bool] = False
+    folds: ClassVar[bool] = False
     stackable: bool = True  # worlds of other seeds differ in `params` alone: `forward` can be vmapped
     channels: ClassVar[int] = 3
 

@@ -65,6 +65,7 @@ class LatentDag(World):
     """
 
     name = "latent_dag"
+    folds = True
 
     def __init__(
         self,

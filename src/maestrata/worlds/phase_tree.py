@@ -45,6 +45,7 @@ class PhaseTree(AdditiveTree):
     """
 
     name = "phase_tree"
+    folds = False  # a token's phase is no fold
 
     def __init__(
         self,

@@ -42,6 +42,7 @@ class SymmetricTree(AdditiveTree):
     """
 
     name = "symmetric_tree"
+    folds = False  # those below the root have a shape of their own
 
     def __init__(
         self,

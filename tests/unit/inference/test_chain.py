@@ -109,5 +109,5 @@ def test_sets_hold_every_latent_once_and_none_beside_its_blanket():
 
 
 def test_other_worlds_have_no_folds():
-    with pytest.raises(InferenceError, match="'gaussian_tree' has no bounds"):
+    with pytest.raises(InferenceError, match="'gaussian_tree' is not made of folds"):
         Folds.of(worlds.make("gaussian_tree", 0))

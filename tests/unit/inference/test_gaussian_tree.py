@@ -7,7 +7,7 @@ import pytest
 
 from maestrata import worlds
 from maestrata.inference.base import posterior
-from maestrata.inference.linear_gaussian import GaussianModel
+from maestrata.inference.gaussian_tree import joint
 from maestrata.worlds.pixels import images_to_tokens
 
 MASKS = np.array([mask for mask in product([False, True], repeat=8) if any(mask)])
@@ -19,7 +19,7 @@ def test_all_masks_equal_dense_conditioning(dim, rho):
     sample = world.generate(world.draw(len(MASKS), np.random.default_rng(0), np.float64))
     found = posterior(world, sample.images, MASKS, noise=True)
     leaves = images_to_tokens(world.params["P"], sample.images, world.token_pixels)
-    model = GaussianModel.from_world(world)
+    model = joint(world)
     for level, nodes in world.n_nodes.items():
         names = world.node_names(level)
         mean, cov = model.posterior(world.node_names(0), leaves, MASKS, names)

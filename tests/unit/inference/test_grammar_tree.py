@@ -7,7 +7,7 @@ from maestrata import worlds
 from maestrata.geometry import patchify
 from maestrata.inference import grammar_tree
 from maestrata.inference.base import posterior
-from maestrata.inference.information import derivations
+from maestrata.inference.grammar_tree import derivations
 
 
 def enumerated(world, images, visible):

@@ -19,34 +19,36 @@ def infer(world, tokens, visible):
     return additive_tree.infer(world, tokens, visible, True, np.dtype(float))
 
 
-def test_no_product_meets_a_tiny_number(asked, monkeypatch):
-    met, flushed = [], []
+def test_no_product_meets_or_makes_a_denormal(asked, monkeypatch):
+    smallest, flushed = [], []
     product, flush = grid.product, grid.flush
 
-    def tiny(values):
-        values = np.abs(getattr(values, "data", values) if hasattr(values, "tocsr") else values)
-        return int(((values > 0) & (values < 1e-30)).sum())
+    def least(values):
+        values = np.abs(values.data if hasattr(values, "tocsr") else values)
+        return values[values > 0].min()
 
-    def watched(left, right):
-        met.append(tiny(left) + tiny(right))
-        return product(left, right)
+    def watched(left, lifted):
+        smallest.append((least(left), least(lifted / grid.LIFT), least(left) * float(least(lifted))))
+        return product(left, lifted)
 
-    def counted(values):
-        flushed.append(tiny(values))
-        return flush(values)
+    def counted(values, *tiny):
+        flushed.append(((values != 0) & (np.abs(values) < 1e-30)).sum())
+        return flush(values, *tiny)
 
     for module in (grid, additive_tree):
         monkeypatch.setattr(module, "product", watched)
         monkeypatch.setattr(module, "flush", counted)
     infer(*asked)
-    assert len(met) > 20 and sum(met) == 0
+    left, right, both = np.min(smallest, axis=0)
+    assert len(smallest) > 20 and left >= 1e-30 and right >= 0.999e-30
+    assert both >= np.finfo(np.float32).tiny
     assert sum(flushed) > 1000  # or there was nothing to flush
 
 
 def test_sums_are_those_of_all_numbers(asked, monkeypatch):
     found = infer(*asked)
     for module in (grid, additive_tree):
-        monkeypatch.setattr(module, "flush", lambda values: values)
+        monkeypatch.setattr(module, "flush", lambda values, *_: values)
     world = worlds.make("additive_tree", 0, leaves=8, dim=2)  # grids are kept by world
     expected = infer(world, *asked[1:])
     for level in range(4):

@@ -1,4 +1,4 @@
-"""Theorem 1 and 2 where they can be computed, for all masks of an 8-leaf tree."""
+"""Theorem 1 where it can be computed, for all masks of an 8-leaf tree."""
 
 from itertools import product
 
@@ -7,15 +7,8 @@ import pytest
 
 from maestrata import worlds
 from maestrata.errors import InferenceError
-from maestrata.inference.information import (
-    _discrete_information,
-    conditional_information,
-    derivations,
-    masked_mean_given,
-    readable_r2,
-)
-from maestrata.inference.linear_gaussian import GaussianModel
-from maestrata.inference.masked import true_tokens
+from maestrata.inference.grammar_tree import _discrete_information, derivations
+from maestrata.inference.information import conditional_information
 from maestrata.theory.shared import shared_information
 
 MASKS = [[f"x{i}" for i in range(8) if bits[i]] for bits in product([0, 1], repeat=8) if 0 < sum(bits) < 8]
@@ -68,38 +61,6 @@ def test_derivations_are_the_worlds_own():
     assert {tuple(row) for row in sample.latents[1][..., 0]} <= known
 
 
-def test_mean_given_c_is_the_projection_on_the_gaussian_tree():
-    sample = GAUSSIAN.sample(50)
-    masked, c = ["x0", "x1"], ["z2.0", "z1.1"]
-    shown = masked_mean_given(GAUSSIAN, sample, masked, c)
-    gain, _ = GaussianModel.from_world(GAUSSIAN).condition(sorted(c), masked)
-    values = np.concatenate([sample.latents[1][:, 1], sample.latents[2][:, 0]], 1)
-    expected = (values @ gain.T).reshape(50, 2, 2)
-    mapped = np.einsum("tvd,ntd->ntv", GAUSSIAN.params["P"][:2], expected)
-    np.testing.assert_allclose(shown, mapped, atol=1e-6)
-    assert (masked_mean_given(GAUSSIAN, sample, masked, []) == 0).all()
-
-
-def test_mean_given_c_on_the_invertible_tree_is_a_mean_of_tokens():
-    world = worlds.make("invertible_tree", 0, leaves=4)
-    sample = world.sample(3000)
-    masked = ["x0", "x2"]
-    shown = masked_mean_given(world, sample, masked, ["z1.0", "z1.1"])
-    tokens = true_tokens(world, sample.images)[:, [0, 2]]
-    # orthogonal to its own error, as every conditional mean is, but for the 64 draws it is estimated by
-    cross = (shown * (tokens - shown)).mean((1, 2))
-    assert 0.05 < (shown**2).mean() < (tokens**2).mean()
-    assert abs(cross.mean()) < 5 * cross.std() / np.sqrt(3000) + (tokens**2).mean() / 64
-
-
-def test_readable_share():
-    rng = np.random.default_rng(0)
-    c = rng.normal(size=(1200, 2))
-    assert readable_r2(c @ rng.normal(size=(2, 5)), c) > 0.999
-    assert readable_r2(np.sin(3 * c), np.sin(3 * c) ** 2, fit=600) > 0.9  # no linear map does that
-    assert readable_r2(rng.normal(size=(1200, 3)), c) < 0.05
-
-
 def test_errors():
     with pytest.raises(InferenceError, match=r"masked: 'z1\.0' must be one of x0 \.\.\. x7"):
         conditional_information(GAUSSIAN, ["z1.0"])
@@ -111,5 +72,3 @@ def test_errors():
         conditional_information(worlds.make("invertible_tree", 0, leaves=8), ["x0"])
     with pytest.raises(InferenceError, match="derivations: at most 4194304"):
         conditional_information(worlds.make("grammar_tree", 0, leaves=32), ["x0"])
-    with pytest.raises(InferenceError, match=r"'grammar_tree' has no E\[x_m \| c\]"):
-        masked_mean_given(GRAMMAR, GRAMMAR.sample(2), ["x0"], [])

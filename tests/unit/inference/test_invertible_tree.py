@@ -5,7 +5,21 @@ import pytest
 
 from maestrata import worlds
 from maestrata.inference.base import posterior
-from maestrata.inference.invertible_tree import redraw
+from maestrata.worlds.base import take_nodes
+
+
+def redraw(world, known, shared, rng):
+    """Draw all nodes anew that are not `shared`, from their parents down: ``level -> (n, nodes, dim)``."""
+    top = world.levels
+    n = len(known[top])
+    fresh = rng.standard_normal((n, *world.noise_spec[top].shape))
+    out = {top: np.where(shared[top][..., None], known[top], fresh)}
+    for level in range(top - 1, -1, -1):
+        eps = rng.standard_normal((n, *world.noise_spec[level].shape))
+        joined = np.concatenate([take_nodes(out[level + 1], world.grid.parent(level)), eps], -1)
+        drawn = world.child(world.params, level, joined)
+        out[level] = np.where(shared[level][..., None], known[level], drawn)
+    return out
 
 
 @pytest.mark.parametrize("leaves", [8, 16])

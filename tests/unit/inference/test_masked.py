@@ -6,7 +6,7 @@ import pytest
 from maestrata import worlds
 from maestrata.inference import masked as masked_module
 from maestrata.inference.base import posterior
-from maestrata.inference.linear_gaussian import GaussianModel
+from maestrata.inference.gaussian_tree import joint
 from maestrata.inference.masked import bayes_loss, explainable_share, true_tokens
 
 
@@ -17,7 +17,7 @@ def test_bayes_loss_of_the_gaussian_tree_is_the_trace():
     visible = np.tile([True, False, True, False, False, True, True, False], (n, 1))
     found = posterior(world, sample.images, visible)
     loss = bayes_loss(visible, found.token_variance, true_tokens(world, sample.images), found.tokens)
-    model, names = GaussianModel.from_world(world), world.node_names(0)
+    model, names = joint(world), world.node_names(0)
     hidden = [name for name, shown in zip(names, visible[0], strict=True) if not shown]
     _, cov = model.condition([name for name in names if name not in hidden], hidden)
     # token values are an orthogonal map, of squared length values / dim, of the token's variable

@@ -7,7 +7,7 @@ from sklearn.decomposition import PCA
 
 import maestrata.worlds as worlds
 from maestrata.geometry import TokenGrid, patchify
-from maestrata.inference import GaussianModel
+from maestrata.inference.gaussian_tree import joint as joint_of
 from maestrata.masks import MaskPatches, evaluation_masks
 from maestrata.model.mae import MAEConfig
 from maestrata.regression.controls import LinearMAEControl, Pca, Pixels, principal_axes
@@ -83,7 +83,7 @@ def test_the_linear_mae_sees_no_masked_pixel_and_a_masked_one_counts_as_the_mean
 def test_the_linear_mae_is_the_formula_on_a_gaussian_tree(patch, visible):
     """Fitted to images it reads what the map of the true covariance reads, W = S [a S + (1 - a) D]^-1."""
     world = worlds.make("gaussian_tree", 0, leaves=16, dim=2, rho=0.8)
-    joint = GaussianModel.from_world(world)
+    joint = joint_of(world)
     at = joint.index(world.node_names(0))
     mix = np.zeros((16 * 12, 16 * 2))
     for token in range(16):

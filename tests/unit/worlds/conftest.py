@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from maestrata import worlds
+from maestrata import modules, worlds
 
 DOCS = Path(__file__).parents[3] / "docs" / "add-a-world.md"
 EXAMPLE = "turning_tree"
@@ -22,8 +22,8 @@ def make(tmp_path_factory):
     source = re.search(r"```python\n(\"\"\".*?)```", DOCS.read_text(), re.S)[1]
     (folder / f"{EXAMPLE}.py").write_text(source)
     worlds.__path__.append(str(folder))
-    worlds.available.cache_clear()
+    modules.available.cache_clear()
     yield cache(worlds.make)
     worlds.__path__.remove(str(folder))
-    worlds.available.cache_clear()
+    modules.available.cache_clear()
     sys.modules.pop(f"{worlds.__name__}.{EXAMPLE}", None)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from maestrata import worlds
+from maestrata import modules, worlds
 from maestrata.errors import WorldError
 from maestrata.geometry import TokenGrid, patchify
 from maestrata.random import STREAMS, stream
@@ -346,13 +346,13 @@ def test_an_unknown_world_is_refused(make):
 def test_a_module_without_a_world_is_refused(make, tmp_path, monkeypatch):
     (tmp_path / "empty_world.py").write_text("from maestrata.worlds.base import World\n")
     monkeypatch.setattr(worlds, "__path__", [*worlds.__path__, str(tmp_path)])
-    worlds.available.cache_clear()
+    modules.available.cache_clear()
     try:
-        with pytest.raises(WorldError, match="empty_world defines no world"):
+        with pytest.raises(WorldError, match=r"\(maestrata/worlds/empty_world.py defines no `name`\)"):
             worlds.make("empty_world", 0)
     finally:
         monkeypatch.undo()
-        worlds.available.cache_clear()
+        modules.available.cache_clear()
 
 
 def test_noise_without_a_dtype_is_refused(make):
