@@ -30,20 +30,23 @@ import torch  # noqa: E402
 from maestrata.config.grid import build_cells  # noqa: E402
 from maestrata.config.load import load_config  # noqa: E402
 from maestrata.masks import MaskPatches  # noqa: E402
-from maestrata.model.mae import MAEConfig  # noqa: E402
+from maestrata.model.mae import MAE, MAEConfig  # noqa: E402
 from maestrata.training.recipe import Recipe  # noqa: E402
-from maestrata.training.train import TrainedRun, train  # noqa: E402
+from maestrata.training.train import train  # noqa: E402
 from maestrata.worlds import make  # noqa: E402
 
+Run = tuple[MAE, np.ndarray]  # what `train` returns
 
-def apart(one: TrainedRun, other: TrainedRun) -> dict[str, float]:
+
+def apart(one: Run, other: Run) -> dict[str, float]:
     """Return the largest absolute differences of the weights and of the losses of two runs."""
-    theirs = dict(other.model.named_parameters())
+    (model, losses), (again, its) = one, other
+    theirs = dict(again.named_parameters())
     weights = [
         float((w.detach().cpu().float() - theirs[name].detach().cpu().float()).abs().max())
-        for name, w in one.model.named_parameters()
+        for name, w in model.named_parameters()
     ]
-    return {"weights": max(weights), "losses": float(np.abs(one.losses - other.losses).max())}
+    return {"weights": max(weights), "losses": float(np.abs(losses - its).max())}
 
 
 def main() -> None:
@@ -67,7 +70,7 @@ def main() -> None:
     values: dict[str, Any] = cell.training.model_dump() | {"images": args.images}
     recipe = Recipe(**{field.name: values[field.name] for field in fields(Recipe)})
 
-    def once(device: str) -> TrainedRun:
+    def once(device: str) -> Run:
         return train(world, patches, cell.visible, cell.seed, cfg, recipe, device)
 
     first, second = once("cuda"), once("cuda")

@@ -42,7 +42,6 @@ from maestrata.figures.style import WORLD_COLORS, Style
 from maestrata.geometry import TokenGrid
 from maestrata.masks import MaskPatches, visible_count
 from maestrata.model.mae import MAEConfig
-from maestrata.training.noise import StreamNoise
 from maestrata.training.products import fast_float32
 from maestrata.training.recipe import Recipe
 from maestrata.training.stacked import StackedTrainer
@@ -76,17 +75,15 @@ def stack(members: int) -> Step:
     seeds = [k % 2 for k in range(members)]
     recipe, patches = Recipe(images=10**7), MaskPatches(worlds[0].grid)
     visible = visible_count(patches.n_patches, RATIO)
-    noise = StreamNoise(worlds, seeds, recipe.batch, patches.n_patches)
     cfg = sizes(STACK_TOKENS, TOKENS_WIDTH)
-    trainer = StackedTrainer(worlds, seeds, patches, visible, cfg, recipe, noise, torch.device("cpu"))
-    for group in trainer.optimiser.param_groups:
-        group["lr"] = 1e-3
+    trainer = StackedTrainer(worlds, seeds, patches, visible, cfg, recipe, torch.device("cpu"))
+    trainer._set_rate(1e-3)
     at = 0
 
     def run() -> None:
         nonlocal at
         with fast_float32():
-            trainer._step(**noise.draw(at))
+            trainer._step(**trainer.noise.draw(at))
         at += 1
 
     return run

@@ -39,19 +39,15 @@ from maestrata.random import stream
 from maestrata.training.optimiser import Optimiser
 from maestrata.training.products import fast_float32, onednn_keeps_float32
 from maestrata.training.recipe import Recipe, learning_rate
-from maestrata.training.train import autograd_step, gradient_step
 from maestrata.worlds import make
 
 RESULTS = Path(__file__).parent / "results"
 
 
-def ours(
-    cfg: MAEConfig, visible: int, recipe: Recipe, images: Any, by_hand: bool = True
-) -> Callable[[], Any]:
-    """One step of our trainer, on given images; without `by_hand` the same model by autograd."""
+def ours(cfg: MAEConfig, visible: int, recipe: Recipe, images: Any) -> Callable[[], Any]:
+    """One step of our trainer, on given images."""
     model = MAE(cfg)
     optimiser = Optimiser(model, recipe)
-    gradients = gradient_step(model, optimiser, recipe.batch, visible) if by_hand else autograd_step(model)
     patches = MaskPatches(TokenGrid(cfg.grid_height, cfg.grid_width))
     step = 0
 
@@ -59,15 +55,12 @@ def ours(
         nonlocal step
         uniforms = stream(0, "masks", 0, step).random((recipe.batch, cfg.n_tokens), dtype="float32")
         masks = (torch.from_numpy(ids) for ids in draw_masks(patches, visible, uniforms))
-        gradients(torch.from_numpy(patchify(images, 2)), *masks)
-        optimiser.step(learning_rate(recipe, step))
+        with fast_float32():
+            model.loss(torch.from_numpy(patchify(images, 2)), *masks).backward()
+            optimiser.step(learning_rate(recipe, step))
         step += 1
 
-    def with_products() -> None:
-        with fast_float32() if by_hand else torch.enable_grad():
-            run()
-
-    return with_products
+    return run
 
 
 def product_flops(cfg: MAEConfig, visible: int, batch: int) -> float:
@@ -106,9 +99,7 @@ def seconds_a_step(step: Callable[[], Any], steps: int) -> float:
     return (time.perf_counter() - started) / steps
 
 
-def measure(
-    tokens: int, width: int, ratio: float, rounds: int, seconds: float, autograd: bool
-) -> dict[str, Any]:
+def measure(tokens: int, width: int, ratio: float, rounds: int, seconds: float) -> dict[str, Any]:
     """Measure one row of the table."""
     grid, recipe = TokenGrid.for_leaves(tokens), Recipe(images=10**7)
     visible = visible_count(tokens, ratio)
@@ -131,8 +122,6 @@ def measure(
         "ours": ours(cfg, visible, recipe, images),
         "peer": lambda: peer.step(as_tensor),
     }
-    if autograd:
-        contenders["autograd"] = ours(cfg, visible, recipe, images, by_hand=False)
     for step in contenders.values():
         seconds_a_step(step, 2)
     steps = {name: max(1, round(seconds / seconds_a_step(step, 2))) for name, step in contenders.items()}
@@ -148,10 +137,8 @@ def measure(
     flops = product_flops(cfg, visible, recipe.batch)
     row: dict[str, Any] = {"tokens": tokens, "width": width, "ratio": ratio, "visible": visible}
     row |= {f"{name}_images_per_s": recipe.batch / value for name, value in middle.items()}
-    for name in times:
-        if name != "ours":
-            pairs = zip(times["ours"], times[name], strict=True)
-            row[f"over_{name}"] = statistics.median(other / own for own, other in pairs)
+    pairs = zip(times["ours"], times["peer"], strict=True)
+    row["over_peer"] = statistics.median(other / own for own, other in pairs)
     for name, values in rates.items():
         best = statistics.median(values)
         row[f"gflops_{name}"] = best / 1e9
@@ -190,7 +177,6 @@ def main() -> None:
     parser.add_argument("--ratios", type=float, nargs="+", default=[0.1, 0.5, 0.75, 0.9])
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=1.0, help="time of a contender in a round")
-    parser.add_argument("--autograd", action="store_true", help="measure our model by autograd, too")
     parser.add_argument("--quick", action="store_true", help="5 rounds of .3 s")
     parser.add_argument("--output", type=Path, default=RESULTS / "training_cpu.json")
     args = parser.parse_args()
@@ -201,7 +187,7 @@ def main() -> None:
     for tokens in args.tokens:
         for width in args.widths:
             for ratio in args.ratios:
-                rows.append(measure(tokens, width, ratio, args.rounds, args.seconds, args.autograd))
+                rows.append(measure(tokens, width, ratio, args.rounds, args.seconds))
                 print(json.dumps({k: round(v, 3) for k, v in rows[-1].items()}), flush=True)
     import transformers
 

@@ -35,14 +35,13 @@ def time_stack(cell: dict, members: int, steps: int, options: dict) -> dict:
     patches = MaskPatches.parse(cell["patch"], worlds[0].grid)
     visible = visible_count(patches.n_patches, cell["mask_ratio"])
     recipe = Recipe(images=256 * steps * 8, batch=256)
-    keys = [(w.seed, s) for w, s in zip(worlds, seeds, strict=True)]
-    noise = DeviceNoise(worlds[0], keys, recipe.batch, patches.n_patches, device)
     cfg = MAEConfig(
         worlds[0].grid.height, worlds[0].grid.width, worlds[0].token_values, **cell.get("model", {})
     )
     torch.cuda.reset_peak_memory_stats()
-    trainer = StackedTrainer(worlds, seeds, patches, visible, cfg, recipe, noise, device, **options)
-    trainer._lr.fill_(1e-3)
+    trainer = StackedTrainer(worlds, seeds, patches, visible, cfg, recipe, device, **options)
+    trainer._set_rate(1e-3)
+    noise = trainer.noise
     started = time.perf_counter()
     draws = noise.draw(0)
     step = trainer._capture(draws) if trainer.captured else lambda d: trainer._step(**d)

@@ -15,7 +15,7 @@ from maestrata.errors import ExperimentError
 from maestrata.geometry import TokenGrid
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAE, MAEConfig
-from maestrata.regression.encoders import initial_model
+from maestrata.training.data import initial_model
 from maestrata.training.recipe import Recipe
 from maestrata.training.weights import load_model
 from maestrata.worlds.base import World

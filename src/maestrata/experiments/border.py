@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from maestrata.errors import ExperimentError
-from maestrata.experiments._partial_loss import counts_of, fit_partial
 from maestrata.experiments._reading import Reading, add_readings, differences, draw, read_levels
 from maestrata.experiments.base import Job, Table
-from maestrata.experiments.fit import Batch, fit_mae, mae_batches, with_images
 from maestrata.geometry import TokenGrid
 from maestrata.masks import MaskPatches, evaluation_masks, mask_matrix, visible_count
 from maestrata.random import stream
+from maestrata.training.data import Batches
+from maestrata.training.loop import Batch, fit
 
 NAME = "border"
 SUMMARY = "masked tokens next to a visible one are left out of the loss, or as many others drawn at random"
@@ -64,7 +65,7 @@ def counted_batches(
         masked = masked_ids.numpy()
         border = border_tokens(mask_matrix(visible_ids.numpy(), grid.n_tokens), grid)
         if arm == "no_border":
-            return tokens, visible_ids, masked_ids, counts_of(masked, ~border)
+            return tokens, visible_ids, masked_ids, torch.from_numpy(np.take_along_axis(~border, masked, 1))
         uniforms = stream(job.seed, "experiment", job.world.seed, step).random(masked.shape)
         rank = uniforms.argsort(1).argsort(1)
         return tokens, visible_ids, masked_ids, torch.from_numpy(rank >= border.sum(1, keepdims=True))
@@ -99,20 +100,17 @@ def run(job: Job) -> Table:
     and ``over_random``: its r2 less that of the other arms.
     """
     table, evaluation = Table(), draw(job)
-    recipe = with_images(job.recipe, job.images)
+    recipe = replace(job.recipe, images=job.images)
     for label in job.settings["patches"]:
         patches = MaskPatches.parse(label, job.grid)
         visible = visible_count(patches.n_patches, job.settings["mask_ratio"])
-        batches = mae_batches(job.world, job.seed, recipe, patches, visible)
+        batches = Batches(job.world, patches, visible, job.seed, recipe)
         share = inner_share(job, patches, visible)
         found: dict[str, dict[int, Reading]] = {}
         for name in ARMS:
             arm, model = f"{patches.label}/{name}", job.initial()
-            if name == "standard":
-                fit_mae(model, batches, visible * patches.size, recipe, arm)
-            else:
-                counted = counted_batches(name, job, batches, job.grid)
-                fit_partial(model, counted, visible * patches.size, recipe, arm)
+            own = batches if name == "standard" else counted_batches(name, job, batches, job.grid)
+            fit(model, own, model.loss, recipe, arm)
             found[name] = read_levels(model, job, evaluation)
             add_readings(table, arm, found[name], job.test)
             counts = 1.0 if name == "standard" else share

@@ -8,7 +8,7 @@ w to be.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 import numpy as np
@@ -18,15 +18,16 @@ from numpy.typing import NDArray
 from maestrata.errors import ExperimentError, InferenceError
 from maestrata.experiments._bottleneck_model import Bottleneck
 from maestrata.experiments.base import Job, Table
-from maestrata.experiments.fit import fit, with_images
 from maestrata.experiments.measures import Whitening, leak, redraw
-from maestrata.geometry import TokenGrid, patchify, unpatchify
+from maestrata.geometry import TokenGrid, unpatchify
 from maestrata.inference.base import Posterior, declared, is_slow, posterior
 from maestrata.random import integer_seed, stream
 from maestrata.regression import probes
 from maestrata.regression.controls import principal_axes
 from maestrata.resampling import bootstrap_weights, r2_bootstrap, r2_score
 from maestrata.theory.shared import shared_information
+from maestrata.training.data import as_tokens, training_images
+from maestrata.training.loop import Batch, fit
 from maestrata.worlds.base import Sample, World
 
 NAME = "bottleneck"
@@ -144,8 +145,8 @@ class _Images:
         own = {level: ~nodes for level, nodes in shared.above.items()}
         noise = redraw(world, scored.noise, own, stream(world.seed, "experiment", _REDRAWN))
         return cls(
-            tokens=_tokens(world, np.concatenate([fitted.images, scored.images])),
-            redrawn=_tokens(world, world.generate(noise).images),
+            tokens=as_tokens(world, np.concatenate([fitted.images, scored.images])),
+            redrawn=as_tokens(world, world.generate(noise).images),
             c=np.concatenate([shared.values(fitted), shared.values(scored)]),
             n_fit=n_fit,
             weights=bootstrap_weights(world.seed, n_test, job.replicates),
@@ -209,7 +210,7 @@ def _codes(
 ) -> dict[str, tuple[Float32, Float32]]:
     """Code of all images, and of the scored ones with their own noise drawn anew, by arm."""
     world, settings = job.world, job.settings
-    recipe = with_images(job.recipe, job.images, batch=settings["batch"], lr=settings["lr"])
+    recipe = replace(job.recipe, images=job.images, batch=settings["batch"], lr=settings["lr"])
     found: dict[str, tuple[Float32, Float32]] = {}
 
     def model(outputs: int) -> Bottleneck:
@@ -225,9 +226,8 @@ def _codes(
         outputs = max(1, ceil(multiple * d_c))
         trained = model(outputs)
 
-        def batch(step: int, coder: Bottleneck = trained) -> tuple[torch.Tensor, ...]:
-            drawn = world.sample(recipe.batch, "train", (job.seed, step))
-            return coder.split(_tokens(world, drawn.images))
+        def batch(step: int, coder: Bottleneck = trained) -> Batch:
+            return coder.split(as_tokens(world, training_images(world, job.seed, recipe, step).images))
 
         arm = f"trained/{multiple:g}d"
         fit(trained, batch, trained.loss, recipe, f"{NAME} {arm}")
@@ -311,7 +311,3 @@ def _exact(world: World, images: _Images, masked: NDArray[np.bool_]) -> Posterio
         return posterior(world, unpatchify(images.tokens, world.grid, world.token_pixels), ~masked)
     except InferenceError:
         return None
-
-
-def _tokens(world: World, images: NDArray[np.floating]) -> Float32:
-    return np.ascontiguousarray(patchify(images, world.token_pixels), dtype=np.float32)

@@ -7,17 +7,18 @@ it has 14, while the encoder reads 14 and 2. Here either is held equal.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 
 from maestrata.errors import ExperimentError, one_of
-from maestrata.experiments._partial_loss import fit_partial
 from maestrata.experiments._reading import add_readings, draw, read_levels
 from maestrata.experiments.base import Job, Table
-from maestrata.experiments.fit import Batch, fit_mae, mae_batches, with_images
 from maestrata.masks import MaskPatches, realised_ratio, visible_count
 from maestrata.model.mae import MAEConfig
 from maestrata.random import stream
+from maestrata.training.data import Batches
+from maestrata.training.loop import Batch, fit
 
 NAME = "budgets"
 SUMMARY = "masking ratios at an equal number of masked tokens in the loss, and at equal compute"
@@ -60,7 +61,7 @@ def forward_products(cfg: MAEConfig, visible: int) -> int:
 
 
 def some_counted(job: Job, batches: Callable[[int], Batch], counted: int) -> Callable[[int], Batch]:
-    """Let `counted` masked tokens of every image count, drawn at random: see `fit_partial`."""
+    """Let `counted` masked tokens of every image count, drawn at random: the weights of `MAE.loss`."""
 
     def batch(step: int) -> Batch:
         tokens, visible_ids, masked_ids = batches(step)
@@ -94,13 +95,12 @@ def run(job: Job) -> Table:
             images = (
                 job.images if budget == "tokens" else max(job.recipe.batch, job.images * reference // cost)
             )
-            arm, model, recipe = f"{budget}/v{visible}", job.initial(), with_images(job.recipe, images)
-            batches = mae_batches(job.world, job.seed, recipe, patches, visible)
+            arm, model, recipe = f"{budget}/v{visible}", job.initial(), replace(job.recipe, images=images)
+            batches: Callable[[int], Batch] = Batches(job.world, patches, visible, job.seed, recipe)
             counted = fewest if budget == "tokens" else patches.n_patches - visible
             if counted < patches.n_patches - visible:
-                fit_partial(model, some_counted(job, batches, counted), visible, recipe, arm)
-            else:
-                fit_mae(model, batches, visible, recipe, arm)
+                batches = some_counted(job, batches, counted)
+            fit(model, batches, model.loss, recipe, arm)
             add_readings(table, arm, read_levels(model, job, evaluation), job.test)
             seen = recipe.steps * recipe.batch
             for quantity, value in (("images", 1), ("tokens_in_loss", counted), ("products", cost)):

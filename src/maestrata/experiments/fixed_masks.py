@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maestrata.experiments._reading import add_readings, read_levels
 from maestrata.experiments.base import Job, Table
-from maestrata.experiments.fit import fit_mae, fixed_masks, mae_batches, with_images
 from maestrata.experiments.measures import Whitening, leak, noise_below, redraw
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAE
@@ -18,6 +18,8 @@ from maestrata.regression.evaluate import Evaluation
 from maestrata.representation.encode import represent
 from maestrata.resampling import bootstrap_weights
 from maestrata.theory.examples import example_masks, ladder_mask
+from maestrata.training.data import Batches, fixed_masks
+from maestrata.training.loop import fit
 from maestrata.worlds.base import World
 
 NAME = "fixed_masks"
@@ -51,13 +53,14 @@ def run(job: Job) -> Table:
     docs/experiments.md.
     """
     table, views = Table(), _Views(job)
-    patches, recipe = MaskPatches(job.grid), with_images(job.recipe, job.images)
+    patches, recipe = MaskPatches(job.grid), replace(job.recipe, images=job.images)
     start = job.initial()
     _add_leak(table, ("random_init",), "leak_whole", views.whole(start), views)
     for arms, mask in masks(job.world):
         visible, model = int((~mask).sum()), job.initial()
-        batches = mae_batches(job.world, job.seed, recipe, patches, visible, fixed_masks(mask, recipe.batch))
-        losses = fit_mae(model, batches, visible, recipe, f"{NAME} {arms[0]}")
+        fixed = fixed_masks(mask, recipe.batch)
+        batches = Batches(job.world, patches, visible, job.seed, recipe, fixed)
+        losses = fit(model, batches, model.loss, recipe, f"{NAME} {arms[0]}")
         for arm in arms:
             table.add(arm, "mask_ratio", 0, float(mask.mean()))
             table.add(arm, "loss", 0, float(losses[-max(1, len(losses) // 20) :].mean()))

@@ -7,7 +7,8 @@ The radii of the pairs still tell of the parents, and the likelihood of a masked
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -16,12 +17,13 @@ from maestrata import worlds
 from maestrata.experiments._mixture import MixtureMAE, whitening_maps
 from maestrata.experiments._reading import Reading, add_readings, differences, draw, pooled, read_levels
 from maestrata.experiments.base import Job, Table
-from maestrata.experiments.fit import Batch, fit, fit_mae, mae_batches, with_images
-from maestrata.geometry import patchify
 from maestrata.masks import MaskPatches, visible_count
 from maestrata.model.mae import MAE
 from maestrata.random import integer_seed, stream
 from maestrata.regression.evaluate import Evaluation
+from maestrata.training.data import Batches, as_tokens
+from maestrata.training.loop import Batch, fit
+from maestrata.training.recipe import Recipe
 from maestrata.worlds.base import World
 
 NAME = "hidden_phase"
@@ -68,9 +70,8 @@ def run(job: Job) -> Table:
 
 def train_mse(job: Job, world: World, table: Table, name: str) -> MAE:
     """Train the job's model on a world by the mean squared error, and file its last losses."""
-    model, (batches, visible) = job.initial(), _batches(job, world)
-    recipe = with_images(job.recipe, job.images, batch=job.settings["batch"])
-    losses = fit_mae(model, batches, visible, recipe, f"{name}/mse")
+    model, recipe = job.initial(), _recipe(job)
+    losses = fit(model, _batches(job, world), model.loss, recipe, f"{name}/mse")
     table.add(f"{name}/mse", "loss", 0, float(losses[-max(1, len(losses) // 10) :].mean()))
     return model
 
@@ -79,10 +80,10 @@ def train_likelihood(job: Job, world: World, table: Table) -> MAE:
     """Train the same model from the same start, on the same images and masks, by the likelihood."""
     settings = job.settings
     images = world.sample(CALIBRATION, "experiment", (job.seed,)).images
-    maps = whitening_maps(patchify(images, world.token_pixels), settings["jitter"])
+    maps = whitening_maps(as_tokens(world, images), settings["jitter"])
     generator = torch.Generator().manual_seed(integer_seed(job.seed, "init", _HEAD))
     model = MixtureMAE(job.initial(), settings["components"], maps, generator)
-    batches, _ = _batches(job, world)
+    batches = _batches(job, world)
 
     def noisy(step: int) -> Batch:
         tokens, visible_ids, masked_ids = batches(step)
@@ -90,18 +91,20 @@ def train_likelihood(job: Job, world: World, table: Table) -> MAE:
         noise = rng.standard_normal((*masked_ids.shape, tokens.shape[-1]), dtype=np.float32)
         return tokens, visible_ids, masked_ids, torch.from_numpy(noise * np.float32(settings["jitter"]))
 
-    recipe = with_images(job.recipe, job.images, batch=settings["batch"])
-    losses = fit(model, noisy, model.loss, recipe, "hidden/likelihood")
+    losses = fit(model, noisy, model.loss, _recipe(job), "hidden/likelihood")
     table.add("hidden/likelihood", "loss", 0, float(losses[-max(1, len(losses) // 10) :].mean()))
     return model.mae
 
 
-def _batches(job: Job, world: World) -> tuple[Callable[[int], Batch], int]:
-    """Batches of single-token masks, and the number of visible tokens."""
+def _recipe(job: Job) -> Recipe:
+    return replace(job.recipe, images=job.images, batch=job.settings["batch"])
+
+
+def _batches(job: Job, world: World) -> Batches:
+    """Batches of single-token masks."""
     patches = MaskPatches(world.grid)
     visible = visible_count(patches.n_patches, job.settings["mask_ratio"])
-    recipe = with_images(job.recipe, job.images, batch=job.settings["batch"])
-    return mae_batches(world, job.seed, recipe, patches, visible), visible
+    return Batches(world, patches, visible, job.seed, _recipe(job))
 
 
 def _read(model: MAE, job: Job, evaluation: Evaluation) -> Readings:

@@ -9,6 +9,7 @@ If the first two and not the others follow the root, the rankings of the ratios 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,14 +19,13 @@ from scipy.stats import rankdata
 from maestrata import worlds
 from maestrata.experiments._similarity_index import GREY_LEVELS, fsim, mean_squared_error, ssim
 from maestrata.experiments.base import Job, Table
-from maestrata.experiments.fit import fit_mae, mae_batches, with_images
 from maestrata.geometry import unpatchify
 from maestrata.inference.base import posterior
 from maestrata.masks import MaskPatches, evaluation_masks, mask_matrix, visible_count
 from maestrata.model.mae import MAE, MAEConfig
-from maestrata.regression.encoders import initial_model
 from maestrata.representation.reconstruct import reconstruct
 from maestrata.resampling import bootstrap_weights
+from maestrata.training.train import train
 from maestrata.worlds.base import World
 
 NAME = "reconstruction"
@@ -226,11 +226,8 @@ def _masks(world: World, patches: MaskPatches, ratio: float, n: int) -> Masks:
 
 
 def _train(job: Job, world: World, cfg: MAEConfig, patches: MaskPatches, visible: int, arm: str) -> MAE:
-    model = initial_model(cfg, job.seed)
-    recipe = with_images(job.recipe, job.images, batch=job.settings["batch"])
-    batches = mae_batches(world, job.seed, recipe, patches, visible)
-    fit_mae(model, batches, visible * patches.size, recipe, arm)
-    return model
+    recipe = replace(job.recipe, images=job.images, batch=job.settings["batch"])
+    return train(world, patches, visible, job.seed, cfg, recipe, name=arm)[0]
 
 
 def _references(world: World, images: NDArray[np.float32], masks: Masks) -> dict[str, NDArray[np.float32]]:

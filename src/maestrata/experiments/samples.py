@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from maestrata.errors import ExperimentError
 from maestrata.experiments._reading import Reading, add_readings, differences, draw, read_levels
 from maestrata.experiments.base import Job, Table
-from maestrata.experiments.fit import fit_mae, mae_batches, with_images
 from maestrata.masks import MaskPatches, visible_count
+from maestrata.training.data import Batches
+from maestrata.training.loop import fit
 
 NAME = "samples"
 SUMMARY = "the size of the training set is swept at a fixed number of steps, up to fresh images at every step"
@@ -28,15 +31,15 @@ def run(job: Job) -> Table:
     (largest less smallest size): ``r2_change`` and ``mean_r2_change``.
     """
     sizes = _sizes(job)
-    recipe = with_images(job.recipe, job.images)
+    recipe = replace(job.recipe, images=job.images)
     patches = MaskPatches(job.grid)
     visible = visible_count(patches.n_patches, job.settings["mask_ratio"])
     table, evaluation = Table(), draw(job)
     found: dict[int | None, dict[int, Reading]] = {}
     for size in (*sizes, None):
         arm, model = ENDLESS if size is None else f"s{size}", job.initial()
-        own = with_images(recipe, job.images, samples=size)
-        fit_mae(model, mae_batches(job.world, job.seed, own, patches, visible), visible, own, arm)
+        own = replace(recipe, samples=size)
+        fit(model, Batches(job.world, patches, visible, job.seed, own), model.loss, own, arm)
         found[size] = read_levels(model, job, evaluation)
         _add(table, arm, found[size], job.test, "r2", "mean_r2")
         table.place(arm, recipe.steps * recipe.batch if size is None else size)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from maestrata.errors import ExperimentError
 from maestrata.experiments._reading import Reading, add_readings, differences, draw, pixels, read_levels
 from maestrata.experiments._surrogate import GaussianSurrogate
 from maestrata.experiments.base import Job, Table
-from maestrata.experiments.fit import fit_mae, mae_batches, with_images
 from maestrata.masks import MaskPatches, realised_ratio, visible_count
 from maestrata.regression.controls import principal_axes
+from maestrata.training.data import Batches
+from maestrata.training.loop import fit
 from maestrata.worlds.base import World
 
 NAME = "surrogate"
@@ -68,11 +71,11 @@ def _read(
     controls["random_init"] = read_levels(job.initial(), job, evaluation)
     for control, found in controls.items():
         add_readings(table, f"{name}/{control}", found, job.test)
-    recipe = with_images(job.recipe, job.images)
+    recipe = replace(job.recipe, images=job.images)
     trained = {}
     for visible in counts:
         model, arm = job.initial(), f"{name}/v{visible}"
-        fit_mae(model, mae_batches(world, job.seed, recipe, patches, visible), visible, recipe, arm)
+        fit(model, Batches(world, patches, visible, job.seed, recipe), model.loss, recipe, arm)
         table.place(arm, realised_ratio(patches.n_patches, visible))
         trained[visible] = read_levels(model, job, evaluation)
         add_readings(table, arm, trained[visible], job.test)

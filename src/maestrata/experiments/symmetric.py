@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from maestrata.experiments._reading import add_readings, draw, pixels, pooled, read_levels, read_values
 from maestrata.experiments.base import Job, Table
-from maestrata.experiments.fit import fit_mae, mae_batches, with_images
 from maestrata.masks import MaskPatches, realised_ratio, visible_count
 from maestrata.regression.evaluate import Evaluation
 from maestrata.regression.targets import TargetTable
+from maestrata.training.data import Batches
+from maestrata.training.loop import fit
 
 NAME = "symmetric"
 SUMMARY = "R2 of the root and of its magnitude in a world whose images do not change with the root's signs"
@@ -34,10 +37,10 @@ def run(job: Job) -> Table:
     table, evaluation = Table(), draw(job)
     _add(table, "linear", pixels(evaluation), evaluation, job)
     _add(table, "random_init", pooled(job.initial(), evaluation.images), evaluation, job)
-    patches, recipe = MaskPatches(job.grid), with_images(job.recipe, job.images)
+    patches, recipe = MaskPatches(job.grid), replace(job.recipe, images=job.images)
     for visible in sorted({visible_count(patches.n_patches, r) for r in job.settings["mask_ratios"]}):
         model, arm = job.initial(), f"v{visible}"
-        fit_mae(model, mae_batches(job.world, job.seed, recipe, patches, visible), visible, recipe, arm)
+        fit(model, Batches(job.world, patches, visible, job.seed, recipe), model.loss, recipe, arm)
         _add(table, arm, pooled(model, evaluation.images), evaluation, job)
         table.place(arm, realised_ratio(patches.n_patches, visible))
     return table

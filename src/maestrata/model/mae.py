@@ -1,18 +1,16 @@
 """The masked autoencoder of He et al. (2022, arXiv:2111.06377).
 
-The same function as in facebookresearch/mae and in transformers.
-
-A ViT encoder reads [CLS] and the visible tokens only; a light decoder reads those and one learned mask
-token per masked position; a linear head predicts the pixel values of the masked tokens; the loss is
-their mean squared error. The model draws nothing at random: masks and initial weights are handed in.
+It is the same function as in facebookresearch/mae and in transformers. A ViT encoder reads [CLS] and the
+visible tokens only. A light decoder reads those and one learned mask token per masked position. A linear head
+predicts the pixel values of the masked tokens, and the loss is their mean squared error. The model draws
+nothing at random: masks and the generator of its weights are handed in.
 
 Two things are arranged differently from the usual code, and neither changes the function:
 
-* The decoder keeps its tokens in the order [CLS], visible, masked, and adds each token's position by
-  index, instead of putting them back in raster order: attention does not know order, so nothing needs
-  unshuffling.
-* The last decoder block computes queries, output projection and MLP for the masked tokens alone, since
-  the head reads nothing else (keys and values are computed for all tokens).
+* The decoder keeps its tokens in the order [CLS], visible, masked, and adds each token's position by index,
+  instead of putting them back in raster order. Attention does not know order, so nothing needs unshuffling.
+* The last decoder block computes queries, output projection and MLP for the masked tokens alone, since the
+  head needs nothing else. Keys and values are computed for all tokens.
 
 Shapes: b images, n tokens an image, v values a token, k visible and m = n - k masked tokens, d the width.
 """
@@ -110,8 +108,17 @@ def sincos_positions(height: int, width: int, dim: int) -> Tensor:
 
 
 def take_tokens(tokens: Tensor, ids: Tensor) -> Tensor:
-    """Tokens (b, n, v) at ids (b, k) -> (b, k, v)."""
-    return tokens.gather(1, ids.unsqueeze(-1).expand(-1, -1, tokens.shape[-1]))
+    """Tokens (..., b, n, v) at ids (..., b, k) -> (..., b, k, v)."""
+    return tokens.gather(-2, ids.unsqueeze(-1).expand(*ids.shape, tokens.shape[-1]))
+
+
+def target_values(cfg: MAEConfig, tokens: Tensor, masked_ids: Tensor) -> Tensor:
+    """Return what is to be predicted, (..., b, m, v): the masked tokens, normalised if so configured."""
+    target = take_tokens(tokens, masked_ids)
+    if cfg.norm_pixels:
+        var, mean = torch.var_mean(target, dim=-1, keepdim=True)
+        target = (target - mean) / (var + NORM_PIXELS_EPS).sqrt()
+    return target
 
 
 class Block(nn.Module):
@@ -198,10 +205,8 @@ class MAE(nn.Module):
     def initialise(self, generator: torch.Generator) -> MAE:
         """Draw all weights as He et al. do.
 
-        Xavier-uniform matrices, zero biases, unit norms, and [CLS] and mask token from N(0, .02^2).
-
-
-        The draws are made on the CPU in the order of ``named_parameters()``, so that they depend on the
+        Matrices are Xavier-uniform, biases zero and norms one; [CLS] and mask token are from N(0, .02^2). The
+        draws are made on the CPU in the order of ``named_parameters()``, so that they depend on the
         generator's seed and the sizes alone, not on the device that the model is on.
         """
         for name, parameter in self.named_parameters():
@@ -285,13 +290,24 @@ class MAE(nn.Module):
         return self.decode(self.encode(tokens, visible_ids), visible_ids, masked_ids)
 
     def targets(self, tokens: Tensor, masked_ids: Tensor) -> Tensor:
-        """Return what `forward` is to predict, (b, m, v): the masked tokens, normalised if so configured."""
-        target = take_tokens(tokens, masked_ids)
-        if self.cfg.norm_pixels:
-            var, mean = torch.var_mean(target, dim=-1, keepdim=True)
-            target = (target - mean) / (var + NORM_PIXELS_EPS).sqrt()
-        return target
+        """Return what `forward` is to predict, (b, m, v): see `target_values`."""
+        return target_values(self.cfg, tokens, masked_ids)
 
-    def loss(self, tokens: Tensor, visible_ids: Tensor, masked_ids: Tensor) -> Tensor:
-        """Mean squared error over the masked tokens' values, a scalar."""
-        return F.mse_loss(self(tokens, visible_ids, masked_ids), self.targets(tokens, masked_ids))
+    def loss(
+        self, tokens: Tensor, visible_ids: Tensor, masked_ids: Tensor, weights: Tensor | None = None
+    ) -> Tensor:
+        """Mean squared error over the masked tokens' values, a scalar.
+
+        Parameters
+        ----------
+        tokens, visible_ids, masked_ids
+            As of `forward`.
+        weights : Tensor (b, m), optional
+            Of each masked token, at least 0 and not all 0; bool will do. A token of weight 0 is masked, and
+            attended to in the decoder, but its error costs nothing.
+        """
+        prediction, target = self(tokens, visible_ids, masked_ids), self.targets(tokens, masked_ids)
+        if weights is None:
+            return F.mse_loss(prediction, target)
+        error = (prediction - target).square().mean(-1)  # (b, m)
+        return (error * weights).sum() / weights.sum()

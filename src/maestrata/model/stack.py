@@ -1,5 +1,4 @@
-"""Many masked autoencoders of one size as one: the function of `MAE` with a member axis in front of every
-weight.
+"""Many masked autoencoders of one size as one: `MAE` with a member axis in front of every weight.
 
 Models this small leave a GPU idle when they are trained one by one. Here M members (seeds and worlds of one
 mask distribution) run as batched matrix products: weights are (M, out, in), activations (M, b, t, d). Member
@@ -19,16 +18,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from maestrata.model.mae import LAYER_NORM_EPS, MAE, NORM_PIXELS_EPS, MAEConfig
+from maestrata.model.mae import LAYER_NORM_EPS, MAE, MAEConfig, take_tokens, target_values
 
 Weights = Mapping[str, Tensor]
 
 
 class FlatWeights:
-    """The weights of M models in two flat tensors (M, size), one that weight decay acts on and one that it
-    does not.
+    """The weights of M models in two flat tensors (M, size): those that weight decay acts on, and the others.
 
-    Two tensors instead of one for every layer: clipping and the optimiser are then a few kernels instead of
+    With two tensors instead of one for every layer, clipping and the optimiser are a few kernels instead of
     hundreds.
 
     Parameters
@@ -174,7 +172,7 @@ def encode(
     if visible_ids is None:
         position = positions[1:]
     else:
-        tokens = take(tokens, visible_ids)
+        tokens = take_tokens(tokens, visible_ids)
         position = positions[visible_ids + 1]
     x = linear(tokens.to(dtype), w["embed.weight"], w["embed.bias"]) + position
     cls = (w["cls_token"] + positions[0])[:, None, None].expand(-1, x.shape[1], 1, -1)
@@ -220,15 +218,7 @@ def losses(
     dtype: torch.dtype,
 ) -> Tensor:
     """Mean squared error of every member over its masked tokens' values, (M,)."""
-    target = take(tokens, masked_ids)
-    if cfg.norm_pixels:
-        var, mean = torch.var_mean(target, dim=-1, keepdim=True)
-        target = (target - mean) / (var + NORM_PIXELS_EPS).sqrt()
+    target = target_values(cfg, tokens, masked_ids)
     encoded = encode(cfg, w, tokens, visible_ids, positions, dtype)
     prediction = decode(cfg, w, encoded, visible_ids, masked_ids, decoder_positions, dtype)
     return (prediction - target).square().mean((1, 2, 3))
-
-
-def take(tokens: Tensor, ids: Tensor) -> Tensor:
-    """Tokens (M, b, n, v) at ids (M, b, k) -> (M, b, k, v)."""
-    return tokens.gather(2, ids.unsqueeze(-1).expand(*ids.shape, tokens.shape[-1]))

@@ -17,15 +17,16 @@ from maestrata.errors import ProbeError
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAE, MAEConfig
 from maestrata.regression.controls import LinearMAEControl, Pca, Pixels
-from maestrata.regression.encoders import ModelEncoder, PositionsEncoder, initial_model
+from maestrata.regression.encoders import ModelEncoder, PositionsEncoder
 from maestrata.regression.evaluate import Evaluation, Reader
 from maestrata.regression.posterior import PosteriorEncoder, has_posterior
 from maestrata.regression.probes import make
 from maestrata.regression.scorebook import ScoreBook
-from maestrata.regression.trained_controls import train_autoencoder, train_supervised
 from maestrata.regression.views import Encoder, EvalMasks, Vectors, standard_masks
 from maestrata.representation.encode import BATCH, image_tokens
 from maestrata.representation.pooling import POOLINGS
+from maestrata.training.controls import train_autoencoder, train_supervised
+from maestrata.training.data import initial_model
 from maestrata.training.recipe import Recipe
 from maestrata.worlds.base import World
 

@@ -12,7 +12,7 @@
 
 None of them has layers: they stand at the last one, where the primary reading is. Components have no
 ``concat``: all pixels are that already. The controls with a network are in `encoders` (``random_init``,
-``positions``) and `trained_controls`, ``shuffled`` is in `evaluate`, ``posterior`` in `posterior`.
+``positions``) and `maestrata.training.controls`, ``shuffled`` is in `evaluate`, ``posterior`` in `posterior`.
 """
 
 from __future__ import annotations

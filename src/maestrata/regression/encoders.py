@@ -5,19 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from maestrata.model.mae import MAE, MAEConfig
-from maestrata.random import integer_seed
+from maestrata.model.mae import MAE
 from maestrata.regression.views import EvalMasks, TokenView, VectorView, View
 from maestrata.representation.encode import BATCH, layer_passes, represent
 from maestrata.representation.pooling import pool
-
-
-def initial_model(cfg: MAEConfig, seed: int) -> MAE:
-    """Return the model that training with `seed` starts from: the same stream ``init``, the same weights."""
-    return MAE(cfg).initialise(torch.Generator().manual_seed(integer_seed(seed, "init")))
 
 
 class ModelEncoder:

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from maestrata.cubes.netcdf import CubeFile
 from maestrata.model.mae import MAE
+from maestrata.training.recipe import Recipe, learning_rate
 from maestrata.training.weights import save_weights
 
 
 def write_run(
     model: MAE,
     losses: NDArray[np.float32],
-    learning_rates: NDArray[np.float64],
-    batch: int,
+    recipe: Recipe,
     weights: Path,
     history: Path,
     about: Mapping[str, str],
@@ -27,8 +27,8 @@ def write_run(
     steps = np.arange(len(losses))
     data: dict[str, NDArray[Any]] = {
         "loss": losses,
-        "learning_rate": learning_rates,
-        "images_seen": (steps + 1) * batch,
+        "learning_rate": np.array([learning_rate(recipe, step) for step in range(recipe.steps)]),
+        "images_seen": (steps + 1) * recipe.batch,
     }
     with CubeFile(history, "history", {"step": steps}, {}, data, {}, about) as file:
         for name, values in data.items():

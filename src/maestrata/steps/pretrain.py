@@ -58,8 +58,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     checkpoint = Checkpoint(path, run_key(about), seconds)
     place = f"w{world.seed} patch {patches.label} visible {args.visible} seed {args.seed}"
     name = f"{args.world or world.name} {place}"
-    done = train(world, patches, args.visible, args.seed, cfg, recipe, device, checkpoint, name)
-    write_run(done.model, done.losses, done.learning_rates, recipe.batch, args.weights, args.history, about)
+    model, losses = train(world, patches, args.visible, args.seed, cfg, recipe, device, checkpoint, name)
+    write_run(model, losses, recipe, args.weights, args.history, about)
     checkpoint.remove()
 
 

@@ -29,7 +29,6 @@ from maestrata.steps._reading import write_scores
 from maestrata.steps._run import Parser, add_provenance, provenance, run
 from maestrata.steps._trained import write_run
 from maestrata.steps.regress import write_reconstructions
-from maestrata.training.noise import DeviceNoise, NoiseSource, StreamNoise
 from maestrata.training.stacked import StackedTrainer, StackResult
 from maestrata.training.stacks import PlannedCell, SweepPlan, group, recipe_of, split, stack_limit
 from maestrata.training.weights import load_model
@@ -39,19 +38,8 @@ def train(plan: SweepPlan, cells: Sequence[PlannedCell], device: torch.device) -
     """Train one stack."""
     worlds = [plan.world(cell) for cell in cells]
     patches = MaskPatches.parse(cells[0].patch, worlds[0].grid)
-    recipe = recipe_of(cells[0])
-    seeds = [cell.seed for cell in cells]
-    noise: NoiseSource
-    if device.type == "cuda":
-        keys = [(cell.world_seed, cell.seed) for cell in cells]
-        noise = DeviceNoise(worlds[0], keys, recipe.batch, patches.n_patches, device)
-    else:
-        noise = StreamNoise(worlds, seeds, recipe.batch, patches.n_patches)
-    cfg = plan.model_config(worlds[0])
-    trainer = StackedTrainer(worlds, seeds, patches, cells[0].visible, cfg, recipe, noise, device)
-    return trainer.run(
-        lambda step, steps, loss: print(f"  step {step}/{steps} loss {loss.mean():.4f}", flush=True)
-    )
+    cfg, seeds = plan.model_config(worlds[0]), [cell.seed for cell in cells]
+    return StackedTrainer(worlds, seeds, patches, cells[0].visible, cfg, recipe_of(cells[0]), device).run()
 
 
 def score(plan: SweepPlan, cell: PlannedCell, device: str, about: dict[str, str]) -> None:
@@ -166,13 +154,12 @@ def save(
 ) -> None:
     """Write the weights and the history of every member."""
     model = MAE(cfg)
-    batch = recipe_of(cells[0]).batch
     weights = {name: tensor.cpu() for name, tensor in result.weights.items()}
     for k, cell in enumerate(cells):
         model.load_state_dict({name: tensor[k] for name, tensor in weights.items()})
         folder = plan.root / "cells" / cell.stem
         files = (folder / "weights.safetensors", folder / "history.nc")
-        write_run(model, result.losses[:, k], result.learning_rates, batch, *files, about)
+        write_run(model, result.losses[:, k], recipe_of(cell), *files, about)
 
 
 def pending_controls(plan: SweepPlan) -> list[PlannedCell]:

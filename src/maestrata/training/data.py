@@ -1,8 +1,11 @@
-"""Batches of a run: images and masks of every step, each from a named stream, so that any step can be made
-alone.
+"""What a run draws: its initial weights, its images and its masks.
+
+Each comes from a named stream (`maestrata.random`), so that any step can be made alone.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -11,18 +14,37 @@ from torch import Tensor
 
 from maestrata.geometry import patchify
 from maestrata.masks import MaskPatches, draw_masks
-from maestrata.random import stream
+from maestrata.model.mae import MAE, MAEConfig
+from maestrata.random import integer_seed, stream
 from maestrata.training.recipe import Recipe
-from maestrata.worlds.base import World
+from maestrata.worlds.base import Sample, World
+
+MaskSource = Callable[[int], tuple[NDArray[np.int64], NDArray[np.int64]]]
+"""Step -> visible ids (b, k) and masked ids (b, m), each ascending."""
+
+
+def initial_model(cfg: MAEConfig, seed: int) -> MAE:
+    """Return the untrained model that training with `seed` starts from, of the stream ``init``."""
+    return MAE(cfg).initialise(torch.Generator().manual_seed(integer_seed(seed, "init")))
+
+
+def training_images(world: World, seed: int, recipe: Recipe, step: int) -> Sample:
+    """Draw the fresh images of a step, of the world's stream ``("train", seed, step)``."""
+    return world.sample(recipe.batch, stream="train", index=(seed, step))
+
+
+def as_tokens(world: World, images: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Cut images (n, channel, y, x) into tokens (n, n_tokens, v), in one piece."""
+    return np.ascontiguousarray(patchify(images, world.token_pixels), dtype=np.float32)
 
 
 class Batches:
-    """Batches of one run, made on the CPU.
+    """Batches of one run of a masked autoencoder, made on the CPU.
 
-    Images are fresh at every step, from the stream ``("train", seed, step)`` of the world. With
-    ``recipe.samples`` set, the run has only the first that many of these, and goes through them in an order
-    that is shuffled anew every epoch (stream ``("shuffle", world_seed, epoch)`` of the seed). Masks are
-    always fresh, from ``("masks", world_seed, step)``.
+    Images are fresh at every step (`training_images`). With ``recipe.samples`` set, the run has only the
+    first that many of these, and goes through them in an order that is shuffled anew every epoch (stream
+    ``("shuffle", world_seed, epoch)`` of the seed). Masks are always fresh, from ``("masks", world_seed,
+    step)``.
 
     Parameters
     ----------
@@ -33,10 +55,21 @@ class Batches:
     seed : int
         Training seed.
     recipe : Recipe
+    masks : callable, optional
+        In place of masks drawn at random: see `fixed_masks`.
     """
 
-    def __init__(self, world: World, patches: MaskPatches, visible: int, seed: int, recipe: Recipe) -> None:
+    def __init__(
+        self,
+        world: World,
+        patches: MaskPatches,
+        visible: int,
+        seed: int,
+        recipe: Recipe,
+        masks: MaskSource | None = None,
+    ) -> None:
         self.world, self.patches, self.visible, self.seed, self.recipe = world, patches, visible, seed, recipe
+        self._masks = masks or self._drawn_masks
         self._orders: dict[int, NDArray[np.int64]] = {}  # of the epochs that the last batch reached
         self._set: NDArray[np.float32] | None = None
         if recipe.samples is not None:
@@ -46,9 +79,7 @@ class Batches:
     def __call__(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return tokens (b, n, v), visible_ids (b, k) and masked_ids (b, m) of a step."""
         tokens = self._fresh(step) if self._set is None else self._set[self.rows(step)]
-        rng = stream(self.seed, "masks", self.world.seed, step)
-        uniforms = rng.random((self.recipe.batch, self.patches.n_patches), dtype=np.float32)
-        visible_ids, masked_ids = draw_masks(self.patches, self.visible, uniforms)
+        visible_ids, masked_ids = self._masks(step)
         return torch.from_numpy(tokens), torch.from_numpy(visible_ids), torch.from_numpy(masked_ids)
 
     def rows(self, step: int) -> NDArray[np.int64]:
@@ -59,10 +90,21 @@ class Batches:
         return np.stack([self._orders[int(e)][p] for e, p in zip(epoch, place, strict=True)])
 
     def _fresh(self, step: int) -> NDArray[np.float32]:
-        images = self.world.sample(self.recipe.batch, stream="train", index=(self.seed, step)).images
-        return np.ascontiguousarray(patchify(images, self.world.token_pixels), dtype=np.float32)
+        return as_tokens(self.world, training_images(self.world, self.seed, self.recipe, step).images)
+
+    def _drawn_masks(self, step: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        rng = stream(self.seed, "masks", self.world.seed, step)
+        uniforms = rng.random((self.recipe.batch, self.patches.n_patches), dtype=np.float32)
+        return draw_masks(self.patches, self.visible, uniforms)
 
     def _order(self, epoch: int, n: int) -> NDArray[np.int64]:
         if epoch in self._orders:
             return self._orders[epoch]
         return stream(self.seed, "shuffle", self.world.seed, epoch).permutation(n)
+
+
+def fixed_masks(masked: NDArray[np.bool_], batch: int) -> MaskSource:
+    """Return the source of one mask, the same for every image: masked (n_tokens,), True where masked."""
+    hidden = np.broadcast_to(np.flatnonzero(masked), (batch, int(masked.sum()))).copy()
+    seen = np.broadcast_to(np.flatnonzero(~masked), (batch, int((~masked).sum()))).copy()
+    return lambda step: (seen, hidden)

@@ -1,5 +1,4 @@
-"""Where a stack of members gets its noise: NumPy streams (as a run on its own has), or generators on the
-device.
+"""Where a stack gets its noise: NumPy streams, as a run on its own does, or generators on the device.
 
 A source is asked for one step at a time and gives, for all members at once, the noise of the world and the
 uniforms from which masks are drawn. Each member has streams of its own, keyed as in a run on its own: what a

@@ -5,45 +5,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from maestrata.model.mae import MAE
 from maestrata.training.recipe import Recipe, decays
 
 
 class Optimiser:
     """AdamW as `Recipe` tells, with one learning rate a step.
 
-    The model's parameters become views of one flat buffer, and their gradients of another: AdamW is
-    element-wise, so two long tensors (decayed and not) step as all the small ones would, at a fraction of the
-    cost.
+    The model's parameters become views of one flat buffer, and their gradients of another, which is zero
+    before a step. AdamW is element-wise, so two long tensors (decayed and not) step as all the small ones
+    would, at a fraction of the cost.
 
     Parameters
     ----------
-    model : MAE
+    model : torch.nn.Module
     recipe : Recipe
-
-    Attributes
-    ----------
-    grads : dict of tensors
-        Gradient of every parameter: views of the flat buffer, zero before a step.
     """
 
-    def __init__(self, model: MAE, recipe: Recipe) -> None:
+    def __init__(self, model: nn.Module, recipe: Recipe) -> None:
         self.recipe = recipe
         named = sorted(model.named_parameters(), key=lambda item: not decays(item[0], tuple(item[1].shape)))
         sizes = [p.numel() for _, p in named]
         self._values = torch.cat([p.detach().flatten() for _, p in named])
         self._gradient = torch.zeros_like(self._values)
-        self.grads: dict[str, Tensor] = {}
         pieces = zip(named, self._values.split(sizes), self._gradient.split(sizes), strict=True)
-        for (name, parameter), value, gradient in pieces:
+        for (_, parameter), value, gradient in pieces:
             parameter.data = value.view_as(parameter)
-            parameter.grad = self.grads[name] = gradient.view_as(parameter)
+            parameter.grad = gradient.view_as(parameter)
         decayed = sum(p.numel() for n, p in named if decays(n, tuple(p.shape)))
         groups = []
         for part, decay in ((slice(decayed), recipe.weight_decay), (slice(decayed, None), 0.0)):
-            flat = torch.nn.Parameter(self._values[part])
+            flat = nn.Parameter(self._values[part])
             flat.grad = self._gradient[part]
             groups.append({"params": [flat], "weight_decay": decay})
         self._adam = torch.optim.AdamW(groups, lr=recipe.lr, betas=recipe.betas, fused=True)
@@ -61,11 +54,11 @@ class Optimiser:
 
     def state(self) -> dict[str, Tensor]:
         """Return all that a step changes: the parameters and, after the first step, their moments."""
-        found = {"values": self._values}
+        state = {"values": self._values}
         for i, group in enumerate(self._adam.param_groups):
             for key, value in self._adam.state[group["params"][0]].items():
-                found[f"{key}.{i}"] = value
-        return found
+                state[f"{key}.{i}"] = value
+        return state
 
     @torch.no_grad()
     def restore(self, state: Mapping[str, Tensor]) -> None:

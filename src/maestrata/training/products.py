@@ -34,9 +34,9 @@ def onednn_keeps_float32() -> bool:
     a, b = (torch.rand(64, 64, generator=generator) + 0.5 for _ in range(2))
     exact = a.double() @ b.double()
     with _permit_onednn():
-        found = (a @ b, torch.addmm(b, a, b) - b, torch.bmm(a[None], b[None])[0])
+        products = (a @ b, torch.addmm(b, a, b) - b, torch.bmm(a[None], b[None])[0])
     # bfloat16 keeps 8 bits of each factor: it errs by about 1e-3 here, float32 by less than 1e-6
-    return all(bool(((product - exact).abs() / exact).max() < 1e-5) for product in found)
+    return all(bool(((product - exact).abs() / exact).max() < 1e-5) for product in products)
 
 
 @contextmanager

@@ -8,7 +8,6 @@ member k equals a run on its own with the same noise.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -20,14 +19,14 @@ from torch import Tensor
 from maestrata.errors import TrainingError
 from maestrata.geometry import patchify
 from maestrata.masks import MaskPatches, draw_masks
-from maestrata.model.mae import MAE, MAEConfig
+from maestrata.model.mae import MAEConfig
 from maestrata.model.stack import FlatWeights, MAEStack
-from maestrata.random import integer_seed
-from maestrata.training.noise import NoiseSource, unpack
+from maestrata.training.data import initial_model
+from maestrata.training.loop import check_finite
+from maestrata.training.noise import DeviceNoise, NoiseSource, StreamNoise, unpack
+from maestrata.training.progress import Progress
 from maestrata.training.recipe import Recipe, decays, learning_rate
 from maestrata.worlds.base import World
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,6 @@ class StackResult:
 
     weights: dict[str, Tensor]
     losses: NDArray[np.float32]
-    learning_rates: NDArray[np.float64]
 
 
 class StackedTrainer:
@@ -53,7 +51,6 @@ class StackedTrainer:
         Visible patches.
     cfg : MAEConfig
     recipe : Recipe
-    noise : NoiseSource
     device : torch.device
     dtype : torch.dtype, optional
         Of matrix products; bfloat16 on a GPU and float32 elsewhere when left out.
@@ -75,7 +72,6 @@ class StackedTrainer:
         visible: int,
         cfg: MAEConfig,
         recipe: Recipe,
-        noise: NoiseSource,
         device: torch.device,
         dtype: torch.dtype | None = None,
         compiled: bool | None = None,
@@ -93,12 +89,17 @@ class StackedTrainer:
                 )
         on_gpu = device.type == "cuda"
         self.worlds, self.seeds, self.patches, self.visible = list(worlds), list(seeds), patches, visible
-        self.recipe, self.noise, self.device = recipe, noise, device
+        self.recipe, self.device = recipe, device
+        self.noise: NoiseSource
+        if on_gpu:
+            keys = [(world.seed, seed) for world, seed in zip(worlds, seeds, strict=True)]
+            self.noise = DeviceNoise(worlds[0], keys, recipe.batch, patches.n_patches, device)
+        else:
+            self.noise = StreamNoise(worlds, seeds, recipe.batch, patches.n_patches)
         self.captured = on_gpu if captured is None else captured
         dtype = dtype or (torch.bfloat16 if on_gpu else torch.float32)
         self.model = MAEStack(cfg, device, dtype, on_gpu if compiled is None else compiled)
-        members = [MAE(cfg).initialise(torch.Generator().manual_seed(integer_seed(s, "init"))) for s in seeds]
-        self.weights = FlatWeights(members, decays, device)
+        self.weights = FlatWeights([initial_model(cfg, seed) for seed in seeds], decays, device)
         self._images = _image_maker(self.worlds, device)
         groups = [
             {"params": [flat], "weight_decay": decay}
@@ -150,42 +151,41 @@ class StackedTrainer:
 
         return replay
 
-    def run(self, progress: Callable[[int, int, Tensor], None] | None = None) -> StackResult:
-        """Train; `progress` is called now and then with (step, steps, losses of the members)."""
-        steps = self.recipe.steps
-        rates = np.array([learning_rate(self.recipe, s) for s in range(steps)])
-        history = torch.zeros(steps, len(self.seeds), device=self.device)
+    def run(self) -> StackResult:
+        """Train all members, and return them."""
+        steps, members = self.recipe.steps, len(self.seeds)
+        history = torch.zeros(steps, members, device=self.device)
         run: Callable[[dict[str, Tensor]], Tensor] = lambda draws: self._step(**draws)  # noqa: E731
-        every = max(1, steps // 20)
-        for step in range(steps):
-            draws = {name: draw.to(self.device) for name, draw in self.noise.draw(step).items()}
-            if step == 0 and self.captured:
-                run = self._capture(draws)
-            if self.device.type == "cuda":
-                self._lr.fill_(rates[step])
-            else:
-                for group in self.optimiser.param_groups:
-                    group["lr"] = float(rates[step])
-            history[step].copy_(run(draws))
-            if step % every == every - 1:
-                self._check(history[: step + 1])
-                if progress is not None:
-                    progress(step + 1, steps, history[step])
-        self._check(history)
-        return StackResult(
-            {n: w.detach() for n, w in self.weights.named().items()}, history.cpu().numpy(), rates
-        )
+        with Progress(self._name(0, members), steps, self.recipe.batch * members) as progress:
+            for step in range(steps):
+                draws = {name: draw.to(self.device) for name, draw in self.noise.draw(step).items()}
+                if step == 0 and self.captured:
+                    run = self._capture(draws)
+                self._set_rate(learning_rate(self.recipe, step))
+                history[step].copy_(run(draws))
+                if progress.due(step + 1):
+                    self._check(history[: step + 1])
+                    progress.show(step + 1, float(history[step].mean()))
+        return StackResult({n: w.detach() for n, w in self.weights.named().items()}, history.cpu().numpy())
+
+    def _set_rate(self, rate: float) -> None:
+        if self.device.type == "cuda":
+            self._lr.fill_(rate)
+        else:
+            for group in self.optimiser.param_groups:
+                group["lr"] = rate
 
     def _check(self, history: Tensor) -> None:
-        bad = ~torch.isfinite(history)
-        if bad.any():
-            member = int(bad.any(0).nonzero()[0])
-            step = int(bad[:, member].nonzero()[0])
-            raise TrainingError(
-                f"loss is not finite at step {step} (world {self.worlds[member].name}, world_seed "
-                f"{self.worlds[member].seed}, patch {self.patches.label}, visible {self.visible}, "
-                f"seed {self.seeds[member]}): lower lr={self.recipe.lr}"
-            )
+        if torch.isfinite(history).all():
+            return
+        for member, losses in enumerate(history.unbind(1)):
+            check_finite(losses, self._name(member), self.recipe)
+
+    def _name(self, member: int, members: int = 1) -> str:
+        """Name the run of a member, or of the members from it on."""
+        world = self.worlds[member]
+        name = f"{world.name} w{world.seed} patch {self.patches.label} visible {self.visible} "
+        return f"{name}seed {self.seeds[member]}" + (f" and {members - 1} more" if members > 1 else "")
 
 
 def clip_per_member(flat: Sequence[Tensor], limit: float) -> None:

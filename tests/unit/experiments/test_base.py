@@ -12,12 +12,11 @@ from maestrata import modules
 from maestrata.errors import ExperimentError, TrainingError
 from maestrata.experiments import registry
 from maestrata.experiments.base import Table, TrainedCell
-from maestrata.experiments.fit import fit, fit_mae, fixed_masks, mae_batches, with_images
 from maestrata.geometry import TokenGrid
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAE, MAEConfig
-from maestrata.random import integer_seed
-from maestrata.regression.encoders import initial_model
+from maestrata.training.data import Batches, fixed_masks, initial_model
+from maestrata.training.loop import fit
 from maestrata.training.recipe import Recipe
 from maestrata.training.train import train
 from maestrata.worlds import make
@@ -95,21 +94,12 @@ def test_an_empty_table_is_an_error() -> None:
 
 def test_the_same_masks_and_images_give_the_model_of_the_sweep() -> None:
     world, patches = make("additive_tree", 3, leaves=4), MaskPatches(TokenGrid(2, 2))
-    sweep = train(world, patches, 2, 5, CFG, RECIPE)
+    expected, its_losses = train(world, patches, 2, 5, CFG, RECIPE)
     model = initial_model(CFG, 5)
-    losses = fit_mae(model, mae_batches(world, 5, RECIPE, patches, 2), 2, RECIPE, "again")
-    np.testing.assert_array_equal(losses, sweep.losses)
-    for name, value in sweep.model.state_dict().items():
+    losses = fit(model, Batches(world, patches, 2, 5, RECIPE), model.loss, RECIPE, "again")
+    np.testing.assert_array_equal(losses, its_losses)
+    for name, value in expected.state_dict().items():
         assert value.equal(model.state_dict()[name]), name
-
-
-def test_autograd_agrees_with_the_step_by_hand() -> None:
-    world, patches = make("additive_tree", 3, leaves=4), MaskPatches(TokenGrid(2, 2))
-    batches = mae_batches(world, 5, RECIPE, patches, 2)
-    one, other = initial_model(CFG, 5), initial_model(CFG, 5)
-    first = fit_mae(one, batches, 2, RECIPE, "by hand")
-    second = fit(other, batches, other.loss, RECIPE, "autograd")
-    np.testing.assert_allclose(first, second, rtol=1e-3)
 
 
 def test_a_fixed_mask_is_the_same_at_every_step() -> None:
@@ -122,7 +112,7 @@ def test_a_fixed_mask_is_the_same_at_every_step() -> None:
 def test_a_loss_that_is_not_finite_is_told_with_its_step() -> None:
     world, patches = make("additive_tree", 3, leaves=4), MaskPatches(TokenGrid(2, 2))
     model = MAE(CFG)
-    batches = mae_batches(world, 5, RECIPE, patches, 2)
+    batches = Batches(world, patches, 2, 5, RECIPE)
 
     def broken(step: int) -> tuple[Any, ...]:
         tokens, *ids = batches(step)
@@ -135,8 +125,3 @@ def test_a_loss_that_is_not_finite_is_told_with_its_step() -> None:
 def test_a_trained_cell_knows_its_ratio_and_its_arm() -> None:
     cell = TrainedCell(MaskPatches(TokenGrid(4, 4), 2, 1), 6, Path("weights"))
     assert cell.arm == "2x1/v6" and cell.mask_ratio == 0.25
-
-
-def test_with_images_changes_that_alone() -> None:
-    assert with_images(RECIPE, 64) == Recipe(images=64, batch=32)
-    assert integer_seed(0, "init") != integer_seed(0, "experiment")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -11,13 +9,12 @@ import torch
 from maestrata import worlds
 from maestrata.errors import ExperimentError
 from maestrata.experiments import border
-from maestrata.experiments._partial_loss import fit_partial, partial_step
 from maestrata.experiments.base import Job
-from maestrata.experiments.fit import fit_mae, mae_batches
 from maestrata.geometry import TokenGrid
 from maestrata.masks import MaskPatches, draw_masks, mask_matrix
 from maestrata.model.mae import MAE, MAEConfig
-from maestrata.training.optimiser import Optimiser
+from maestrata.training.data import Batches
+from maestrata.training.loop import fit
 from maestrata.training.recipe import Recipe
 
 SMALL = MAEConfig(width=16, depth=1, decoder_width=16)
@@ -55,52 +52,20 @@ def test_a_patch_of_2x2_has_four_border_tokens_of_twelve():
     assert border.inner_share(job({}), MaskPatches(TokenGrid(4, 4), 2, 2), 1) == pytest.approx(8 / 12)
 
 
-@pytest.mark.parametrize("norm_pixels", [False, True])
-def test_the_written_out_step_agrees_with_autograd(norm_pixels):
-    cfg = replace(SMALL, norm_pixels=norm_pixels)
-    rng = np.random.default_rng(0)
-    tokens = torch.from_numpy(rng.standard_normal((32, 16, 12), dtype=np.float32))
-    ids = [torch.from_numpy(a) for a in draw_masks(MaskPatches(TokenGrid(4, 4)), 4, rng.random((32, 16)))]
-    counts = torch.from_numpy(rng.random((32, 12)) < 0.4)
-    model, other = (MAE(cfg).initialise(torch.Generator().manual_seed(3)) for _ in range(2))
-    optimiser = Optimiser(model, RECIPE)
-    loss = partial_step(model, optimiser, 32, 4)(tokens, *ids, counts)
-    error = other(tokens, *ids) - other.targets(tokens, ids[1])
-    expected = (error.square().mean(-1) * counts).sum() / counts.sum()
-    expected.backward()
-    assert float(loss) == pytest.approx(float(expected.detach()), rel=1e-5)
-    for name, parameter in other.named_parameters():
-        scale = float(parameter.grad.abs().max())
-        assert float((optimiser.grads[name] - parameter.grad).abs().max()) < 1e-4 * scale + 1e-7, name
-
-
-def test_a_deeper_decoder_goes_by_autograd():
-    cfg = replace(SMALL, decoder_depth=2)
-    rng = np.random.default_rng(0)
-    tokens = torch.from_numpy(rng.standard_normal((8, 16, 12), dtype=np.float32))
-    ids = [torch.from_numpy(a) for a in draw_masks(MaskPatches(TokenGrid(4, 4)), 4, rng.random((8, 16)))]
-    counts = torch.zeros(8, 12, dtype=torch.bool)
-    counts[:, 2] = True
-    model = MAE(cfg)
-    loss = partial_step(model, Optimiser(model, RECIPE), 8, 4)(tokens, *ids, counts)
-    error = model(tokens, *ids) - model.targets(tokens, ids[1])
-    assert float(loss) == pytest.approx(float(error[:, 2].detach().square().mean()), rel=1e-5)
-
-
 def test_with_all_tokens_counted_it_is_the_standard_training():
     world = worlds.make("additive_tree", 1)
-    batches = mae_batches(world, 0, RECIPE, MaskPatches(world.grid), 4)
+    batches = Batches(world, MaskPatches(world.grid), 4, 0, RECIPE)
     one, two = MAE(SMALL), MAE(SMALL)
-    plain = fit_mae(one, batches, 4, RECIPE, "plain")
-    everything = fit_partial(
-        two, lambda step: (*batches(step), torch.ones(64, 12, dtype=torch.bool)), 4, RECIPE, "all"
+    plain = fit(one, batches, one.loss, RECIPE, "plain")
+    everything = fit(
+        two, lambda step: (*batches(step), torch.ones(64, 12, dtype=torch.bool)), two.loss, RECIPE, "all"
     )
     assert np.allclose(plain, everything, rtol=1e-4)
 
 
 def test_the_random_control_leaves_out_as_many_of_every_image():
     one = job({})
-    batches = mae_batches(one.world, 0, RECIPE, MaskPatches(one.grid), 4)
+    batches = Batches(one.world, MaskPatches(one.grid), 4, 0, RECIPE)
     inner, random = (border.counted_batches(arm, one, batches, one.grid)(3)[3] for arm in border.ARMS[1:])
     assert torch.equal(inner.sum(1), random.sum(1))
     assert not torch.equal(inner, random)

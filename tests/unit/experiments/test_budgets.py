@@ -13,9 +13,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from maestrata import worlds
 from maestrata.experiments import budgets
 from maestrata.experiments.base import Job
-from maestrata.experiments.fit import mae_batches
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAE, MAEConfig
+from maestrata.training.data import Batches
 from maestrata.training.recipe import Recipe
 
 SMALL = MAEConfig(grid_height=4, grid_width=2, width=16, depth=1, decoder_width=16)
@@ -41,7 +41,7 @@ def test_products_are_those_that_torch_counts(visible, changes):
 def test_as_many_masked_tokens_count_at_every_ratio():
     one = job()
     for visible in (1, 4, 7):
-        batches = mae_batches(one.world, 0, one.recipe, MaskPatches(one.grid), visible)
+        batches = Batches(one.world, MaskPatches(one.grid), visible, 0, one.recipe)
         first, second = (budgets.some_counted(one, batches, 1)(step)[3] for step in (0, 1))
         assert first.shape == (64, 8 - visible) and (first.sum(1) == 1).all()
         assert visible == 7 or not torch.equal(first, second)

@@ -65,15 +65,15 @@ def test_every_mask_is_read(kind):
 def test_training_is_handed_the_fixed_mask_at_every_step(monkeypatch):
     seen = []
 
-    def record(model, batches, visible, recipe, name):
+    def record(model, batches, loss, recipe, name):
         for step in (0, 3):
             _, shown, hidden = batches(step)
-            assert shown.shape == (recipe.batch, visible)
+            assert shown.shape == (recipe.batch, batches.visible)
             assert (shown == shown[0]).all() and (hidden == hidden[0]).all()
             seen.append((name, tuple(hidden[0].tolist())))
         return np.ones(4, np.float32)
 
-    monkeypatch.setattr(module, "fit_mae", record)
+    monkeypatch.setattr(module, "fit", record)
     given = job("gaussian_tree")
     module.run(given)
     wanted = {arms[0]: tuple(np.flatnonzero(mask)) for arms, mask in module.masks(given.world)}

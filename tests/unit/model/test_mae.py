@@ -1,6 +1,7 @@
 """What makes our arrangement of the masked autoencoder the same function, and what it refuses."""
 
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -72,6 +73,26 @@ def test_normalised_targets():
     target = MAE(cfg).targets(5 + 3 * tokens, masked)
     torch.testing.assert_close(target.mean(-1), torch.zeros(3, 11), rtol=0, atol=1e-5)
     torch.testing.assert_close(target.std(-1), torch.ones(3, 11), rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("norm_pixels", [False, True])
+def test_weighted_loss_is_the_mean_over_the_tokens_that_count(norm_pixels):
+    model = MAE(replace(CFG, norm_pixels=norm_pixels))
+    tokens, visible, masked = batch(n=32)
+    counts = torch.rand(32, 11, generator=torch.Generator().manual_seed(1)) < 0.4
+    error = model(tokens, visible, masked) - model.targets(tokens, masked)
+    expected = error[counts].square().mean()
+    wanted = torch.autograd.grad(expected, model.head.weight, retain_graph=True)[0]
+    for weights in (counts, 3.0 * counts):
+        loss = model.loss(tokens, visible, masked, weights)
+        torch.testing.assert_close(loss, expected, rtol=1e-5, atol=0)
+        torch.testing.assert_close(
+            torch.autograd.grad(loss, model.head.weight)[0], wanted, rtol=1e-4, atol=1e-6
+        )
+    everything = torch.ones(32, 11)
+    torch.testing.assert_close(
+        model.loss(tokens, visible, masked, everything), model.loss(tokens, visible, masked)
+    )
 
 
 def test_initial_weights_are_those_of_the_generator():

@@ -9,7 +9,7 @@ from maestrata.errors import MaskError, ProbeError
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAEConfig
 from maestrata.regression.cell import Plan, score_cell, score_controls
-from maestrata.regression.encoders import initial_model
+from maestrata.training.data import initial_model
 
 PLAN = Plan(probe_train=600, test=500, replicates=40, probe_settings={"kernel_ridge": {"points": 150}})
 CFG = MAEConfig(grid_height=4, grid_width=2, width=16, depth=2, decoder_width=16)

@@ -11,9 +11,10 @@ from maestrata.inference.gaussian_tree import joint as joint_of
 from maestrata.masks import MaskPatches, evaluation_masks
 from maestrata.model.mae import MAEConfig
 from maestrata.regression.controls import LinearMAEControl, Pca, Pixels, principal_axes
-from maestrata.regression.encoders import ModelEncoder, PositionsEncoder, initial_model
+from maestrata.regression.encoders import ModelEncoder, PositionsEncoder
 from maestrata.regression.views import EvalMasks, standard_masks
 from maestrata.theory.linear import linear_mae, linear_r2
+from maestrata.training.data import initial_model
 
 GRID = TokenGrid.for_leaves(16)
 

@@ -16,8 +16,8 @@ from maestrata.errors import CubeError, ExperimentError
 from maestrata.experiments import registry
 from maestrata.experiments.base import Job, Table
 from maestrata.model.mae import MAEConfig
-from maestrata.regression.encoders import initial_model
 from maestrata.steps import experiment
+from maestrata.training.data import initial_model
 from maestrata.training.weights import save_weights
 
 FLAGS = ["--world", "small", "--world-kind", "additive_tree", "--world-settings", '{"leaves": 8}']

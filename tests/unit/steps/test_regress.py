@@ -12,8 +12,8 @@ from maestrata.cubes.manifest import Manifest
 from maestrata.errors import MaestrataError
 from maestrata.masks import MaskPatches, evaluation_masks, mask_matrix
 from maestrata.model.mae import MAEConfig
-from maestrata.regression.encoders import initial_model
 from maestrata.steps import _reading, controls, regress
+from maestrata.training.data import initial_model
 from maestrata.training.weights import save_weights
 
 WORLD = [

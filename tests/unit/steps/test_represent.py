@@ -8,9 +8,9 @@ from maestrata.cubes.io import open_cube
 from maestrata.errors import ProbeError
 from maestrata.masks import MaskPatches, evaluation_masks
 from maestrata.model.mae import MAEConfig
-from maestrata.regression.encoders import initial_model
 from maestrata.representation.encode import represent
 from maestrata.steps.represent import main
+from maestrata.training.data import initial_model
 from maestrata.training.weights import save_weights
 
 CFG = MAEConfig(grid_height=4, grid_width=2, width=16, depth=2, decoder_width=16)

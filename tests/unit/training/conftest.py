@@ -1,5 +1,6 @@
 """A cell small enough to train in a moment, on one thread."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -25,3 +26,17 @@ def cell():
         "cfg": cfg,
         "recipe": Recipe(images=40 * 32, batch=32, lr=5e-3),
     }
+
+
+@pytest.fixture(scope="session")
+def same():
+    """Whether two results of `train` are equal to the bit."""
+
+    def equal(one, other):
+        (model, losses), (again, its) = one, other
+        weights = dict(again.named_parameters())
+        return np.array_equal(losses, its) and all(
+            torch.equal(p, weights[name]) for name, p in model.named_parameters()
+        )
+
+    return equal

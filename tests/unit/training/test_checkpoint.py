@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -55,13 +54,7 @@ def steps_made(cell, checkpoint, monkeypatch):
     return run, made
 
 
-def same(a, b):
-    weights = dict(b.model.named_parameters())
-    equal = all(torch.equal(p, weights[n]) for n, p in a.model.named_parameters())
-    return equal and np.array_equal(a.losses, b.losses) and np.array_equal(a.learning_rates, b.learning_rates)
-
-
-def test_goes_on_with_the_same_bits(cell, stopped, monkeypatch, caplog):
+def test_goes_on_with_the_same_bits(cell, stopped, monkeypatch, caplog, same):
     with caplog.at_level(logging.INFO):
         run, made = steps_made(cell, Checkpoint(stopped, KEY), monkeypatch)
     assert made == list(range(20, 40))
@@ -69,14 +62,14 @@ def test_goes_on_with_the_same_bits(cell, stopped, monkeypatch, caplog):
     assert same(run, train(**cell))
 
 
-def test_checkpoints_do_not_change_a_run(cell, tmp_path):
+def test_checkpoints_do_not_change_a_run(cell, tmp_path, same):
     path = tmp_path / "folder" / "checkpoint.bin"
     assert same(train(**cell, checkpoint=Checkpoint(path, KEY, steps=7)), train(**cell))
     assert path.exists()
 
 
 @pytest.mark.parametrize("kept", [0, 5, 100, 2000, -1])
-def test_truncated_is_noticed_and_discarded(cell, stopped, kept, monkeypatch, caplog):
+def test_truncated_is_noticed_and_discarded(cell, stopped, kept, monkeypatch, caplog, same):
     stopped.write_bytes(stopped.read_bytes()[:kept])
     run, made = steps_made(cell, Checkpoint(stopped, KEY), monkeypatch)
     assert "truncated or damaged" in caplog.text and str(stopped) in caplog.text
@@ -203,7 +196,7 @@ def test_error_of_the_step_is_one_line(tmp_path):
 
 
 def test_weights_come_back(cell, tmp_path):
-    model = train(**cell).model
+    model, _ = train(**cell)
     path = tmp_path / "weights.safetensors"
     save_weights(model, path, {"config": "{}"})
     first = path.read_bytes()
@@ -216,7 +209,7 @@ def test_weights_come_back(cell, tmp_path):
 
 def test_truncated_weights_are_refused(cell, tmp_path):
     path = tmp_path / "weights.safetensors"
-    save_weights(train(**cell).model, path)
+    save_weights(train(**cell)[0], path)
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(TrainingError, match="does not hold the weights of a model"):
         load_model(path)

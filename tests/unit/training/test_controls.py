@@ -4,25 +4,22 @@ import numpy as np
 import pytest
 import torch
 
-import maestrata.regression.trained_controls as trained_controls
 import maestrata.worlds as worlds
 from maestrata.errors import TrainingError
 from maestrata.geometry import patchify
 from maestrata.model.mae import MAEConfig
-from maestrata.regression.encoders import initial_model
 from maestrata.regression.probes.ridge import Probe
-from maestrata.regression.trained_by_hand import AutoencoderStep, SupervisedStep
-from maestrata.regression.trained_controls import (
+from maestrata.representation.encode import represent
+from maestrata.training.controls import (
     Supervised,
     autoencoder_loss,
     latent_columns,
     level_weights,
     reconstruct_all,
-    supervised_loss,
     train_autoencoder,
     train_supervised,
 )
-from maestrata.representation.encode import represent
+from maestrata.training.data import initial_model
 from maestrata.training.recipe import Recipe
 
 CFG = MAEConfig(4, 2, width=16, depth=2, decoder_width=16)
@@ -52,55 +49,6 @@ def test_the_autoencoder_learns_to_copy(world):
     assert len(losses) == RECIPE.steps and losses[-5:].mean() < losses[0] / 2
 
 
-CASES = {
-    "default": MAEConfig(),
-    "4x2, one head, normalised": MAEConfig(4, 2, 12, 16, 1, 1, 16, 1, 1, norm_pixels=True),
-    "unequal widths, two decoder blocks": MAEConfig(4, 2, 12, 32, 2, 4, 48, 2, 3, mlp_ratio=2),
-}
-
-
-def _away_from_init(model):
-    """Biases and norms away from zero and one, or their part in a gradient would not show."""
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter += 0.1 * torch.randn(parameter.shape, generator=generator)
-    return model
-
-
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("kind", ["autoencoder", "supervised"])
-def test_steps_written_out_have_autograds_loss_and_gradients(kind, case):
-    cfg, weight = CASES[case], torch.tensor([0.5, 0.0, 1.0, 0.3, 0.2])
-    start = initial_model(cfg, 0)
-    model = _away_from_init(start if kind == "autoencoder" else Supervised(start, 5))
-    grads = {name: torch.zeros_like(p) for name, p in model.named_parameters()}
-    if kind == "autoencoder":
-        step = AutoencoderStep(model, grads, 6)
-    else:
-        step = SupervisedStep(model, grads, 6, weight)
-    generator = torch.Generator().manual_seed(2)
-    for _ in range(2):  # twice: nothing of the first batch may stay in the buffers
-        tokens = torch.randn(6, cfg.n_tokens, 12, generator=generator)
-        columns = torch.randn(6, 5, generator=generator)
-        model.zero_grad()
-        if kind == "autoencoder":
-            expected = autoencoder_loss(model, tokens)
-        else:
-            expected = supervised_loss(model, tokens, columns, weight)
-        expected.backward()
-        for grad in grads.values():
-            grad.zero_()
-        loss = step(tokens) if kind == "autoencoder" else step(tokens, columns)
-        torch.testing.assert_close(loss, expected.detach(), rtol=1e-5, atol=0)
-        for name, parameter in model.named_parameters():
-            wanted = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-            tolerance = 2e-5 * float(wanted.abs().max().clamp(min=1e-3))
-            torch.testing.assert_close(
-                grads[name], wanted, rtol=0, atol=tolerance, msg=lambda m, n=name: f"{n}: {m}"
-            )
-
-
 def test_nothing_is_masked_and_every_token_counts():
     model = initial_model(CFG, 0)
     tokens = torch.randn(5, 8, 12, generator=torch.Generator().manual_seed(0))
@@ -128,7 +76,7 @@ def test_normalised_pixels_are_the_target_where_the_model_predicts_those():
 
 def test_supervised_starts_from_the_encoder_that_the_autoencoder_starts_from():
     start = initial_model(CFG, 5)
-    model = Supervised(start, 7)
+    model = Supervised(start, torch.ones(7))
     tokens = torch.randn(3, 8, 12, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(model.encode(tokens, None), start.encode(tokens, None))
     assert model.predict(tokens).shape == (3, 7) and not model.predict(tokens).any()
@@ -166,27 +114,11 @@ def test_levels_count_alike_whatever_their_nodes_and_symbols_that_never_come_do_
     for part in (slice(0, 20), slice(20, 30), slice(30, 35)):
         assert weight[part].sum() == pytest.approx(1 / 3)
         assert np.ptp(weight[part][varies[part]]) < 1e-7
-    model = Supervised(initial_model(CFG, 0), 35)
+    model = Supervised(initial_model(CFG, 0), torch.from_numpy(weight))
     standard = torch.from_numpy((columns - columns.mean(0)) / np.where(varies, columns.std(0), np.inf))
-    loss = supervised_loss(model, _tokens(world, 500), standard, torch.from_numpy(weight))
+    loss = model.column_loss(_tokens(world, 500), standard)
     # a head of zeros predicts means, of which the R2 is 0
     assert loss.item() == pytest.approx(1, abs=1e-4)
-
-
-@pytest.mark.parametrize("train", [train_autoencoder, train_supervised])
-def test_training_by_autograd_as_on_a_gpu_is_the_same(world, monkeypatch, train):
-    recipe = Recipe(images=640, batch=64)
-    _, expected = train(world, CFG, 0, recipe)
-
-    class NoStep:
-        def __init__(self, *arguments):
-            raise AssertionError("a step of the CPU")
-
-    monkeypatch.setattr(trained_controls, "AutoencoderStep", NoStep)
-    monkeypatch.setattr(trained_controls, "SupervisedStep", NoStep)
-    monkeypatch.setattr(trained_controls, "_written_out", lambda device: False)
-    _, found = train(world, CFG, 0, recipe)
-    np.testing.assert_allclose(found, expected, rtol=1e-3)
 
 
 @pytest.mark.parametrize("train", [train_autoencoder, train_supervised])
