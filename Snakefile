@@ -13,10 +13,10 @@ min_version("9.27")
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "src"))
 
-from maestrata.run.folder import check_folder
 from maestrata.config.load import load_config
-from maestrata.run.plan import Plan, job_environment
 from maestrata.errors import MaestrataError
+from maestrata.run.plan import Plan
+from maestrata.run.start import check_folder, job_environment
 
 # Planning makes millions of objects that all live to its end: looking among them for what could be freed is an
 # eighth of the time.

@@ -40,14 +40,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 from peer import Peer
 from threadpoolctl import threadpool_limits
 
-from maestrata.config.grid import Cell
 from maestrata.config.load import load_config
 from maestrata.config.sections import Config
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAEConfig
-from maestrata.run.layout import CELL, wildcards_of
 from maestrata.run.plan import Plan
-from maestrata.training.recipe import Recipe
+from maestrata.training.recipe import PlannedCell, Recipe
 from maestrata.worlds import make
 
 HERE = Path(__file__).parent
@@ -79,12 +77,14 @@ def peer_for(cfg: MAEConfig, visible: int, recipe: Recipe) -> Peer:
     return peer
 
 
-def time_peer(config: Config, cell: Cell, threads: int, warmup: int, steps: int) -> dict[str, float]:
+def time_peer(
+    config: Config, planned: PlannedCell, threads: int, warmup: int, steps: int
+) -> dict[str, float]:
     """Time steps of the plain script on a cell: seconds a step, and of that what the images take."""
+    cell, recipe = planned.cell, planned.training
     entry = config.worlds[cell.world]
     world = make(entry.kind, cell.world_seed, **entry.settings)
-    recipe = Recipe(**cell.training.model_dump())
-    cfg = MAEConfig(world.grid.height, world.grid.width, world.token_values, **config.model.model_dump())
+    cfg = MAEConfig.of(world, config.model)
     visible = cell.visible * MaskPatches.parse(cell.patch, world.grid).size
     torch.set_num_threads(threads)
     peer = peer_for(cfg, visible, recipe)
@@ -112,16 +112,17 @@ def time_peer(config: Config, cell: Cell, threads: int, warmup: int, steps: int)
     }
 
 
-def groups_of(config: Config, plan: Plan) -> dict[tuple[str, ...], list[Cell]]:
+def groups_of(config: Config, plan: Plan) -> dict[tuple[str, ...], list[PlannedCell]]:
     """Group the cells whose steps take the same time."""
-    groups: dict[tuple[str, ...], list[Cell]] = defaultdict(list)
-    for cell in plan.cells:
-        if cell.training.samples is not None:
+    groups: dict[tuple[str, ...], list[PlannedCell]] = defaultdict(list)
+    for planned in plan.cells:
+        cell, training = planned.cell, planned.training
+        if training.samples is not None:
             raise SystemExit(f"{cell.stem}: training.samples is set; this benchmark makes fresh images only")
         entry = config.worlds[cell.world]
         settings = json.dumps(entry.settings, sort_keys=True)
-        key = (entry.kind, settings, cell.patch, str(cell.visible), str(cell.training.batch))
-        groups[key].append(cell)
+        key = (entry.kind, settings, cell.patch, str(cell.visible), str(training.batch))
+        groups[key].append(planned)
     return groups
 
 
@@ -129,8 +130,8 @@ def seconds_of_jobs(plan: Plan, folder: Path) -> dict[str, float]:
     """Read the time of each cell's training job, ``stem -> s``."""
     pattern = plan.beside("benchmarks", "pretrain").removeprefix(f"{plan.folder}/")
     found, missing = {}, []
-    for cell in plan.cells:
-        path = folder / pattern.format(**{name: getattr(cell, name) for name in wildcards_of(CELL)})
+    for cell in (planned.cell for planned in plan.cells):
+        path = folder / pattern.format(**cell.json)
         if path.is_file():
             found[cell.stem] = seconds_in(path)
         else:
@@ -269,7 +270,7 @@ def main() -> None:
             },
         }
         if jobs:
-            row["jobs_s"] = sum(jobs[cell.stem] for cell in cells)
+            row["jobs_s"] = sum(jobs[planned.cell.stem] for planned in cells)
         rows.append(row)
         took = {t: round(1e3 * found["step_s"], 1) for t, found in row["peer"].items()}
         print(f"{kind} {patch} v{visible}: {row['steps']} steps, ms a step by threads {took}", flush=True)
@@ -285,7 +286,7 @@ def main() -> None:
         "torch": torch.__version__,
         "transformers": transformers.__version__,
         "n": f"{summary['cells']} cells, {len(rows)} distinct, {summary['steps']} steps",
-        "batch": ", ".join(map(str, sorted({cell.training.batch for cell in plan.cells}))),
+        "batch": ", ".join(map(str, sorted({planned.training.batch for planned in plan.cells}))),
         "timed steps": args.steps,
         "warm-up steps": args.warmup,
         "load average at the start": load,

@@ -14,9 +14,8 @@ import argparse
 import json
 import os
 import sys
-from dataclasses import fields
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 # read when CUDA starts: set later, cuBLAS picks its own workspaces, and sums may be taken in another order
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -31,7 +30,6 @@ from maestrata.config.grid import build_cells  # noqa: E402
 from maestrata.config.load import load_config  # noqa: E402
 from maestrata.masks import MaskPatches  # noqa: E402
 from maestrata.model.mae import MAE, MAEConfig  # noqa: E402
-from maestrata.training.recipe import Recipe  # noqa: E402
 from maestrata.training.train import train  # noqa: E402
 from maestrata.worlds import make  # noqa: E402
 
@@ -60,15 +58,13 @@ def main() -> None:
         print("nothing measured: torch finds no CUDA device here")
         return
     config = load_config(args.config)
-    cell = build_cells(config)[0]
+    planned = build_cells(config)[0]
+    cell = planned.cell
     entry = config.worlds[cell.world]
     world = make(entry.kind, cell.world_seed, **entry.settings)
     patches = MaskPatches.parse(cell.patch, world.grid)
-    named = {field.name for field in fields(MAEConfig)}
-    sizes = {key: value for key, value in config.model.model_dump().items() if key in named}
-    cfg = MAEConfig(world.grid.height, world.grid.width, world.token_values, **sizes)
-    values: dict[str, Any] = cell.training.model_dump() | {"images": args.images}
-    recipe = Recipe(**{field.name: values[field.name] for field in fields(Recipe)})
+    cfg = MAEConfig.of(world, config.model)
+    recipe = replace(planned.training, images=args.images)
 
     def once(device: str) -> Run:
         return train(world, patches, cell.visible, cell.seed, cfg, recipe, device)

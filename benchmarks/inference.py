@@ -102,7 +102,7 @@ def default() -> None:
         ("latent_dag", 0, {"1x1": [0.5]}),
     ]
     for name, seed, masks in plan:
-        limits = Limits(worlds.make(name, seed))
+        limits = Limits(worlds.make(name, seed), 8192, 500)
         _timed(f"limits of {name}, seed {seed}", limits.samples, lambda x=limits, m=masks: sweep(x, m))
 
 

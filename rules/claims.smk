@@ -22,8 +22,8 @@ rule claims:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
         runtime=30,
     params:
-        claims=PLAN.claim_flags,
-        note=PLAN.note,
+        claims=PLAN.flags.claims,
+        note=PLAN.flags.note,
         code=lambda wildcards: PLAN.code("claims", wildcards),
     shell:
         "python -m maestrata.steps.claims {params.claims} --cubes {input} {params.note} "

@@ -15,8 +15,8 @@ rule experiment:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=120,
     params:
-        world=PLAN.world,
-        settings=PLAN.experiment,
+        world=PLAN.flags.world,
+        settings=PLAN.flags.experiment,
         code=lambda wildcards: PLAN.code("experiment", wildcards),
     shell:
         "python -m maestrata.steps.experiment {wildcards.experiment} {params.world} --seed {wildcards.seed} "

@@ -21,7 +21,7 @@ rule figure:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
         runtime=30,
     params:
-        note=PLAN.note,
+        note=PLAN.flags.note,
         caption=PLAN.caption,
         code=lambda wildcards: PLAN.code("figure", wildcards),
     shell:

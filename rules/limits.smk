@@ -13,9 +13,9 @@ rule limits:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
         runtime=60,
     params:
-        world=PLAN.world,
-        masks=PLAN.masks,
-        settings=PLAN.limits(),
+        world=PLAN.flags.world,
+        masks=PLAN.flags.masks,
+        settings=PLAN.flags.limits(),
         code=lambda wildcards: PLAN.code("limits", wildcards),
     shell:
         "python -m maestrata.steps.limits {params.world} {params.masks} {params.settings} "

@@ -14,10 +14,10 @@ rule pretrain:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
         runtime=120,
     params:
-        world=PLAN.world,
-        cell=PLAN.cell_flags,
-        model=PLAN.section("model"),
-        training=PLAN.training,
+        world=PLAN.flags.world,
+        cell=PLAN.flags.cell,
+        model=PLAN.flags.section("model"),
+        training=PLAN.flags.training,
         code=lambda wildcards: PLAN.code("pretrain", wildcards),
     shell:
         "python -m maestrata.steps.pretrain {params.world} {params.cell} {params.model} {params.training} "

@@ -16,9 +16,9 @@ rule regress:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=60,
     params:
-        world=PLAN.world,
-        cell=PLAN.cell_flags,
-        evaluation=PLAN.reading(),
+        world=PLAN.flags.world,
+        cell=PLAN.flags.cell,
+        evaluation=PLAN.flags.evaluation(),
         code=lambda wildcards: PLAN.code("regress", wildcards),
     shell:
         "python -m maestrata.steps.regress {params.world} {params.cell} {params.evaluation} "
@@ -40,9 +40,9 @@ rule controls:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=60,
     params:
-        world=PLAN.world,
-        model=PLAN.section("model"),
-        evaluation=PLAN.section("evaluation"),
+        world=PLAN.flags.world,
+        model=PLAN.flags.section("model"),
+        evaluation=PLAN.flags.section("evaluation"),
         code=lambda wildcards: PLAN.code("controls", wildcards),
     shell:
         "python -m maestrata.steps.controls {params.world} --seed {wildcards.seed} {params.model} {params.evaluation} "

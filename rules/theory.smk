@@ -13,9 +13,9 @@ rule theory:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
         runtime=60,
     params:
-        world=PLAN.world,
-        masks=PLAN.masks,
-        settings=PLAN.section("theory"),
+        world=PLAN.flags.world,
+        masks=PLAN.flags.masks,
+        settings=PLAN.flags.section("theory"),
         code=lambda wildcards: PLAN.code("theory", wildcards),
     shell:
         "python -m maestrata.steps.theory {params.world} {params.masks} {params.settings} "

@@ -13,7 +13,7 @@ rule worlds:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=10,
     params:
-        world=PLAN.world,
+        world=PLAN.flags.world,
         code=lambda wildcards: PLAN.code("worlds", wildcards),
     shell:
         "python -m maestrata.steps.worlds {params.world} --output {output} "

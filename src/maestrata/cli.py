@@ -106,7 +106,7 @@ def _count(text: str) -> int:
 def plan(args: argparse.Namespace) -> None:
     """Print a config as a sweep plan."""
     from maestrata.config.load import load_config
-    from maestrata.config.sweep import sweep_plan
+    from maestrata.run.sweep import sweep_plan
 
     print(json.dumps(sweep_plan(load_config(*args.config))))
 

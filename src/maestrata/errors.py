@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Self
 
 
 class MaestrataError(ValueError):
-    """Base of every error that maestrata raises on purpose."""
+    """Base of every error that maestrata raises on purpose.
+
+    Attributes
+    ----------
+    key : tuple of str and int
+        The setting that is wrong, such as ``("probes", 0)``; empty where the error is about no setting.
+    """
+
+    key: tuple[str | int, ...] = ()
+
+    def at(self, *key: str | int) -> Self:
+        """Say which setting is wrong; returns the error."""
+        self.key = key
+        return self
 
 
 class ConfigError(MaestrataError):

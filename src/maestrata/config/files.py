@@ -13,6 +13,8 @@ import yaml
 from maestrata.errors import ConfigError
 
 Key = tuple[str | int, ...]
+RENAMED = {"interventions": "experiments"}
+"""Keys of earlier versions, with their names of today."""
 
 
 def key_path(key: Key) -> str:
@@ -78,16 +80,23 @@ def read_layers(paths: Sequence[str | Path], overrides: Mapping[str, Any] | None
     Raises
     ------
     ConfigError
-        If a file cannot be read, is not a YAML mapping, or extends itself.
+        If a file cannot be read, is not a YAML mapping, extends itself, or has a key that has been renamed.
     """
     given = {
         key: _typed(value) if not isinstance(value, str) else value
         for key, value in (overrides or {}).items()
     }
+    _refuse_old_names(given, "--config")
     layers: list[tuple[str, Mapping[str, Any]]] = [("--config", given)] if given else []
     for path in reversed(paths):
         layers += _read_chain(Path(path), ())
     return Layers(tuple(layers))
+
+
+def _refuse_old_names(layer: Mapping[str, Any], source: str) -> None:
+    for old, new in RENAMED.items():
+        if old in layer:
+            raise ConfigError(f"{old}: this key is now called {new} (config: {source})")
 
 
 def _read_chain(path: Path, above: tuple[Path, ...]) -> list[tuple[str, Mapping[str, Any]]]:
@@ -96,6 +105,7 @@ def _read_chain(path: Path, above: tuple[Path, ...]) -> list[tuple[str, Mapping[
         chain = " -> ".join(file.name for file in (*above, where))
         raise ConfigError(f"extends: a config file must not extend itself ({chain}) (config: {path})")
     layer = dict(_read(path))
+    _refuse_old_names(layer, str(path))
     parent = layer.pop("extends", None)
     if parent is None:
         return [(str(path), layer)]

@@ -8,28 +8,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from maestrata.config.files import Key, Layers, key_path, read_layers
-from maestrata.config.grid import KeyedError, check
-from maestrata.config.sections import (
-    Block,
-    Claims,
-    Config,
-    Evaluation,
-    Experiment,
-    Figures,
-    Limits,
-    Model,
-    Section,
-    Theory,
-    Training,
-    World,
-)
-from maestrata.errors import ConfigError
+from maestrata.config.grid import check
+from maestrata.config.sections import Config
+from maestrata.errors import ConfigError, MaestrataError
 
 
 def load_config(path: str | Path, *more: str | Path, overrides: dict[str, Any] | None = None) -> Config:
@@ -59,8 +47,8 @@ def load_config(path: str | Path, *more: str | Path, overrides: dict[str, Any] |
         check(config)
     except ValidationError as error:
         raise ConfigError(_explain(error.errors(), layers)) from None
-    except KeyedError as error:
-        raise ConfigError(f"{error} (config: {key_path(error.key)}, {layers.origin(error.key)})") from None
+    except ConfigError as error:
+        raise ConfigError(_placed(str(error), error.key, layers)) from None
     return config
 
 
@@ -69,7 +57,17 @@ def json_schema() -> str:
     schema = Config.model_json_schema()
     schema["properties"]["extends"] = {"type": "string", "description": "config file that this one builds on"}
     schema.pop("required")  # an extending file may leave out anything
+    for section in schema["$defs"].values():  # of a docstring what the section is, not what it raises
+        section["description"] = section["description"].split("\n\n")[0].replace("\n", " ")
     return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2) + "\n"
+
+
+def _placed(message: str, key: Key, layers: Layers) -> str:
+    """Say where an error is: at the head where its message begins with the key's name, else at the end."""
+    at = max((i for i, part in enumerate(key) if isinstance(part, str)), default=0)
+    if key and message.startswith((f"{key[at]}=", f"{key[at]}[")):
+        return f"{key_path(key[: at + 1])}{message.removeprefix(str(key[at]))} (config: {layers.origin(key)})"
+    return f"{message} (config: {key_path(key)}, {layers.origin(key)})"
 
 
 def _explain(errors: list[ErrorDetails], layers: Layers) -> str:
@@ -78,11 +76,12 @@ def _explain(errors: list[ErrorDetails], layers: Layers) -> str:
     first = errors[0]
     key = _key_in_file(first, raw)
     name, value = key_path(key), first["input"]
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, MaestrataError):  # the check of a dataclass
+        return _placed(str(cause), (*key, *cause.key), layers)
     match first["type"]:
-        case "extra_forbidden":
-            section = _section_at(key[:-1])
-            known = f"; allowed here: {', '.join(section.model_fields)}" if section else ""
-            text = f"{name}: unknown key{known}"
+        case "extra_forbidden" | "unexpected_keyword_argument":
+            text = f"{name}: unknown key; allowed here: {', '.join(_keys(_type_at(key[:-1])))}"
         case "missing":
             text = f"{name} must be given"
         case "string_pattern_mismatch":
@@ -109,25 +108,25 @@ def _key_in_file(error: ErrorDetails, raw: Any) -> Key:
     return (*key, error["loc"][-1]) if error["type"] == "missing" else tuple(key)
 
 
-def _section_at(key: Key) -> type[Section] | None:
-    """Find the section that holds the keys under `key`."""
-    parts = tuple(part for part in key if isinstance(part, str))
-    if parts[:1] == ("worlds",):
-        return World if len(parts) == 2 else None
-    sections: dict[tuple[str, ...], type[Section]] = {
-        (): Config,
-        ("model",): Model,
-        ("training",): Training,
-        ("grid",): Block,
-        ("grid", "training"): Training,
-        ("evaluation",): Evaluation,
-        ("theory",): Theory,
-        ("limits",): Limits,
-        ("claims",): Claims,
-        ("experiments",): Experiment,
-        ("figures",): Figures,
-    }
-    return sections.get(parts)
+def _type_at(key: Key) -> Any:
+    """Find the type of the value at a key path."""
+    at: Any = Config
+    for part in key:
+        keys = _keys(at)
+        at = _plain(keys[part] if part in keys else get_args(at)[-1 if get_origin(at) is dict else 0])
+    return at
+
+
+def _plain(kind: Any) -> Any:
+    """Take away what surrounds a type: its annotations, and the None that may stand in its place."""
+    while get_origin(kind) in (Annotated, Union, UnionType):
+        kind = get_args(kind)[0]
+    return kind
+
+
+def _keys(section: Any) -> dict[Any, Any]:
+    """Return the keys of a section with their types; empty where it has no keys of its own."""
+    return get_type_hints(section) if hasattr(section, "__annotations__") else {}
 
 
 if __name__ == "__main__":

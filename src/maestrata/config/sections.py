@@ -1,8 +1,13 @@
-"""Sections of a config, as typed and frozen models: every key, its default and what it may be."""
+"""Sections of a config, typed and frozen: every key, its default and what it may be.
+
+What is the config's own stands here. The other sections are the settings that the library itself takes
+(`maestrata.settings`), each declared where it is used.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from dataclasses import fields
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 from pydantic import (
     AfterValidator,
@@ -11,18 +16,23 @@ from pydantic import (
     ConfigDict,
     Field,
     NonNegativeInt,
-    PositiveFloat,
     PositiveInt,
     StringConstraints,
     WithJsonSchema,
-    model_validator,
 )
+from typing_extensions import TypedDict  # the standard library's hides from pydantic which keys it has
+
+from maestrata.inference.settings import LimitSettings
+from maestrata.model.sizes import Sizes
+from maestrata.regression.settings import Evaluation
+from maestrata.settings import Scalar
+from maestrata.theory.settings import TheorySettings
+from maestrata.training.recipe import Recipe
 
 # Names become folders: what they are made of cannot leave the results folder, nor mean anything to a shell.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 _PART = "[A-Za-z0-9_][A-Za-z0-9_.-]*"
 Folder = Annotated[str, StringConstraints(pattern=rf"^/?{_PART}(/{_PART})*$")]
-Scalar = bool | int | float | str | None
 
 
 def _ratio(value: float) -> float:
@@ -78,51 +88,30 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+def _part(cls: type, name: str) -> Any:
+    """Return the type of a mapping that holds some of the settings of a dataclass."""
+    hints = get_type_hints(cls)
+    about = {
+        each.name: Field(**{key: each.metadata[key] for key in ("description", "json_schema_extra")})
+        for each in fields(cls)
+    }
+    keys = {key: Annotated[hints[key], about[key]] for key in about}
+    part: Any = TypedDict(name, keys, total=False)  # type: ignore[misc]
+    part.__doc__ = cls.__doc__
+    return part
+
+
+if TYPE_CHECKING:
+    RecipePart = dict[str, Any]
+else:
+    RecipePart = _part(Recipe, "RecipePart")
+
+
 class World(Section):
     """A world of the sweep: which one, and the settings in which it differs from that world's defaults."""
 
     kind: str = Field(description="name of a world: a module of maestrata.worlds")
     settings: dict[str, Scalar] = Field(default={}, description="arguments of that world's class")
-
-
-class Model(Section):
-    """The masked autoencoder: a ViT encoder on visible tokens only, a light decoder on all of them."""
-
-    width: PositiveInt = 64
-    depth: PositiveInt = 3
-    heads: PositiveInt = 2
-    decoder_width: PositiveInt = 64
-    decoder_depth: PositiveInt = 1
-    decoder_heads: PositiveInt = 2
-    mlp_ratio: PositiveInt = 4
-    norm_pixels: bool = Field(default=False, description="reconstruct pixels normalised per token")
-
-    @model_validator(mode="after")
-    def _splits(self) -> Model:
-        for part in ("", "decoder_"):
-            width, heads = getattr(self, f"{part}width"), getattr(self, f"{part}heads")
-            if width % 4 or width % heads:
-                raise ValueError(f"{part}width={width} must be a multiple of 4 and of {part}heads={heads}")
-        return self
-
-
-class Training(Section):
-    """Optimisation of every cell; a block of the grid may set any of these anew."""
-
-    images: PositiveInt = Field(
-        default=240_000, description="images seen in all; fresh ones unless `samples` is set"
-    )
-    batch: PositiveInt = 256
-    lr: Ratio = Field(default=2e-3, description="peak of the one-cycle schedule (AdamW)")
-    weight_decay: Annotated[float, Field(ge=0, lt=1)] = 0.05
-    betas: tuple[Ratio, Ratio] = (0.9, 0.95)
-    warmup: Annotated[float, Field(ge=0, lt=1)] = Field(
-        default=0.1, description="share of steps in which the rate rises"
-    )
-    clip: PositiveFloat = Field(default=1.0, description="largest norm of the gradient")
-    samples: PositiveInt | None = Field(
-        default=None, description="size of a finite training set; null: an endless stream"
-    )
 
 
 class Block(Section):
@@ -138,48 +127,9 @@ class Block(Section):
     )
     seeds: Seeds = Field(default=(0,), description="training seeds: a count n (seeds 0 to n-1) or a list")
     images: PositiveInt | None = Field(default=None, description="images a cell; null: as in `training`")
-    training: Training | None = Field(
+    training: RecipePart | None = Field(
         default=None, description="the keys of `training` that differ in this block"
     )
-
-
-class Evaluation(Section):
-    """What is read from every model, on how many samples."""
-
-    probe_train: Annotated[int, Field(ge=100)] = Field(
-        default=8192, description="images that probes are fitted on"
-    )
-    test: Annotated[int, Field(ge=100)] = Field(
-        default=8192, description="fresh images that R2 is measured on"
-    )
-    probes: Names = Field(
-        default=("ridge", "kernel_ridge"), description="modules of maestrata.regression.probes"
-    )
-    probe_settings: dict[Name, dict[str, Scalar]] = Field(default={}, description="probe -> its settings")
-    poolings: Annotated[
-        tuple[Literal["global", "cls", "concat", "aligned"], ...], AfterValidator(_distinct)
-    ] = Field(default=("global", "cls", "concat", "aligned"), description="how tokens become one vector")
-    replicates: PositiveInt = Field(default=500, description="bootstrap replicates over test images")
-    control_images: NonNegativeInt = Field(
-        default=0, description="training images of the trained controls (0: neither is trained)"
-    )
-
-
-class Theory(Section):
-    """Where the shared information sits, for every mask patch and ratio of the grid."""
-
-    samples: PositiveInt = Field(
-        default=20_000, description="masks drawn where they are too many to enumerate"
-    )
-    dag_samples: PositiveInt = Field(default=1000, description="the same where the graph is no tree")
-    linear_rank: PositiveInt = Field(default=16, description="width of the linear MAE's bottleneck")
-
-
-class Limits(Section):
-    """Exact inference, or bounds, at every visibility of the grid, on the test images of the evaluation."""
-
-    grid_samples: PositiveInt = Field(default=2048, description="test images of inference on a grid")
-    bound_samples: PositiveInt = Field(default=1024, description="test images of the upper bound")
 
 
 class Sweep(Section):
@@ -223,12 +173,12 @@ class Config(Section):
     )
     note: str = Field(default="", description="printed in the title of every figure")
     worlds: dict[Name, World]
-    model: Model = Model()
-    training: Training = Training()
+    model: Sizes = Sizes()
+    training: Recipe = Recipe()
     grid: Annotated[tuple[Block, ...], AfterValidator(_filled)]
     evaluation: Evaluation = Evaluation()
-    theory: Theory = Theory()
-    limits: Limits = Limits()
+    theory: TheorySettings = TheorySettings()
+    limits: LimitSettings = LimitSettings()
     experiments: tuple[Experiment, ...] = Field(
         default=(), description="what only a known world allows, and where it is made"
     )

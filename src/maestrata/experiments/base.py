@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from maestrata.cells import Cell
 from maestrata.errors import ExperimentError
 from maestrata.geometry import TokenGrid
-from maestrata.masks import MaskPatches
+from maestrata.inference.settings import Samples
+from maestrata.masks import MaskPatches, realised_ratio
 from maestrata.model.mae import MAE, MAEConfig
 from maestrata.training.data import initial_model
 from maestrata.training.recipe import Recipe
@@ -29,23 +31,31 @@ class TrainedCell:
 
     Attributes
     ----------
+    cell : Cell
+        Its seed is the job's own, unless the experiment asks for ``SEEDS = "all"``.
     patches : MaskPatches
-    visible : int
-        Visible patches in training.
+        Of the cell, on the world's grid.
     weights : Path
-    seed : int
-        Training seed: the job's own, unless the experiment asks for ``SEEDS = "all"``.
     """
 
+    cell: Cell
     patches: MaskPatches
-    visible: int
     weights: Path
-    seed: int = 0
+
+    @property
+    def visible(self) -> int:
+        """Visible patches in training."""
+        return self.cell.visible
+
+    @property
+    def seed(self) -> int:
+        """Training seed."""
+        return self.cell.seed
 
     @property
     def mask_ratio(self) -> float:
         """Realised masking ratio in training."""
-        return 1 - self.visible / self.patches.n_patches
+        return realised_ratio(self.patches.n_patches, self.visible)
 
     @property
     def arm(self) -> str:
@@ -86,9 +96,9 @@ class Job:
     recipe: Recipe = field(default_factory=Recipe)
     settings: Mapping[str, Any] = field(default_factory=dict)
     cells: tuple[TrainedCell, ...] = ()
-    probe_train: int = 8192
-    test: int = 8192
-    replicates: int = 500
+    probe_train: int = Samples.probe_train
+    test: int = Samples.test
+    replicates: int = Samples.replicates
 
     @property
     def grid(self) -> TokenGrid:

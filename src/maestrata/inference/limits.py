@@ -20,7 +20,8 @@ from maestrata.inference.ceiling import (
     score_levels,
 )
 from maestrata.inference.masked import Loss, bayes_loss, true_tokens
-from maestrata.masks import MaskPatches, evaluation_masks, mask_matrix, visible_count
+from maestrata.inference.settings import LimitSettings
+from maestrata.masks import MaskPatches, evaluation_masks, mask_matrix, realised_ratio, visible_count
 from maestrata.resampling import bootstrap_weights
 from maestrata.worlds.base import Sample, World
 
@@ -58,20 +59,17 @@ class Limits:
         Test images: as many as models are scored on, so that both are paired.
     replicates : int
         Bootstrap replicates.
-    grid_samples : int
-        Of them, those that slow inference (on a grid) is run on: the first ones.
-    bound_samples : int
-        Of them, those that the upper bound is run on.
+    settings : LimitSettings
+        How many of them slow inference (on a grid), and the upper bound, are run on.
     """
 
     world: World
-    samples: int = 8192
-    replicates: int = 500
-    grid_samples: int = 2048
-    bound_samples: int = 1024
+    samples: int
+    replicates: int
+    settings: LimitSettings = LimitSettings()
 
     def __post_init__(self) -> None:
-        for key in ("samples", "replicates", "grid_samples", "bound_samples"):
+        for key in ("samples", "replicates"):
             if getattr(self, key) < 1:
                 raise InferenceError(f"{key}={getattr(self, key)} must be at least 1")
 
@@ -114,7 +112,7 @@ class Limits:
         """Return the limits under masks (samples, n_tokens), by the name of the bound."""
         truth = true_tokens(self.world, self._sample.images)
         if self.exact:
-            n = min(self.samples, self.grid_samples) if is_slow(self.world) else self.samples
+            n = min(self.samples, self.settings.grid_samples) if is_slow(self.world) else self.samples
             found = posterior(self.world, self._sample.images[:n], visible[:n], noise=True)
             loss = bayes_loss(visible[:n], found.token_variance, truth[:n], found.tokens)
             return {"exact": self._limit(predictions_of(found), visible, loss)}
@@ -122,7 +120,7 @@ class Limits:
         reached = bayes_loss(visible, None, truth, below.tokens)
         found_bounds = {"lower": self._limit(predictions_of(below), visible, reached)}
         if "upper" in self.bound_names:
-            n = min(self.samples, self.bound_samples)
+            n = min(self.samples, self.settings.bound_samples)
             above = bounds(self.world, _first(self._sample, n), visible[:n], predictor=self._predictor)
             # what no loss is below has no prediction of its own
             floor = bayes_loss(visible[:n], above.loss_low)
@@ -203,7 +201,7 @@ def sweep(
         for ratio in ratios:
             count = visible_count(part.n_patches, ratio)
             at = (size, coords["offset"].index(int(part.offset)), coords["mask_ratio"].index(float(ratio)))
-            data["realised_ratio"][at] = 1 - count / part.n_patches
+            data["realised_ratio"][at] = realised_ratio(part.n_patches, count)
             if (label, count) not in cache:
                 cache[label, count] = limits.at(limits.visible(part, count))
             for i, key in enumerate((None, half, (label, count))):

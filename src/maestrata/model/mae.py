@@ -24,15 +24,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from maestrata.errors import ConfigError
+from maestrata.model.sizes import Sizes, Tokens
+from maestrata.worlds.base import World
 
 LAYER_NORM_EPS = 1e-12  # as in transformers' ViTMAEConfig
 NORM_PIXELS_EPS = 1e-6  # added to the variance of a token's values, as in facebookresearch/mae
 
 
 @dataclass(frozen=True)
-class MAEConfig:
-    """Sizes of a masked autoencoder, plain values only.
+class MAEConfig(Sizes, Tokens):
+    """Sizes of a masked autoencoder, plain values only: those of the images, then those of the model.
 
     Parameters
     ----------
@@ -55,37 +56,10 @@ class MAEConfig:
         If a size is below 1 or a width cannot be split into its heads or into sine-cosine positions.
     """
 
-    grid_height: int = 4
-    grid_width: int = 4
-    token_values: int = 12
-    width: int = 64
-    depth: int = 3
-    heads: int = 2
-    decoder_width: int = 64
-    decoder_depth: int = 1
-    decoder_heads: int = 2
-    mlp_ratio: int = 4
-    norm_pixels: bool = False
-
-    def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            if value < 1 and name != "norm_pixels":
-                raise ConfigError(f"{name}={value} must be at least 1 (model config)")
-        for prefix in ("", "decoder_"):
-            width, heads = getattr(self, prefix + "width"), getattr(self, prefix + "heads")
-            if width % 4:
-                raise ConfigError(
-                    f"{prefix}width={width} must be a multiple of 4, for 2-D positions (model config)"
-                )
-            if width % heads:
-                raise ConfigError(
-                    f"{prefix}width={width} must be a multiple of {prefix}heads={heads} (model config)"
-                )
-
-    @property
-    def n_tokens(self) -> int:
-        """Tokens in an image."""
-        return self.grid_height * self.grid_width
+    @classmethod
+    def of(cls, world: World, sizes: Sizes) -> MAEConfig:
+        """Return the configuration of a model of these sizes for a world's images."""
+        return cls(world.grid.height, world.grid.width, world.token_values, **asdict(sizes))
 
 
 def sincos_positions(height: int, width: int, dim: int) -> Tensor:

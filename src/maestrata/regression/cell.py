@@ -9,11 +9,9 @@ cell's mask touches: ``posterior``, and ``autoencoder`` and ``supervised``, whic
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from maestrata.errors import ProbeError
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAE, MAEConfig
 from maestrata.regression.controls import LinearMAEControl, Pca, Pixels
@@ -22,12 +20,12 @@ from maestrata.regression.evaluate import Evaluation, Reader
 from maestrata.regression.posterior import PosteriorEncoder, has_posterior
 from maestrata.regression.probes import make
 from maestrata.regression.scorebook import ScoreBook
+from maestrata.regression.settings import Evaluation as Settings
 from maestrata.regression.views import Encoder, EvalMasks, Vectors, standard_masks
 from maestrata.representation.encode import BATCH, image_tokens
-from maestrata.representation.pooling import POOLINGS
+from maestrata.settings import setting
 from maestrata.training.controls import train_autoencoder, train_supervised
 from maestrata.training.data import initial_model
-from maestrata.training.recipe import Recipe
 from maestrata.worlds.base import World
 
 COMMON_RATIOS = (0.0, 0.5)
@@ -38,60 +36,24 @@ OF_CELL = ("trained", "shuffled", "linear_mae", "positions")
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How encoders are read; the fields are the keys of the config's section `evaluation`, and two more.
+class Plan(Settings):
+    """How encoders are read: the evaluation, and where and how many at a time images are encoded.
 
     Attributes
     ----------
-    probe_train, test : int
-        Images that probes are fitted and scored on.
-    probes : tuple of str
-    probe_settings : mapping
-        Probe -> its settings.
-    poolings : tuple of str
-        Poolings that are read; `concat` and `aligned` grow fast with the number of tokens.
-    replicates : int
-        Bootstrap replicates.
     batch : int
         Images encoded at a time.
-    control_images : int
-        Images that the controls ``autoencoder`` and ``supervised`` are trained on; 0: they are left out.
     device : str
         Where images are encoded, and those controls trained.
     """
 
-    probe_train: int = 8192
-    test: int = 8192
-    probes: tuple[str, ...] = ("ridge", "kernel_ridge")
-    probe_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    poolings: tuple[str, ...] = POOLINGS
-    replicates: int = 500
-    batch: int = BATCH
-    control_images: int = 0
+    batch: int = setting(BATCH, "images encoded at a time", least=1)
     device: str = "cpu"
 
-    @property
-    def control_recipe(self) -> Recipe | None:
-        """Recipe of the controls that are trained: the defaults but for the images; None without them."""
-        return Recipe(images=self.control_images) if self.control_images else None
-
     def check(self) -> None:
-        """Raise ProbeError for what does not exist or is out of range, before anything is computed."""
-        least = Recipe.batch
-        if self.control_images != 0 and self.control_images < least:
-            raise ProbeError(
-                f"control_images={self.control_images} must be 0 (no trained controls) or at least {least}, "
-                "one batch"
-            )
-        if not self.probes:
-            raise ProbeError("probes=() must name at least one probe")
+        """Raise ProbeError for a probe, or a setting of one, that does not exist."""
         for name in self.probes:
             make(name, **self.probe_settings.get(name, {}))
-        if not self.poolings or not set(self.poolings) <= set(POOLINGS):
-            raise ProbeError(f"poolings={self.poolings} must be one or more of: {', '.join(POOLINGS)}")
-        for name in self.probe_settings:
-            if name not in self.probes:
-                raise ProbeError(f"settings of probe {name!r}, which is not among the probes {self.probes}")
 
 
 def score_cell(

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-CELL = "{world}/w{world_seed}/p{patch}/v{visible}/s{seed}"
+from maestrata.cells import PATH
 
 # File -> where it is below results/RUN/, and the rule that makes it.
 FILES = {
     "worlds": ("worlds/{world}/w{world_seed}.nc", "worlds"),
     "theory": ("theory/{world}/w{world_seed}.nc", "theory"),
     "limits": ("limits/{world}/w{world_seed}.nc", "limits"),
-    "weights": (f"cells/{CELL}/weights.safetensors", "pretrain"),
-    "history": (f"cells/{CELL}/history.nc", "pretrain"),
-    "scores": (f"cells/{CELL}/scores.nc", "regress"),
-    "reconstruction": (f"cells/{CELL}/reconstructions.nc", "regress"),
+    "weights": (f"cells/{PATH}/weights.safetensors", "pretrain"),
+    "history": (f"cells/{PATH}/history.nc", "pretrain"),
+    "scores": (f"cells/{PATH}/scores.nc", "regress"),
+    "reconstruction": (f"cells/{PATH}/reconstructions.nc", "regress"),
     "controls": ("controls/{world}/w{world_seed}/s{seed}.nc", "controls"),
     "experiment": ("experiments/{experiment}/{world}/w{world_seed}/s{seed}.nc", "experiment"),
     "cube": ("cubes/{kind}.nc", "collect"),

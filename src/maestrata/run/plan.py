@@ -1,4 +1,4 @@
-"""What the rules need of a config, as plain strings: paths, flags of the steps, fingerprints of code.
+"""What the rules need of a config: which files a run has, what each is made from, and by which code.
 
 Rules hold no logic of their own: they take everything from a `Plan`. A value reaches a job through `params`
 only, so that a change of the config replans the jobs that use it and no others.
@@ -6,56 +6,43 @@ only, so that a change of the config replans the jobs that use it and no others.
 
 from __future__ import annotations
 
-import json
-import os
-import shlex
-import sys
 from collections import defaultdict
-from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from maestrata import modules
-from maestrata.config.grid import Cell, world_grid
-from maestrata.config.sections import Config
-from maestrata.masks import MaskPatches, realised_ratio
+from maestrata.cells import Cell
+from maestrata.config.grid import build_cells
+from maestrata.config.sections import Config, Experiment
 from maestrata.run.fingerprint import fingerprint
-from maestrata.run.layout import CELL, EXPERIMENTS, FILES, PLUGINS, SOURCES, wildcards_of
-from maestrata.run.run_files import RunFiles, place_of
+from maestrata.run.flags import Flags
+from maestrata.run.layout import EXPERIMENTS, FILES, PLUGINS, SOURCES, wildcards_of
+from maestrata.run.manifest import manifest
+from maestrata.training.recipe import PlannedCell
 
 _PACKAGE = Path(__file__).parent.parent
+_EXPERIMENT = ("experiment", "world", "world_seed", "seed")
 
 
-def as_flags(values: Mapping[str, Any]) -> str:
-    """Write values as flags of a step: lists as several values, mappings as JSON, None and False as nothing.
+class Plan:
+    """A run as a plan: its files, and for each what it is made from, with which flags, by which code.
 
-    Examples
-    --------
-    >>> as_flags({"mask_ratios": (0.1, 0.5), "norm_pixels": True, "samples": None})
-    '--mask-ratios 0.1 0.5 --norm-pixels'
-    """
-    parts: list[str] = []
-    for key, value in values.items():
-        if value is None or value is False:
-            continue
-        parts.append(f"--{key.replace('_', '-')}")
-        if isinstance(value, Mapping):
-            parts.append(json.dumps(value, sort_keys=True))
-        elif value is not True:
-            parts += map(str, value) if isinstance(value, list | tuple) else [str(value)]
-    return shlex.join(parts)
+    Parameters
+    ----------
+    config : Config
+    partial : bool
+        Take only what is there: of what cubes are joined from, the files that exist; of cubes and figures,
+        those that can then be made.
 
-
-def job_environment(root: Path) -> dict[str, str]:
-    """Return the environment in which jobs find the code of the checkout at `root`, and this interpreter."""
-    first = {"PYTHONPATH": str(root / "src"), "PATH": str(Path(sys.executable).parent)}
-    return {name: os.pathsep.join(filter(None, [path, os.environ.get(name)])) for name, path in first.items()}
-
-
-class Plan(RunFiles):
-    """Files, flags and fingerprints of a run (see `RunFiles`).
+    Attributes
+    ----------
+    folder : str
+        Where the run's results are.
+    cells : tuple of PlannedCell
+    flags : Flags
+        Of the jobs' commands.
 
     Notes
     -----
@@ -63,103 +50,114 @@ class Plan(RunFiles):
     """
 
     def __init__(self, config: Config, partial: bool = False) -> None:
-        super().__init__(config, partial)
-        self._flags: dict[Any, str] = {}
+        self.config = config
+        self.partial = partial
+        self.folder = f"{config.results}/{config.run}"
+        self.cells = build_cells(config)
+        self.flags = Flags(self)
+        self._places = [{name: str(value) for name, value in one.cell.json.items()} for one in self.cells]
+        self._files: dict[str, list[str]] = {}
 
-    def cell(self, wildcards: Any) -> Cell:
-        """Return the cell that a job is about."""
-        return self._by_place[tuple(getattr(wildcards, name) for name in wildcards_of(CELL))]
+    # Where files are, and which there are.
 
-    def world(self, wildcards: Any) -> str:
-        """Return the flags that name the world of a job."""
-        key = (wildcards.world, wildcards.world_seed)
-        if key not in self._flags:
-            entry = self.config.worlds[wildcards.world]
-            self._flags[key] = as_flags(
-                {
-                    "world": wildcards.world,
-                    "world_kind": entry.kind,
-                    "world_settings": entry.settings,
-                    "world_seed": wildcards.world_seed,
-                }
-            )
-        return self._flags[key]
+    def path(self, name: str) -> str:
+        """Return the pattern of a file, with its wildcards."""
+        return f"{self.folder}/{FILES[name][0]}"
 
-    def masks(self, wildcards: Any) -> str:
-        """Return the flag that gives the mask patches of a world and world seed, with their asked ratios."""
-        return as_flags({"masks": self._masks[wildcards.world, wildcards.world_seed]})
+    def beside(self, what: str, rule: str) -> str:
+        """Return the pattern of what a rule writes beside its outputs: its ``logs`` or ``benchmarks``."""
+        place = next(pattern for pattern, made_by in FILES.values() if made_by == rule)
+        name = "_".join(f"{{{field}}}" for field in wildcards_of(place)) or rule
+        ending = {"logs": "log", "benchmarks": "tsv"}[what]
+        return f"{self.folder}/{what}/{rule}/{name}.{ending}"
 
-    def cell_flags(self, wildcards: Any) -> str:
-        """Return the flags that name a cell within its world."""
-        return as_flags({name: getattr(wildcards, name) for name in ("patch", "visible", "seed")})
+    def places(self, name: str) -> list[dict[str, str]]:
+        """List the wildcards of all files of a name that the run makes."""
+        fields = wildcards_of(FILES[name][0])
+        if not fields:
+            return [{}] if self.evidence else []
+        if fields == ("kind",):
+            return [{"kind": kind} for kind in self.kinds if self.sources(kind)]
+        if fields == ("figure",):
+            return [{"figure": figure} for figure in self.figures if self._can_draw(figure)]
+        if name == "experiment":
+            places = [dict(zip(_EXPERIMENT, job, strict=True)) for job in self._experiments]
+        else:
+            chosen = dict.fromkeys(tuple([place[field] for field in fields]) for place in self._places)
+            places = [dict(zip(fields, values, strict=True)) for values in chosen]
+        if self.partial:
+            return [place for place in places if Path(self.path(name).format(**place)).exists()]
+        return places
 
-    def training(self, wildcards: Any) -> str:
-        """Return the flags of a cell's training."""
-        training = self.cell(wildcards).training
-        key = id(training)  # cells of a block share it, and the config keeps it alive
-        if key not in self._flags:
-            self._flags[key] = as_flags(training.model_dump())
-        return self._flags[key]
+    def files(self, name: str) -> list[str]:
+        """List all files of a name that the run makes."""
+        if name not in self._files:  # asked for by several rules, and there may be ten thousand
+            pattern = self.path(name)
+            self._files[name] = [pattern.format(**place) for place in self.places(name)]
+        return list(self._files[name])
 
-    def section(self, name: str) -> str:
-        """Return the flags of a section of the config that is the same for all cells."""
-        return as_flags(getattr(self.config, name).model_dump())
-
-    def reading(self) -> str:
-        """Return the flags by which a cell is read: those of the section `evaluation` that matter to one."""
-        return as_flags(self.config.evaluation.model_dump(exclude={"control_images"}))
-
-    def limits(self) -> str:
-        """Return the flags of the limits: the images and replicates are those that models are scored on."""
-        shared = {"samples": self.config.evaluation.test, "replicates": self.config.evaluation.replicates}
-        return as_flags(shared | self.config.limits.model_dump())
-
-    def experiment(self, wildcards: Any) -> str:
-        """Return the flags of an experiment: its settings, and the models that it reads."""
-        entry = self._entries[
-            tuple(
-                (name, getattr(wildcards, name)) for name in ("experiment", "world", "world_seed", "seed")
-            )
+    @property
+    def everything(self) -> list[str]:
+        """List all files that the run makes."""
+        names = [
+            name
+            for name, (_, rule) in FILES.items()
+            if not self.partial or rule in ("collect", "claims", "figure")
         ]
-        model = self.config.model.model_dump() | self.config.training.model_dump()
-        read = {key: getattr(self.config.evaluation, key) for key in ("probe_train", "test", "replicates")}
-        cells = [
-            f"{cell.patch}/v{cell.visible}/s{cell.seed}={file}"
-            for cell, file in zip(self._read_cells(wildcards), self.read_weights(wildcards), strict=True)
-        ]
-        return as_flags({"settings": entry.settings, **model, **read, "cells": cells or None})
-
-    def read_weights(self, wildcards: Any) -> list[str]:
-        """List the trained models that an experiment reads."""
-        return [self.path("weights").format(**place_of(cell)) for cell in self._read_cells(wildcards)]
-
-    def _read_cells(self, wildcards: Any) -> list[Cell]:
-        name = wildcards.experiment
-        if not modules.constant("experiments", name, "CELLS", False):
-            return []
-        every = modules.constant("experiments", name, "SEEDS", "own") == "all"
-        return [
-            cell
-            for cell in self._by_world[wildcards.world, str(wildcards.world_seed)]
-            if every or str(cell.seed) == str(wildcards.seed)
-        ]
+        return [file for name in names for file in self.files(name)]
 
     @cached_property
-    def _by_world(self) -> dict[tuple[str, str], list[Cell]]:
-        found: dict[tuple[str, str], list[Cell]] = defaultdict(list)
-        for cell in self.cells:
-            found[cell.world, str(cell.world_seed)].append(cell)
-        return found
+    def constraints(self) -> dict[str, str]:
+        """What each wildcard may be, as a regular expression: the values of the grid."""
+        values: dict[str, dict[str, None]] = {
+            "kind": dict.fromkeys(self.kinds),
+            "figure": dict.fromkeys(self.figures),
+            "experiment": {},
+        }
+        experiments = (dict(zip(_EXPERIMENT, job, strict=True)) for job in self._experiments)
+        for place in (*self._places, *experiments):
+            for name, value in place.items():
+                values.setdefault(name, {})[value] = None
+        return {name: "|".join(allowed) or "none" for name, allowed in values.items()}
+
+    # What cubes, figures and verdicts are made from.
 
     @property
-    def claim_flags(self) -> str:
-        """Return the flag that names the claims to judge."""
-        return as_flags({"claims": self.claims})
+    def kinds(self) -> tuple[str, ...]:
+        """Names of the cubes: their kinds, and ``experiments/NAME``."""
+        names = dict.fromkeys(entry.name for entry in self.config.experiments)
+        return (*SOURCES, *(f"{EXPERIMENTS}{name}" for name in names))
+
+    @staticmethod
+    def kind(wildcards: Any) -> str:
+        """Return the kind of a cube."""
+        return str(wildcards.kind).split("/")[0]
+
+    def sources(self, kind: str) -> list[str]:
+        """List the files that a cube is joined from."""
+        if kind.startswith(EXPERIMENTS):
+            pattern, name = self.path("experiment"), kind.removeprefix(EXPERIMENTS)
+            places = self.places("experiment")
+            return [pattern.format(**place) for place in places if place["experiment"] == name]
+        return [path for name in SOURCES[kind] for path in self.files(name)]
+
+    def manifest(self, kind: str) -> str:
+        """Return as JSON which cells a cube joins and where their files are."""
+        return manifest(self, kind)
 
     @property
-    def note(self) -> str:
-        """Return the flag that gives what every figure's title says of the run; it may be empty."""
-        return as_flags({"note": self.config.note})
+    def figures(self) -> tuple[str, ...]:
+        """Names of the figures to draw."""
+        names = self.config.figures.names
+        return modules.available("figures") if names == "all" else names
+
+    def shown(self, figure: str) -> list[str]:
+        """List the files that a figure is drawn from: what it needs, and what it shows where it is there."""
+        kinds = modules.cubes_of("figures", figure, "NEEDS", "USES")
+        return [file for kind in kinds for file in self._of_kind(kind)]
+
+    def _can_draw(self, figure: str) -> bool:
+        return all(self._of_kind(kind) for kind in modules.cubes_of("figures", figure, "NEEDS"))
 
     def title(self, wildcards: Any) -> dict[str, str]:
         """Return what the report lists of a figure."""
@@ -168,6 +166,72 @@ class Plan(RunFiles):
     def caption(self, wildcards: Any) -> str:
         """Return the caption of a figure."""
         return str(modules.constant("figures", wildcards.figure, "CAPTION"))
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """Names of the claims to judge."""
+        names = self.config.claims.names
+        return modules.available("claims") if names == "all" else names
+
+    @cached_property
+    def evidence(self) -> list[str]:
+        """List the cubes that the claims are judged on, as far as the run makes them."""
+        kinds = [kind for claim in self.claims for kind in modules.cubes_of("claims", claim, "NEEDS", "USES")]
+        return [file for kind in dict.fromkeys(kinds) for file in self._of_kind(kind)]
+
+    def _of_kind(self, kind: str) -> list[str]:
+        """List the files of a kind that figures and claims take."""
+        if kind in ("worlds", "verdicts"):
+            return self.files(kind)
+        there = kind in self.kinds and self.sources(kind)
+        return [self.path("cube").format(kind=kind)] if there else []
+
+    # What a job is about.
+
+    def cell(self, wildcards: Any) -> PlannedCell:
+        """Return the cell that a job is about."""
+        return self._planned[tuple(getattr(wildcards, name) for name in self._places[0])]
+
+    @cached_property
+    def _planned(self) -> dict[tuple[str, ...], PlannedCell]:
+        return {tuple(place.values()): one for place, one in zip(self._places, self.cells, strict=True)}
+
+    def experiment(self, wildcards: Any) -> Experiment:
+        """Return the entry of the config that an experiment's job is from."""
+        return self._experiments[tuple(getattr(wildcards, name) for name in _EXPERIMENT)]
+
+    @cached_property
+    def _experiments(self) -> dict[tuple[str, ...], Experiment]:
+        """Jobs of the experiments, each with the entry of the config that it is from."""
+        return {
+            (entry.name, world, str(world_seed), str(seed)): entry
+            for entry in self.config.experiments
+            for world in entry.worlds
+            for world_seed in entry.world_seeds
+            for seed in entry.seeds
+        }
+
+    def read_weights(self, wildcards: Any) -> list[str]:
+        """List the trained models that an experiment's job reads."""
+        return [self.path("weights").format(**cell.json) for cell in self.cells_read(wildcards)]
+
+    def cells_read(self, wildcards: Any) -> list[Cell]:
+        """List the cells whose trained models an experiment's job reads."""
+        name = wildcards.experiment
+        if not modules.constant("experiments", name, "CELLS", False):
+            return []
+        every = modules.constant("experiments", name, "SEEDS", "own") == "all"
+        cells = self._by_world[wildcards.world, str(wildcards.world_seed)]
+        return [cell for cell in cells if every or str(cell.seed) == str(wildcards.seed)]
+
+    @cached_property
+    def _by_world(self) -> dict[tuple[str, str], list[Cell]]:
+        cells: dict[tuple[str, str], list[Cell]] = defaultdict(list)
+        for one in self.cells:
+            cells[one.cell.world, str(one.cell.world_seed)].append(one.cell)
+        return cells
+
+    # By which code.
 
     def code(self, rule: str, wildcards: Any) -> str:
         """Return the fingerprint of the code that a job runs: its step, and what the step finds by name."""
@@ -187,59 +251,6 @@ class Plan(RunFiles):
             self.path(name).format(**place): self.code(rule, SimpleNamespace(**place))
             for name, (_, rule) in FILES.items()
             for place in self.places(name)
-        }
-
-    def manifest(self, kind: str) -> str:
-        """Return as JSON which cells a cube joins and where their files are (see `maestrata.cubes.manifest`).
-
-        Nothing is told that the cube does not hold, or it would be joined again for nothing.
-        """
-        if kind.startswith(EXPERIMENTS):
-            return self._experiment_manifest(kind.removeprefix(EXPERIMENTS))
-        used = {field for name in SOURCES[kind] for field in wildcards_of(FILES[name][0])}
-        cells: dict[tuple[str, ...], Cell] = {}
-        for place, cell in zip(self._places, self.cells, strict=True):
-            cells.setdefault(tuple([place[field] for field in sorted(used)]), cell)
-        grouped: dict[tuple[Any, ...], dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
-        for cell in cells.values():
-            images = cell.training.images if kind == "regression" else 0
-            key = (cell.world, cell.patch, cell.visible, cell.mask_ratios, images)
-            grouped[key][cell.world_seed].append(cell.seed)
-        entries = []
-        for (world, patch, visible, ratios, images), seeds_of in grouped.items():
-            n_patches = MaskPatches.parse(patch, world_grid(self.config, world)).n_patches
-            same: dict[tuple[int, ...], list[int]] = defaultdict(list)  # world seeds with the same seeds
-            for world_seed, seeds in seeds_of.items():
-                same[tuple(seeds)].append(world_seed)
-            about = {
-                "world": world,
-                "patch": patch,
-                "visible": visible,
-                "mask_ratio": ratios,
-                "realised_ratio": realised_ratio(n_patches, visible),
-                "images": images,
-            }
-            entries += [about | {"world_seed": ws, "seed": seeds} for seeds, ws in same.items()]
-        return json.dumps({"paths": {name: self.path(name) for name in SOURCES[kind]}, "cells": entries})
-
-    def _experiment_manifest(self, name: str) -> str:
-        cells = [
-            {"world": world, "world_seed": entry.world_seeds, "seed": entry.seeds}
-            for entry in self.config.experiments
-            for world in entry.worlds
-            if entry.name == name
-        ]
-        path = self.path("experiment").replace("{experiment}", name)
-        return json.dumps({"paths": {"experiments": path}, "cells": cells})
-
-    @cached_property
-    def _masks(self) -> dict[tuple[str, str], dict[str, tuple[float, ...]]]:
-        found: dict[tuple[str, str], dict[str, set[float]]] = defaultdict(lambda: defaultdict(set))
-        for cell in self.cells:
-            found[cell.world, str(cell.world_seed)][cell.patch].update(cell.mask_ratios)
-        return {
-            place: {patch: tuple(sorted(ratios)) for patch, ratios in patches.items()}
-            for place, patches in found.items()
         }
 
 

@@ -9,6 +9,7 @@ import argparse
 import ctypes
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 
@@ -16,33 +17,14 @@ from maestrata.cubes.netcdf import CubeFile
 from maestrata.errors import ProbeError
 from maestrata.regression.cell import Plan
 from maestrata.regression.scorebook import ScoreBook
-from maestrata.steps._run import settings
+from maestrata.steps._flags import add_settings, read_settings
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 
 
 def add_evaluation(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of the config's section `evaluation`, and where images are encoded."""
-    default = Plan()
-    parser.add_argument(
-        "--probe-train", type=int, default=default.probe_train, help="images probes are fitted on"
-    )
-    parser.add_argument("--test", type=int, default=default.test, help="images probes are scored on")
-    parser.add_argument("--probes", nargs="+", default=list(default.probes), help="names of probes")
-    parser.add_argument(
-        "--probe-settings", type=settings, default={}, help="probe -> settings, a JSON object"
-    )
-    parser.add_argument(
-        "--poolings", nargs="+", default=list(default.poolings), help="poolings that are read"
-    )
-    parser.add_argument("--replicates", type=int, default=default.replicates, help="bootstrap replicates")
-    parser.add_argument("--batch", type=int, default=default.batch, help="images encoded at a time")
-    parser.add_argument(
-        "--control-images",
-        type=int,
-        default=default.control_images,
-        help="images that the autoencoder and the supervised control are trained on (0: left out)",
-    )
+    """Add the flags of the config's section `evaluation`, and where and how images are encoded."""
+    add_settings(parser, Plan)
     parser.add_argument("--device", default="auto", help="where images are encoded: cpu, cuda, or auto")
 
 
@@ -57,17 +39,7 @@ def evaluation_plan(args: argparse.Namespace) -> Plan:
     for name, value in args.probe_settings.items():
         if not isinstance(value, Mapping):
             raise ProbeError(f"settings of probe {name!r}={value!r} must be a JSON object (--probe-settings)")
-    plan = Plan(
-        probe_train=args.probe_train,
-        test=args.test,
-        probes=tuple(args.probes),
-        probe_settings=args.probe_settings,
-        poolings=tuple(args.poolings),
-        replicates=args.replicates,
-        batch=args.batch,
-        control_images=args.control_images,
-        device=find_device(args.device),
-    )
+    plan = replace(read_settings(args, Plan), device=find_device(args.device))
     plan.check()
     return plan
 

@@ -62,25 +62,6 @@ class Parser(argparse.ArgumentParser):
         super().__init__(description=doc, allow_abbrev=False, formatter_class=style, **kwargs)
 
 
-def settings(text: str) -> dict[str, Any]:
-    """Read a JSON object from the command line, such as ``'{"dim": 4}'``."""
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a JSON object ({error})") from None
-    if not isinstance(value, dict):
-        raise argparse.ArgumentTypeError(f"{text!r} must be a JSON object")
-    return value
-
-
-def add_world(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that name a world: ``--world`` (its label), ``--world-kind, -settings, -seed``."""
-    parser.add_argument("--world", default=None, help="label of the world in the sweep (default: its kind)")
-    parser.add_argument("--world-kind", required=True, help="name of the world, such as additive_tree")
-    parser.add_argument("--world-settings", type=settings, default={}, help="settings as a JSON object")
-    parser.add_argument("--world-seed", type=int, default=0, help="seed of the world's functions")
-
-
 def add_provenance(parser: argparse.ArgumentParser) -> None:
     """Add ``--fingerprint``: what the workflow computed over the code of this step."""
     parser.add_argument("--fingerprint", default="", help="of the step's code; kept in the output")

@@ -6,16 +6,14 @@ them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from maestrata.model.mae import MAEConfig
+from maestrata.model.sizes import Sizes
 from maestrata.regression.cell import score_controls
+from maestrata.steps._flags import add_settings, add_world, read_settings, read_world
 from maestrata.steps._reading import add_evaluation, evaluation_plan, keep_freed_memory, write_scores
-from maestrata.steps._run import Parser, add_provenance, add_world, provenance, run
-from maestrata.worlds import make
-
-SIZES = ("width", "depth", "heads", "decoder_width", "decoder_depth", "decoder_heads", "mlp_ratio")
+from maestrata.steps._run import Parser, add_provenance, provenance, run
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -25,12 +23,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--seed", type=int, required=True, help="training seed of the cells they stand beside"
     )
-    default = asdict(MAEConfig())
-    for name in SIZES:
-        parser.add_argument(
-            f"--{name.replace('_', '-')}", type=int, default=default[name], help="of the model"
-        )
-    parser.add_argument("--norm-pixels", action="store_true", help="of the model")
+    add_settings(parser, Sizes)
     add_evaluation(parser)
     parser.add_argument("--output", type=Path, required=True, help="NetCDF file of kind scores")
     add_provenance(parser)
@@ -38,14 +31,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     keep_freed_memory()
     plan = evaluation_plan(args)
-    world = make(args.world_kind, args.world_seed, **args.world_settings)
-    cfg = MAEConfig(
-        grid_height=world.grid.height,
-        grid_width=world.grid.width,
-        token_values=world.token_values,
-        norm_pixels=args.norm_pixels,
-        **{name: getattr(args, name) for name in SIZES},
-    )
+    world = read_world(args)
+    cfg = MAEConfig.of(world, read_settings(args, Sizes))
     book = score_controls(cfg, world, args.seed, plan)
     write_scores(book, args.output, provenance(args, device=plan.device))
 

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 
+from maestrata.cells import Cell
 from maestrata.cubes.netcdf import CubeFile
-from maestrata.errors import ExperimentError
+from maestrata.errors import ExperimentError, MaskError
 from maestrata.experiments import registry
 from maestrata.experiments.base import Job, TrainedCell
+from maestrata.inference.settings import Samples
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAEConfig
-from maestrata.regression.cell import Plan
+from maestrata.model.sizes import Sizes
+from maestrata.steps._flags import add_settings, add_world, read_settings, read_world, settings
 from maestrata.steps._reading import keep_freed_memory
-from maestrata.steps._run import Parser, add_provenance, add_world, provenance, run, settings
+from maestrata.steps._run import Parser, add_provenance, provenance, run
 from maestrata.training.recipe import Recipe
-from maestrata.worlds import make
 from maestrata.worlds.base import World
 
-SIZES = ("width", "depth", "heads", "decoder_width", "decoder_depth", "decoder_heads", "mlp_ratio")
 
-
-def read_cell(text: str, world: World) -> TrainedCell:
+def read_cell(text: str, world: World, label: str) -> TrainedCell:
     """Read ``PATCH/vVISIBLE/sSEED=WEIGHTS``, as in ``2x1/v4/s0=results/x/weights.safetensors``."""
-    found = re.fullmatch(r"(\w+)/v(\d+)/s(\d+)=(.+)", text)
-    if found is None:
+    place, _, weights = text.partition("=")
+    try:
+        cell = Cell.parse(f"{label}/w{world.seed}/p{place}")
+    except MaskError:
+        cell = None
+    if cell is None or not weights:
         raise ExperimentError(f"cell {text!r} must read PATCH/vVISIBLE/sSEED=WEIGHTS (--cells)")
-    patches = MaskPatches.parse(found[1], world.grid)
-    return TrainedCell(patches, int(found[2]), Path(found[4]), int(found[3]))
+    return TrainedCell(cell, MaskPatches.parse(cell.patch, world.grid), Path(weights))
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -39,22 +41,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_world(parser)
     parser.add_argument("--seed", type=int, required=True, help="training seed")
     parser.add_argument("--settings", type=settings, default={}, help="of the experiment, a JSON object")
-    sizes = asdict(MAEConfig())
-    for name in SIZES:
-        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=sizes[name], help="of the model")
-    parser.add_argument("--norm-pixels", action="store_true", help="of the model")
-    recipe = Recipe()
-    for name in ("images", "batch", "lr", "weight_decay", "warmup", "clip", "samples"):
-        default = getattr(recipe, name)
-        kind = int if name in ("images", "batch", "samples") else float
-        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=default, help="of the training")
-    parser.add_argument("--betas", type=float, nargs=2, default=list(recipe.betas), help="of the training")
-    plan = Plan()
-    parser.add_argument(
-        "--probe-train", type=int, default=plan.probe_train, help="images probes are fitted on"
-    )
-    parser.add_argument("--test", type=int, default=plan.test, help="images probes are scored on")
-    parser.add_argument("--replicates", type=int, default=plan.replicates, help="bootstrap replicates")
+    add_settings(parser, Sizes)
+    add_settings(parser, Recipe)
+    add_settings(parser, Samples)
     parser.add_argument("--cells", nargs="+", default=[], help="trained models: PATCH/vVISIBLE/sSEED=WEIGHTS")
     parser.add_argument("--output", type=Path, required=True, help="NetCDF file of kind experiments")
     add_provenance(parser)
@@ -62,34 +51,25 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     keep_freed_memory()
     module = registry.load(args.experiment)
-    world = make(args.world_kind, args.world_seed, **args.world_settings)
+    world = read_world(args)
+    label = args.world or world.name
     if module.WORLDS and world.name not in module.WORLDS:
         allowed = ", ".join(module.WORLDS)
         raise ExperimentError(
             f"{module.NAME}: world {world.name!r} must be one of: {allowed} (--world-kind)"
         )
-    cfg = MAEConfig(
-        grid_height=world.grid.height,
-        grid_width=world.grid.width,
-        token_values=world.token_values,
-        norm_pixels=args.norm_pixels,
-        **{name: getattr(args, name) for name in SIZES},
-    )
-    values = {f.name: getattr(args, f.name) for f in fields(Recipe)} | {"betas": tuple(args.betas)}
-    cells = [read_cell(text, world) for text in args.cells]
+    cells = [read_cell(text, world, label) for text in args.cells]
     job = Job(
         world=world,
         seed=args.seed,
-        cfg=cfg,
-        recipe=Recipe(**values),
+        cfg=MAEConfig.of(world, read_settings(args, Sizes)),
+        recipe=read_settings(args, Recipe),
         settings=registry.check_settings(module.NAME, args.settings, module.SETTINGS),
         cells=tuple(sorted(cells, key=lambda c: (c.patches.size, c.patches.label, c.visible, c.seed))),
-        probe_train=args.probe_train,
-        test=args.test,
-        replicates=args.replicates,
+        **asdict(read_settings(args, Samples)),
     )
     axes, data = module.run(job).arrays()
-    coords = {"world": [args.world or world.name], "world_seed": [world.seed], "seed": [args.seed], **axes}
+    coords = {"world": [label], "world_seed": [world.seed], "seed": [args.seed], **axes}
     # where the models lay is no part of what was done
     args.cells = [text.split("=")[0] for text in args.cells]
     about = {"experiment": module.NAME}

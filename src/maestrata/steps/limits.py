@@ -16,8 +16,9 @@ import numpy as np
 from maestrata.cubes.io import build, write_cube
 from maestrata.inference.limits import Limits, sweep
 from maestrata.inference.masked import explainable_share
-from maestrata.steps._run import Parser, add_provenance, add_world, provenance, run, settings
-from maestrata.worlds import make
+from maestrata.inference.settings import LimitSettings, Samples
+from maestrata.steps._flags import add_settings, add_world, read_settings, read_world, settings
+from maestrata.steps._run import Parser, add_provenance, provenance, run
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -26,17 +27,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_world(parser)
     parser.add_argument("--masks", type=settings, required=True, help='JSON: patch -> ratios, {"1x1": [0.5]}')
     parser.add_argument(
-        "--samples", type=int, default=8192, help="test images: those that models are scored on"
+        "--samples",
+        type=int,
+        default=Samples.test,
+        help="test images: those that models are scored on",
     )
-    parser.add_argument("--replicates", type=int, default=500, help="bootstrap replicates")
-    parser.add_argument("--grid-samples", type=int, default=2048, help="test images of inference on a grid")
-    parser.add_argument("--bound-samples", type=int, default=1024, help="test images of the upper bound")
+    add_settings(parser, Samples, ("replicates",))
+    add_settings(parser, LimitSettings)
     parser.add_argument("--output", type=Path, required=True, help="NetCDF file of kind limits")
     add_provenance(parser)
     args = parser.parse_args(argv)
 
-    world = make(args.world_kind, args.world_seed, **args.world_settings)
-    limits = Limits(world, args.samples, args.replicates, args.grid_samples, args.bound_samples)
+    world = read_world(args)
+    limits = Limits(world, args.samples, args.replicates, read_settings(args, LimitSettings))
     coords, data = sweep(limits, args.masks)
     data["realised_ratio"] = data["realised_ratio"][..., None]
     own = {name: values for name, values in data.items() if not name.startswith(("patch_", "realised"))}

@@ -10,10 +10,10 @@ from maestrata.masks import MaskPatches, evaluation_masks
 from maestrata.model.mae import MAE
 from maestrata.regression.cell import score_cell
 from maestrata.representation.reconstruct import reconstruct
+from maestrata.steps._flags import add_cell, add_world, read_world
 from maestrata.steps._reading import add_evaluation, evaluation_plan, keep_freed_memory, write_scores
-from maestrata.steps._run import Parser, add_provenance, add_world, provenance, run
+from maestrata.steps._run import Parser, add_provenance, provenance, run
 from maestrata.training.weights import load_model
-from maestrata.worlds import make
 from maestrata.worlds.base import World
 
 DISPLAY = 8
@@ -38,11 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Score a cell and write its scores and its reconstructions."""
     parser = Parser(__doc__)
     add_world(parser)
-    parser.add_argument(
-        "--patch", required=True, help="mask patches that the cell was trained with, such as 2x1"
-    )
-    parser.add_argument("--visible", type=int, required=True, help="visible patches in training")
-    parser.add_argument("--seed", type=int, required=True, help="training seed")
+    add_cell(parser)
     parser.add_argument("--weights", type=Path, required=True, help="of the trained model")
     add_evaluation(parser)
     parser.add_argument("--scores", type=Path, required=True, help="NetCDF file of kind scores")
@@ -54,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     keep_freed_memory()
     plan = evaluation_plan(args)
-    world = make(args.world_kind, args.world_seed, **args.world_settings)
+    world = read_world(args)
     patches = MaskPatches.parse(args.patch, world.grid)
     model = load_model(args.weights)
     about = provenance(args, device=plan.device)

@@ -13,9 +13,9 @@ import numpy as np
 from maestrata.cubes.netcdf import CubeFile
 from maestrata.masks import MaskPatches, evaluation_masks
 from maestrata.representation.encode import BATCH, represent
-from maestrata.steps._run import Parser, add_provenance, add_world, provenance, run
+from maestrata.steps._flags import add_world, read_world
+from maestrata.steps._run import Parser, add_provenance, provenance, run
 from maestrata.training.weights import load_model
-from maestrata.worlds import make
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_provenance(parser)
     args = parser.parse_args(argv)
 
-    world = make(args.world_kind, args.world_seed, **args.world_settings)
+    world = read_world(args)
     model = load_model(args.weights)
     images = world.sample(args.samples, stream=args.stream).images
     visible = None

@@ -18,60 +18,67 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import torch
 
+from maestrata.cells import Cell
 from maestrata.masks import MaskPatches
-from maestrata.model.mae import MAE
+from maestrata.model.mae import MAE, MAEConfig
 from maestrata.regression.cell import Plan, score_cell, score_controls
+from maestrata.settings import read
 from maestrata.steps._reading import write_scores
 from maestrata.steps._run import Parser, add_provenance, provenance, run
 from maestrata.steps._trained import write_run
 from maestrata.steps.regress import write_reconstructions
+from maestrata.training.recipe import PlannedCell, Recipe
 from maestrata.training.stacked import StackedTrainer, StackResult
-from maestrata.training.stacks import PlannedCell, SweepPlan, group, recipe_of, split, stack_limit
+from maestrata.training.stacks import Sweep, group, split, stack_limit
 from maestrata.training.weights import load_model
 
 
-def train(plan: SweepPlan, cells: Sequence[PlannedCell], device: torch.device) -> StackResult:
+def train(sweep: Sweep, planned: Sequence[PlannedCell], device: torch.device) -> StackResult:
     """Train one stack."""
-    worlds = [plan.world(cell) for cell in cells]
+    cells, recipe = [one.cell for one in planned], planned[0].training
+    worlds = [sweep.world(cell) for cell in cells]
     patches = MaskPatches.parse(cells[0].patch, worlds[0].grid)
-    cfg, seeds = plan.model_config(worlds[0]), [cell.seed for cell in cells]
-    return StackedTrainer(worlds, seeds, patches, cells[0].visible, cfg, recipe_of(cells[0]), device).run()
+    cfg, seeds = MAEConfig.of(worlds[0], sweep.model), [cell.seed for cell in cells]
+    return StackedTrainer(worlds, seeds, patches, cells[0].visible, cfg, recipe, device).run()
 
 
-def score(plan: SweepPlan, cell: PlannedCell, device: str, about: dict[str, str]) -> None:
+def score(sweep: Sweep, cell: Cell, device: str, about: dict[str, str]) -> None:
     """Read a trained cell; a worker's task."""
     torch.set_num_threads(1)
-    folder = plan.root / "cells" / cell.stem
-    world = plan.world(cell)
+    folder = folder_of(sweep, cell)
+    world = sweep.world(cell)
     patches = MaskPatches.parse(cell.patch, world.grid)
     model = load_model(folder / "weights.safetensors")
-    reading = reading_plan(plan, device)
-    book = score_cell(model, world, patches, cell.visible, cell.seed, reading)
+    book = score_cell(model, world, patches, cell.visible, cell.seed, evaluation_of(sweep, device))
     write_reconstructions(model, world, patches, cell.visible, folder / "reconstructions.nc", about)
     write_scores(book, folder / "scores.nc", about)
 
 
-def score_shared(plan: SweepPlan, cell: PlannedCell, device: str, about: dict[str, str]) -> None:
+def score_shared(sweep: Sweep, cell: Cell, device: str, about: dict[str, str]) -> None:
     """Read the controls that a (world, world seed, seed) shares; a worker's task."""
     torch.set_num_threads(1)
-    world = plan.world(cell)
-    book = score_controls(plan.model_config(world), world, cell.seed, reading_plan(plan, device))
-    write_scores(book, controls_path(plan, cell), about)
+    world = sweep.world(cell)
+    cfg = MAEConfig.of(world, sweep.model)
+    book = score_controls(cfg, world, cell.seed, evaluation_of(sweep, device))
+    write_scores(book, controls_path(sweep, cell), about)
 
 
-def controls_path(plan: SweepPlan, cell: PlannedCell) -> Path:
+def folder_of(sweep: Sweep, cell: Cell) -> Path:
+    """Where the files of a cell are."""
+    return sweep.root / "cells" / cell.stem
+
+
+def controls_path(sweep: Sweep, cell: Cell) -> Path:
     """Where the controls of a cell are."""
-    return plan.root / "controls" / cell.world / f"w{cell.world_seed}" / f"s{cell.seed}.nc"
+    return sweep.root / "controls" / cell.world / f"w{cell.world_seed}" / f"s{cell.seed}.nc"
 
 
-def reading_plan(plan: SweepPlan, device: str) -> Plan:
+def evaluation_of(sweep: Sweep, device: str) -> Plan:
     """How this sweep is read."""
-    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in plan.evaluation.items()}
-    return Plan(**values, device=device)
+    return read(Plan, {**sweep.evaluation, "device": device})
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -95,49 +102,45 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     started = time.monotonic()
-    plan, device = SweepPlan.read(args.plan), torch.device(args.device)
+    sweep, device = Sweep.read(args.plan), torch.device(args.device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     about = provenance(args, device=name)
     longest, tasks = 0.0, []
     done = trained = 0
     # fresh interpreters: a forked one cannot use the GPU
     with ProcessPoolExecutor(args.workers, multiprocessing.get_context("spawn")) as pool:
-        for cell in pending_controls(plan):
-            tasks.append(pool.submit(score_shared, plan, cell, args.device, about))
-        for cells in group(plan.cells):
-            world = plan.world(cells[0])
-            patches = MaskPatches.parse(cells[0].patch, world.grid)
-            cfg, recipe = plan.model_config(world), recipe_of(cells[0])
-            limit = (
-                args.stack or plan.stack or stack_limit(cfg, patches, cells[0].visible, recipe.batch, device)
-            )
-            for members in split(cells, limit):
-                todo = [
-                    c for c in members if not (plan.root / "cells" / c.stem / "weights.safetensors").exists()
-                ]
-                if todo:
+        for cell in pending_controls(sweep):
+            tasks.append(pool.submit(score_shared, sweep, cell, args.device, about))
+        for planned in group(sweep.cells):
+            first, recipe = planned[0].cell, planned[0].training
+            world = sweep.world(first)
+            patches = MaskPatches.parse(first.patch, world.grid)
+            cfg = MAEConfig.of(world, sweep.model)
+            limit = args.stack or sweep.stack
+            limit = limit or stack_limit(cfg, patches, first.visible, recipe.batch, device)
+            for members in split(planned, limit):
+                folders = {one.cell: folder_of(sweep, one.cell) for one in members}
+                if not all((folder / "weights.safetensors").exists() for folder in folders.values()):
                     if time.monotonic() - started + longest > 60 * args.minutes:
                         continue
                     clock = time.monotonic()
-                    result = train(plan, members, device)
+                    result = train(sweep, members, device)
                     took = time.monotonic() - clock
                     longest = max(longest, took)
                     trained += len(members)
                     rate = len(members) * recipe.images / took
-                    print(
-                        f"{members[0].stem} and {len(members) - 1} more: {took:.1f} s, {rate:,.0f} images/s",
-                        flush=True,
-                    )
-                    save(plan, members, result, cfg, about)
-                for cell in members:
-                    if not (plan.root / "cells" / cell.stem / "scores.nc").exists():
-                        tasks.append(pool.submit(score, plan, cell, args.device, about))
+                    which = f"{members[0].cell.stem} and {len(members) - 1} more"
+                    print(f"{which}: {took:.1f} s, {rate:,.0f} images/s", flush=True)
+                    save(list(folders.values()), result, cfg, recipe, about)
+                for cell, folder in folders.items():
+                    if not (folder / "scores.nc").exists():
+                        tasks.append(pool.submit(score, sweep, cell, args.device, about))
                 done += len(members)
                 for task in tasks:  # a reading that fails is told now, not after hours of training
                     if task.done():
                         task.result()
         wait(tasks)
-    total = len(plan.cells)
+    total = len(sweep.cells)
     summary = {
         "cells": total,
         "done": done,
@@ -150,23 +153,22 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def save(
-    plan: SweepPlan, cells: Sequence[PlannedCell], result: StackResult, cfg: Any, about: dict[str, str]
+    folders: Sequence[Path], result: StackResult, cfg: MAEConfig, recipe: Recipe, about: dict[str, str]
 ) -> None:
-    """Write the weights and the history of every member."""
+    """Write the weights and the history of every member of a stack."""
     model = MAE(cfg)
     weights = {name: tensor.cpu() for name, tensor in result.weights.items()}
-    for k, cell in enumerate(cells):
+    for k, folder in enumerate(folders):
         model.load_state_dict({name: tensor[k] for name, tensor in weights.items()})
-        folder = plan.root / "cells" / cell.stem
         files = (folder / "weights.safetensors", folder / "history.nc")
-        write_run(model, result.losses[:, k], recipe_of(cell), *files, about)
+        write_run(model, result.losses[:, k], recipe, *files, about)
 
 
-def pending_controls(plan: SweepPlan) -> list[PlannedCell]:
+def pending_controls(sweep: Sweep) -> list[Cell]:
     """One cell for each file of controls that is not there."""
-    first: dict[Path, PlannedCell] = {}
-    for cell in plan.cells:
-        first.setdefault(controls_path(plan, cell), cell)
+    first: dict[Path, Cell] = {}
+    for planned in sweep.cells:
+        first.setdefault(controls_path(sweep, planned.cell), planned.cell)
     return [cell for path, cell in first.items() if not path.exists()]
 
 

@@ -17,12 +17,13 @@ from maestrata.cubes.io import build, write_cube
 from maestrata.cubes.schema import KINDS
 from maestrata.errors import MaskError
 from maestrata.masks import MaskPatches, visible_count
-from maestrata.steps._run import Parser, add_provenance, add_world, provenance, run, settings
+from maestrata.steps._flags import add_settings, add_world, read_settings, read_world, settings
+from maestrata.steps._run import Parser, add_provenance, provenance, run
 from maestrata.theory.distributions import READINGS, TIES
 from maestrata.theory.examples import EXAMPLES
 from maestrata.theory.rivals import MOMENT_SAMPLES
+from maestrata.theory.settings import TheorySettings
 from maestrata.theory.sweep import DRAWINGS, WorldTheory
-from maestrata.worlds import make
 
 _SWEEP = ("patch_size", "offset", "mask_ratio")
 
@@ -50,11 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = Parser(__doc__)
     add_world(parser)
     parser.add_argument("--masks", type=settings, required=True, help='JSON: patch -> ratios, {"1x1": [0.5]}')
-    parser.add_argument(
-        "--samples", type=int, default=20_000, help="masks drawn where they are too many to enumerate"
-    )
-    parser.add_argument("--dag-samples", type=int, default=1000, help="the same where the graph is no tree")
-    parser.add_argument("--linear-rank", type=int, default=16, help="width of the linear MAE's bottleneck")
+    add_settings(parser, TheorySettings)
     parser.add_argument(
         "--moment-samples",
         type=int,
@@ -65,9 +62,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_provenance(parser)
     args = parser.parse_args(argv)
 
-    world = make(args.world_kind, args.world_seed, **args.world_settings)
+    world = read_world(args)
     asked = read_masks(args.masks, world)
-    theory = WorldTheory(world, args.samples, args.dag_samples, args.linear_rank, args.moment_samples)
+    theory = WorldTheory(world, read_settings(args, TheorySettings), args.moment_samples)
     sizes = sorted({size for size, _ in asked})
     shapes = {size: patches for (size, _), (patches, _) in asked.items()}
     nodes, examples = theory.examples()

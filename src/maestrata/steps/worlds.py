@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maestrata.cubes.io import build, write_cube
-from maestrata.steps._run import Parser, add_provenance, add_world, provenance, run
-from maestrata.worlds import make
+from maestrata.steps._flags import add_world, read_world
+from maestrata.steps._run import Parser, add_provenance, provenance, run
 from maestrata.worlds.base import World
 
 
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_provenance(parser)
     args = parser.parse_args(argv)
 
-    world = make(args.world_kind, args.world_seed, **args.world_settings)
+    world = read_world(args)
     sample = world.sample(args.samples, stream="display")
     latents, noise = flatten(sample.latents, "latent"), flatten(sample.noise, "draw")
     graph = describe(world)

@@ -22,6 +22,7 @@ from maestrata.theory.rivals import (
     second_moments,
     supply_and_demand,
 )
+from maestrata.theory.settings import TheorySettings
 from maestrata.worlds.base import World
 
 DRAWINGS: tuple[Drawing, ...] = ("fixed", "independent")
@@ -36,12 +37,7 @@ class WorldTheory:
     Parameters
     ----------
     world : World
-    samples : int
-        Masks drawn where there are more than can be enumerated.
-    dag_samples : int
-        The same where the graph is no tree: each mask costs some milliseconds there.
-    linear_rank : int
-        Width of the linear MAE's bottleneck.
+    settings : TheorySettings
     moment_samples : int
         Images that the covariance of the linear MAE is estimated from.
 
@@ -54,18 +50,18 @@ class WorldTheory:
     def __init__(
         self,
         world: World,
-        samples: int = ENUMERATED,
-        dag_samples: int = 1000,
-        linear_rank: int = 16,
+        settings: TheorySettings = TheorySettings(),
         moment_samples: int = MOMENT_SAMPLES,
     ) -> None:
         self.world = world
         self.arrays = GraphArrays(world.graph)
         self.levels = int(self.arrays.level.max())
-        self.samples = samples if world.graph.is_tree else min(samples, dag_samples)
+        samples = settings.samples
+        # where the graph is no tree each mask costs some milliseconds
+        self.samples = samples if world.graph.is_tree else min(samples, settings.dag_samples)
         # what can be enumerated at no more than the cost of a sample is
         self.enumerate_up_to = max(self.samples, ENUMERATED if world.graph.is_tree else 0)
-        self.linear_rank = linear_rank
+        self.linear_rank = settings.linear_rank
         self.rho = float(world.settings.get("rho", _RHO))
         self.tokens = token_of_leaf(world.graph, world.grid)
         self.moments = second_moments(world, moment_samples)

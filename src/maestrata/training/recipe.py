@@ -1,34 +1,21 @@
-"""The training recipe: how many images, in what steps, with which optimiser."""
+"""The training recipe: how many images, in what steps, with which optimiser; and the cell that it is for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import cos, pi
 
+from maestrata.cells import Cell
 from maestrata.errors import TrainingError
+from maestrata.settings import check, setting
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Recipe of one run.
+    """Training of a model: how many images, in what steps, with which optimiser.
 
-    Parameters
-    ----------
-    images : int
-        Images seen in training; the number of steps is this over `batch`, rounded down.
-    batch : int
-        Images in a step.
-    lr : float
-        Peak learning rate of AdamW.
-    weight_decay : float
-        Of matrices; biases, norms, [CLS] and the mask token are not decayed.
-    betas : tuple of float
-    warmup : float
-        Fraction of the steps in which the learning rate rises linearly; it then falls to 0 on a cosine.
-    clip : float
-        Largest norm of the gradient.
-    samples : int, optional
-        Size of a finite training set; None draws fresh images at every step.
+    The number of steps is `images` over `batch`, rounded down. The rate rises linearly, then falls to 0 on a
+    cosine. Biases, norms, [CLS] and the mask token are not decayed.
 
     Raises
     ------
@@ -36,37 +23,45 @@ class Recipe:
         If a value is out of range.
     """
 
-    images: int = 240_000
-    batch: int = 256
-    lr: float = 2e-3
-    weight_decay: float = 0.05
-    betas: tuple[float, float] = (0.9, 0.95)
-    warmup: float = 0.1
-    clip: float = 1.0
-    samples: int | None = None
+    images: int = setting(240_000, "images seen in all; fresh ones unless `samples` is set", least=1)
+    batch: int = setting(256, "images in a step", least=1)
+    lr: float = setting(2e-3, "peak of the one-cycle schedule (AdamW)", above=0, below=1)
+    weight_decay: float = setting(0.05, "of matrices; nothing else is decayed", least=0, below=1)
+    betas: tuple[float, float] = setting((0.9, 0.95), "of AdamW", least=0, below=1)
+    warmup: float = setting(0.1, "share of steps in which the rate rises", least=0, below=1)
+    clip: float = setting(1.0, "largest norm of the gradient", above=0)
+    samples: int | None = setting(None, "size of a finite training set; null: an endless stream", least=1)
 
     def __post_init__(self) -> None:
-        checks = {
-            "batch": (self.batch >= 1, "at least 1"),
-            "images": (self.images >= self.batch, f"at least one batch of {self.batch}"),
-            "lr": (0 < self.lr < 1, "in (0, 1)"),
-            "weight_decay": (0 <= self.weight_decay < 1, "in [0, 1)"),
-            "betas": (len(self.betas) == 2 and all(0 <= b < 1 for b in self.betas), "two numbers in [0, 1)"),
-            "warmup": (0 <= self.warmup < 1, "in [0, 1)"),
-            "clip": (self.clip > 0, "above 0"),
-            "samples": (
-                self.samples is None or self.samples >= self.batch,
-                f"at least one batch of {self.batch}",
-            ),
-        }
-        for name, (good, allowed) in checks.items():
-            if not good:
-                raise TrainingError(f"{name}={getattr(self, name)!r} must be {allowed} (training recipe)")
+        check(self, TrainingError)
+        for name in ("images", "samples"):
+            value = getattr(self, name)
+            if value is not None and value < self.batch:
+                raise TrainingError(f"{name}={value} must be at least one batch of {self.batch}").at(name)
+        if len(self.betas) != 2:
+            raise TrainingError(f"betas={self.betas} must be two numbers").at("betas")
 
     @property
     def steps(self) -> int:
         """Optimiser steps."""
         return self.images // self.batch
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """A cell, and how it is trained.
+
+    Attributes
+    ----------
+    cell : Cell
+    training : Recipe
+    mask_ratios : tuple of float
+        The asked ratios that it stands for, ascending.
+    """
+
+    cell: Cell
+    training: Recipe
+    mask_ratios: tuple[float, ...] = ()
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:

@@ -10,10 +10,13 @@ from typing import Any
 
 import torch
 
+from maestrata.cells import Cell
 from maestrata.errors import TrainingError
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAEConfig
-from maestrata.training.recipe import Recipe
+from maestrata.model.sizes import Sizes
+from maestrata.settings import read
+from maestrata.training.recipe import PlannedCell, Recipe
 from maestrata.worlds import make
 from maestrata.worlds.base import World
 
@@ -24,24 +27,7 @@ residual streams. Set a third above the peak measured on an H100 (benchmarks/res
 
 
 @dataclass(frozen=True)
-class PlannedCell:
-    """One cell of a sweep plan: plain values, as the workflow's config resolves them."""
-
-    world: str
-    world_seed: int
-    patch: str
-    visible: int
-    seed: int
-    training: Mapping[str, Any]
-
-    @property
-    def stem(self) -> str:
-        """Folder of the cell's files under ``cells/``."""
-        return f"{self.world}/w{self.world_seed}/p{self.patch}/v{self.visible}/s{self.seed}"
-
-
-@dataclass(frozen=True)
-class SweepPlan:
+class Sweep:
     """A sweep as plain values, so that it can be carried out where the config's libraries are not installed.
 
     Attributes
@@ -50,10 +36,9 @@ class SweepPlan:
         Results of the run.
     worlds : mapping
         Label -> ``{"kind": ..., "settings": {...}}``.
-    model : mapping
-        Sizes of `MAEConfig`, without those that the world gives.
+    model : Sizes
     evaluation : mapping
-        Settings of `maestrata.regression.cell.Plan`.
+        Settings of `maestrata.regression.settings.Evaluation`.
     cells : tuple of PlannedCell
     stack : int, optional
         Members in a stack; None: as many as memory holds.
@@ -61,13 +46,13 @@ class SweepPlan:
 
     root: Path
     worlds: Mapping[str, Mapping[str, Any]]
-    model: Mapping[str, Any]
+    model: Sizes
     evaluation: Mapping[str, Any]
     cells: tuple[PlannedCell, ...]
     stack: int | None = None
 
     @classmethod
-    def read(cls, path: Path) -> SweepPlan:
+    def read(cls, path: Path) -> Sweep:
         """Read a plan (JSON).
 
         Raises
@@ -77,11 +62,11 @@ class SweepPlan:
         """
         try:
             content = json.loads(path.read_text())
-            cells = tuple(PlannedCell(**cell) for cell in content["cells"])
+            cells = tuple(_planned(**cell) for cell in content["cells"])
             return cls(
                 root=Path(content["root"]),
                 worlds=content["worlds"],
-                model=content["model"],
+                model=read(Sizes, content["model"]),
                 evaluation=content["evaluation"],
                 cells=cells,
                 stack=content.get("stack"),
@@ -91,30 +76,22 @@ class SweepPlan:
                 f"{path} is no sweep plan, as `maestrata plan CONFIG` writes it ({error!r})"
             ) from None
 
-    def world(self, cell: PlannedCell) -> World:
+    def world(self, cell: Cell) -> World:
         """Make the world of a cell."""
         entry = self.worlds[cell.world]
         return make(entry["kind"], cell.world_seed, **entry["settings"])
 
-    def model_config(self, world: World) -> MAEConfig:
-        """Sizes of the models on a world."""
-        return MAEConfig(world.grid.height, world.grid.width, world.token_values, **self.model)
 
-
-def recipe_of(cell: PlannedCell) -> Recipe:
-    """Training recipe of a cell."""
-    values = dict(cell.training)
-    if "betas" in values:
-        values["betas"] = tuple(values["betas"])
-    return Recipe(**values)
+def _planned(training: Mapping[str, Any], **cell: Any) -> PlannedCell:
+    return PlannedCell(Cell(**cell), read(Recipe, training))
 
 
 def group(cells: Sequence[PlannedCell]) -> list[list[PlannedCell]]:
     """Group cells that differ in world seed and seed alone, in order of first appearance."""
-    groups: dict[str, list[PlannedCell]] = {}
-    for cell in cells:
-        key = json.dumps([cell.world, cell.patch, cell.visible, dict(cell.training)], sort_keys=True)
-        groups.setdefault(key, []).append(cell)
+    groups: dict[tuple[Any, ...], list[PlannedCell]] = {}
+    for planned in cells:
+        cell = planned.cell
+        groups.setdefault((cell.world, cell.patch, cell.visible, planned.training), []).append(planned)
     return list(groups.values())
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from maestrata.config.grid import Cell, build_cells, probe_names
+from maestrata.config.grid import build_cells
 from maestrata.config.load import load_config
 from maestrata.config.sections import Config
-from maestrata.regression import probes
+from maestrata.training.recipe import PlannedCell
 
 CONFIGS = Path(__file__).parents[3] / "config"
 
@@ -27,7 +29,7 @@ def config(*blocks: dict[str, Any]) -> Config:
     )
 
 
-def cells(*blocks: dict[str, Any]) -> tuple[Cell, ...]:
+def cells(*blocks: dict[str, Any]) -> tuple[PlannedCell, ...]:
     return build_cells(config(*blocks))
 
 
@@ -37,15 +39,15 @@ def test_a_block_is_a_product_and_the_grid_a_union() -> None:
         {"worlds": ["a"], "patches": ["2x1", "2x1o"], "mask_ratios": [0.5]},
     )
     assert len(found) == 2 * 2 * 2 * 2 + 2
-    assert len({c.stem for c in found}) == len(found)
-    assert found[-1].stem == "a/w1/p1x1/v12/s5"
+    assert len({c.cell.stem for c in found}) == len(found)
+    assert found[-1].cell.stem == "a/w1/p1x1/v12/s5"
 
 
 def test_ratios_that_leave_the_same_patches_visible_are_one_cell() -> None:
-    (cell,) = cells({"worlds": ["a"], "mask_ratios": [0.52, 0.5]})
-    assert (cell.visible, cell.mask_ratios) == (8, (0.5, 0.52))
-    (cell,) = cells({"worlds": ["a"], "mask_ratios": [0.52]}, {"worlds": ["a"], "mask_ratios": [0.5]})
-    assert (cell.visible, cell.mask_ratios) == (8, (0.5, 0.52))
+    (one,) = cells({"worlds": ["a"], "mask_ratios": [0.52, 0.5]})
+    assert (one.cell.visible, one.mask_ratios) == (8, (0.5, 0.52))
+    (one,) = cells({"worlds": ["a"], "mask_ratios": [0.52]}, {"worlds": ["a"], "mask_ratios": [0.5]})
+    assert (one.cell.visible, one.mask_ratios) == (8, (0.5, 0.52))
 
 
 def test_the_order_of_the_grid_does_not_matter() -> None:
@@ -59,19 +61,26 @@ def test_blocks_set_training_anew() -> None:
         {"worlds": ["a"], "mask_ratios": [0.5], "images": 5000, "training": {"lr": 0.001, "samples": 1000}},
         {"worlds": ["b"], "mask_ratios": [0.5]},
     )
-    by_world = {c.world: c.training for c in found}
+    by_world = {c.cell.world: c.training for c in found}
     assert (by_world["a"].images, by_world["a"].lr, by_world["a"].samples) == (5000, 0.001, 1000)
     assert by_world["a"].batch == by_world["b"].batch
     assert by_world["b"] == config({"worlds": ["b"], "mask_ratios": [0.5]}).training
 
 
-def test_probes_are_found_without_being_imported() -> None:
-    assert probe_names() == probes.available()
+def test_planning_imports_neither_torch_nor_what_is_found_by_name() -> None:
+    code = (
+        "import sys; from maestrata.config.load import load_config; from maestrata.run.plan import Plan\n"
+        f"Plan(load_config({str(CONFIGS / 'config.yaml')!r})).expected()\n"
+        "heavy = {'torch', 'matplotlib', 'xarray', 'netCDF4', 'maestrata.regression.probes.ridge'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def per_world(name: str) -> Counter[tuple[str, str, int]]:
     found = build_cells(load_config(CONFIGS / f"{name}.yaml"))
-    return Counter((c.world, c.patch, c.training.images) for c in found)
+    return Counter((c.cell.world, c.cell.patch, c.training.images) for c in found)
 
 
 def test_the_default_grid() -> None:
@@ -91,22 +100,23 @@ def test_the_default_grid() -> None:
 
 def test_the_evening_grid_has_twelve_worlds_of_each_kind() -> None:
     found = build_cells(load_config(CONFIGS / "evening.yaml"))
-    for world in {c.world for c in found}:
-        assert {c.world_seed for c in found if c.world == world} == set(range(12))
-    assert Counter(c.world_seed for c in found if c.world == "additive") == dict.fromkeys(range(12), 13)
+    cells = [one.cell for one in found]
+    for world in {c.world for c in cells}:
+        assert {c.world_seed for c in cells if c.world == world} == set(range(12))
+    assert Counter(c.world_seed for c in cells if c.world == "additive") == dict.fromkeys(range(12), 13)
 
 
 def test_the_full_grid_has_64_leaves() -> None:
     found = build_cells(load_config(CONFIGS / "full.yaml"))
     assert len(found) == 3 * 5 * 12 * 2
     assert {c.training.images for c in found} == {1_000_000}
-    assert max(c.visible for c in found if c.patch == "1x1") == 58
+    assert max(c.cell.visible for c in found if c.cell.patch == "1x1") == 58
 
 
 def test_the_smoke_grid_is_small_and_nonlinear() -> None:
     config = load_config(CONFIGS / "smoke.yaml")
     found = build_cells(config)
     assert config.note == "smoke: not evidence"
-    assert len({c.patch for c in found}) > 1
+    assert len({c.cell.patch for c in found}) > 1
     assert len({r for c in found for r in c.mask_ratios}) > 1
-    assert {config.worlds[c.world].kind for c in found} >= {"additive_tree", "grammar_tree"}
+    assert {config.worlds[c.cell.world].kind for c in found} >= {"additive_tree", "grammar_tree"}

@@ -91,14 +91,27 @@ WRONG = [
     (("trainin",), {}, ["trainin: unknown key", "training"]),
     (("training", "foo"), 1, ["training.foo: unknown key", "weight_decay"]),
     (("grid", 0, "mask_ratio"), [0.5], ["grid[0].mask_ratio: unknown key", "mask_ratios"]),
+    (("interventions",), [], ["interventions: this key is now called experiments"]),
+    (("grid", 0, "training"), {"lr": 2}, ["grid[0].training.lr=2", "(0, 1)"]),
+    (("grid", 0, "training"), {"lr": "x"}, ["grid[0].training.lr='x'", "number"]),
+    (("training", "betas"), [0.9, 1], ["training.betas[1]=1", "[0, 1)"]),
+    (("training", "samples"), 100, ["training.samples=100", "one batch of 256"]),
+    (("theory", "samples"), 0, ["theory.samples=0", "at least 1"]),
+    (("limits", "grid_samples"), 0, ["limits.grid_samples=0", "at least 1"]),
+    (("evaluation", "test"), 99, ["evaluation.test=99", "at least 100"]),
+    (("evaluation", "poolings"), ["mean"], ["evaluation.poolings[0]='mean'", "aligned, cls, concat, global"]),
+    (("evaluation", "probes"), [], ["evaluation.probes=[]", "empty"]),
+    (("evaluation", "probes"), ["ridge", "ridge"], ["evaluation.probes=", "twice"]),
+    (("evaluation", "control_images"), 100, ["evaluation.control_images=100", "one batch of 256"]),
+    (("evaluation", "probe_settings"), {"ridge": {"points": [1]}}, ["probe_settings.ridge.points"]),
     (("grid", 0, "training"), {"lrr": 1}, ["grid[0].training.lrr: unknown key", "lr"]),
     (("worlds", "a", "dim"), 2, ["worlds.a.dim: unknown key", "kind, settings"]),
     (("training", "batch"), "x", ["training.batch='x'", "integer"]),
     (("training", "batch"), 2.5, ["training.batch=2.5", "integer"]),
     (("training", "batch"), True, ["training.batch=True", "integer"]),
-    (("training", "batch"), 0, ["training.batch=0", "greater than 0"]),
+    (("training", "batch"), 0, ["training.batch=0", "at least 1"]),
     (("training", "lr"), float("inf"), ["training.lr=inf", "finite"]),
-    (("model", "width"), 30, ["model", "width=30 must be a multiple of 4 and of heads=2"]),
+    (("model", "width"), 30, ["model.width=30 must be a multiple of 4 and of heads=2"]),
     (("worlds", "a"), 3, ["worlds.a=3", "mapping"]),
     (("worlds", "a/b"), {"kind": "x"}, ["'a/b'", "letters, digits"]),
     (("worlds", "a", "kind"), "tree", ["kind='tree'", "worlds.a.kind", "additive_tree", "grammar_tree"]),
@@ -169,6 +182,15 @@ def test_the_file_that_sets_a_wrong_value_is_named(tmp_path: Path) -> None:
         load_config(child)
     assert str(parent) in str(caught.value)
     assert str(child) not in str(caught.value)
+
+
+def test_a_renamed_key_is_named_with_its_file_and_on_the_command_line(tmp_path: Path) -> None:
+    write(tmp_path, {**BASE, "interventions": []}, "parent.yaml")
+    child = write(tmp_path, {"extends": "parent.yaml"}, "child.yaml")
+    with pytest.raises(ConfigError, match=r"^interventions: .* experiments \(config: .*parent\.yaml\)$"):
+        load_config(child)
+    with pytest.raises(ConfigError, match=r"^interventions: .* experiments \(config: --config\)$"):
+        load_config(write(tmp_path, BASE), overrides={"interventions": []})
 
 
 def test_one_cell_cannot_be_trained_in_two_ways(tmp_path: Path) -> None:

@@ -56,7 +56,8 @@ def test_values_stand_at_their_labels(sweep: Sweep, tmp_path: Path) -> None:
 def test_gain_is_paired(sweep: Sweep, tmp_path: Path) -> None:
     manifest = sweep()
     cube = regression(manifest, tmp_path)
-    cell = manifest.cells[0]
+    entry = manifest.entries[0]
+    cell = entry.cell
     own, control = open_cube(manifest.path("scores", cell)), open_cube(manifest.path("controls", cell))
     where = {"layer": 1, "pooling": "global", "probe": "ridge", "target": "latent", "level": 3}
     for ratio, source in (("0", control), ("training", own)):
@@ -66,7 +67,7 @@ def test_gain_is_paired(sweep: Sweep, tmp_path: Path) -> None:
         )
         found = cube.sel(
             world_seed=cell.world_seed,
-            mask_ratio=cell.mask_ratios[0],
+            mask_ratio=entry.mask_ratios[0],
             encoder="trained",
             eval_ratio=ratio,
             **where,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from maestrata.cells import Cell
 from maestrata.experiments.base import Job, TrainedCell
 from maestrata.experiments.registry import check_settings, load
 from maestrata.masks import MaskPatches
@@ -27,7 +28,8 @@ def cells_job(tmp_path):
                 path = tmp_path / f"{patches}-v{count}-s{seed}.safetensors"
                 number = 100 * seed + count if draw is None else draw(seed, count)
                 save_weights(MAE(cfg).initialise(torch.Generator().manual_seed(number)), path)
-                cells.append(TrainedCell(MaskPatches.parse(patches, grid), count, path, seed))
+                cell = Cell("w", world.seed, patches, count, seed)
+                cells.append(TrainedCell(cell, MaskPatches.parse(patches, grid), path))
         return Job(
             world=world,
             seed=0,

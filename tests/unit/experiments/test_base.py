@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from maestrata import modules
+from maestrata.cells import Cell
 from maestrata.errors import ExperimentError, TrainingError
 from maestrata.experiments import registry
 from maestrata.experiments.base import Table, TrainedCell
@@ -123,5 +124,6 @@ def test_a_loss_that_is_not_finite_is_told_with_its_step() -> None:
 
 
 def test_a_trained_cell_knows_its_ratio_and_its_arm() -> None:
-    cell = TrainedCell(MaskPatches(TokenGrid(4, 4), 2, 1), 6, Path("weights"))
-    assert cell.arm == "2x1/v6" and cell.mask_ratio == 0.25
+    patches = MaskPatches(TokenGrid(4, 4), 2, 1)
+    cell = TrainedCell(Cell("w", 0, "2x1", 6, 3), patches, Path("weights"))
+    assert cell.arm == "2x1/v6" and cell.mask_ratio == 0.25 and cell.seed == 3

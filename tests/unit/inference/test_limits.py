@@ -10,6 +10,7 @@ from maestrata.cubes.io import open_cube
 from maestrata.errors import InferenceError
 from maestrata.inference.bounds import Predictor
 from maestrata.inference.limits import Limits, sweep
+from maestrata.inference.settings import LimitSettings
 from maestrata.masks import MaskPatches
 from maestrata.regression.views import EvalMasks
 from maestrata.resampling import bootstrap_weights, largest_excess, r2_bootstrap, r2_score
@@ -87,7 +88,8 @@ def test_no_probe_comes_above_the_ceiling_and_the_best_comes_near():
 
 
 def test_bounds_where_there_is_no_posterior():
-    limits = Limits(worlds.make("latent_dag", 0, leaves=4), samples=600, replicates=10, bound_samples=300)
+    world = worlds.make("latent_dag", 0, leaves=4)
+    limits = Limits(world, samples=600, replicates=10, settings=LimitSettings(bound_samples=300))
     limits.__dict__["_predictor"] = Predictor(samples=2000, width=32, epochs=3).fit(limits.world)
     assert not limits.exact and limits.halving_error() == {}
     coords, data = sweep(limits, {"1x1": [0.5]})
@@ -113,7 +115,7 @@ def test_a_world_that_nothing_is_known_of_has_a_lower_bound_alone(monkeypatch):
 def test_errors():
     world = worlds.make("gaussian_tree", 0, leaves=8)
     with pytest.raises(InferenceError, match="samples=0 must be at least 1"):
-        Limits(world, samples=0)
+        Limits(world, samples=0, replicates=10)
     with pytest.raises(InferenceError, match="masks names no patch"):
         sweep(Limits(world, samples=200, replicates=2), {})
     wide = {"1x2": [0.5], "2x1": [0.5]}

@@ -146,8 +146,8 @@ class _Loss(torch.nn.Module):
     [
         ({"depth": 0}, "depth=0 must be at least 1"),
         ({"width": 66}, "width=66 must be a multiple of 4"),
-        ({"heads": 3}, "width=64 must be a multiple of heads=3"),
-        ({"decoder_heads": 5}, "decoder_width=64 must be a multiple of decoder_heads=5"),
+        ({"heads": 3}, "width=64 must be a multiple of 4 and of heads=3"),
+        ({"decoder_heads": 5}, "decoder_width=64 must be a multiple of 4 and of decoder_heads=5"),
     ],
 )
 def test_impossible_sizes(settings, message):

@@ -199,16 +199,16 @@ def test_differences_between_encoders_are_paired(cell, controls):
 def test_bad_plans_end_before_anything_is_computed(world):
     model, patches = initial_model(CFG, 0), MaskPatches(world.grid)
     for plan, message in (
-        (Plan(probes=("lasso",)), "'lasso' must be one of"),
-        (Plan(probes=()), "at least one probe"),
-        (Plan(probes=("ridge",), probe_settings={"kernel_ridge": {}}), "not among the probes"),
-        (Plan(probe_train=50), "probe_train=50 must be at least 100"),
-        (Plan(test=50), "test=50 must be at least 100"),
-        (Plan(control_images=-1), "control_images=-1 must be 0"),
-        (Plan(control_images=255), "control_images=255 must be 0 .* at least 256"),
+        ({"probes": ("lasso",)}, "'lasso' must be one of"),
+        ({"probes": ()}, "probes=.* must not be empty"),
+        ({"probes": ("ridge",), "probe_settings": {"pls": {}}}, "'pls' must be one of: ridge"),
+        ({"probe_train": 50}, "probe_train=50 must be at least 100"),
+        ({"test": 50}, "test=50 must be at least 100"),
+        ({"control_images": -1}, "control_images=-1 must be at least 0"),
+        ({"control_images": 255}, "control_images=255 must be 0 .* at least one batch of 256"),
     ):
         with pytest.raises(ProbeError, match=message):
-            score_cell(model, world, patches, 2, 0, plan)
+            score_cell(model, world, patches, 2, 0, Plan(**plan))
     with pytest.raises(MaskError, match="visible=8"):
         score_cell(model, world, patches, 8, 0, Plan(probe_train=200, test=200, replicates=2))
     with pytest.raises(ProbeError, match="do not fit a model"):

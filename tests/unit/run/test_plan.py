@@ -12,8 +12,9 @@ import pytest
 
 from maestrata.config.load import load_config
 from maestrata.cubes.manifest import Manifest
+from maestrata.run.flags import as_flags
 from maestrata.run.layout import FILES
-from maestrata.run.plan import Plan, as_flags
+from maestrata.run.plan import Plan
 
 CONFIGS = Path(__file__).parents[3] / "config"
 
@@ -53,9 +54,9 @@ def test_the_manifest_stands_for_exactly_the_cells(plan: Plan) -> None:
     found = {str(manifest.path("scores", entry.cell)): entry for entry in manifest.entries}
     assert sorted(found) == sorted(plan.files("scores"))
     assert {str(manifest.path("controls", cell)) for cell in manifest.cells} == set(plan.files("controls"))
-    for cell in plan.cells:
-        other = found[f"results/default/cells/{cell.stem}/scores.nc"]
-        assert (other.mask_ratios, other.images) == (cell.mask_ratios, cell.training.images)
+    for one in plan.cells:
+        other = found[f"results/default/cells/{one.cell.stem}/scores.nc"]
+        assert (other.mask_ratios, other.images) == (one.mask_ratios, one.training.images)
     theory = Manifest.parse(plan.manifest("theory"))
     assert sorted(str(theory.path("theory", cell)) for cell in theory.cells) == sorted(plan.files("theory"))
 
@@ -74,14 +75,14 @@ def job(**wildcards: str) -> Any:
 
 def test_flags_of_a_cell(plan: Plan) -> None:
     cell = job(world="grammar", world_seed="0", patch="1x1", visible="4", seed="0")
-    assert plan.world(cell).startswith("--world grammar --world-kind grammar_tree --world-settings")
-    assert plan.cell_flags(cell) == "--patch 1x1 --visible 4 --seed 0"
-    assert "--images 160000 --batch 256 --lr 0.002" in plan.training(cell)
-    assert "samples" not in plan.training(cell)
+    assert plan.flags.world(cell).startswith("--world grammar --world-kind grammar_tree --world-settings")
+    assert plan.flags.cell(cell) == "--patch 1x1 --visible 4 --seed 0"
+    assert "--images 160000 --batch 256 --lr 0.002" in plan.flags.training(cell)
+    assert "samples" not in plan.flags.training(cell)
 
 
 def test_an_empty_note_is_an_argument_too(plan: Plan) -> None:
-    assert plan.note == "--note ''"
+    assert plan.flags.note == "--note ''"
 
 
 def test_code_differs_by_what_is_found_by_name(plan: Plan) -> None:
@@ -120,10 +121,10 @@ def test_an_experiment_reads_the_models_of_its_world_and_seed() -> None:
     here = job(experiment="invariance", world="additive", world_seed="0", seed="0")
     (weights,) = plan.read_weights(here)
     assert weights == "results/smoke/cells/additive/w0/p1x1/v4/s0/weights.safetensors"
-    assert plan.experiment(here).endswith(f"--cells 1x1/v4/s0={weights}")
+    assert plan.flags.experiment(here).endswith(f"--cells 1x1/v4/s0={weights}")
     border = job(experiment="border", world="additive", world_seed="1", seed="0")
     assert plan.read_weights(border) == []
-    flags = plan.experiment(border)
+    flags = plan.flags.experiment(border)
     assert flags.startswith("--settings '{\"images\": 999}'") and "--cells" not in flags
     assert "--width 32" in flags and "--images 8000" in flags and "--probe-train 1024" in flags
 
@@ -155,7 +156,7 @@ def test_code_of_an_experiment_is_its_own() -> None:
 
 def test_claims_that_are_judged_are_those_asked_for(plan: Plan) -> None:
     two = Plan(load_config(CONFIGS / "smoke.yaml", overrides={"claims": {"names": ["c06_masking_ratio"]}}))
-    assert two.claim_flags == "--claims c06_masking_ratio"
+    assert two.flags.claims == "--claims c06_masking_ratio"
     assert len(plan.claims) > 10 and two.code("claims", job()) != plan.code("claims", job())
     assert "results/smoke/cubes/regression.nc" in two.evidence
     assert not any("experiments" in path for path in two.evidence)

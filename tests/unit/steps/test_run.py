@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from maestrata.errors import CubeError
-from maestrata.steps._run import Parser, add_provenance, add_world, provenance, run, versions
+from maestrata.run.flags import as_flags
+from maestrata.settings import check, setting
+from maestrata.steps._flags import add_settings, add_world, read_settings
+from maestrata.steps._run import Parser, add_provenance, provenance, run, versions
 
 
 def parse(*argv: str) -> tuple[Parser, object]:
@@ -81,6 +87,55 @@ def test_settings_must_be_a_json_object(capsys: pytest.CaptureFixture[str], text
     with pytest.raises(SystemExit):
         parse("--world-settings", text)
     assert "must be a JSON object" in capsys.readouterr().err
+
+
+@dataclass(frozen=True)
+class Made:
+    count: int = setting(3, "a number", least=1)
+    share: float = setting(0.5, "another", above=0, below=1)
+    limit: int | None = setting(None, "one that may be absent", least=1)
+    pair: tuple[float, float] = setting((0.1, 0.2), "two", least=0, below=1)
+    names: tuple[str, ...] = setting(("a",), "names", choices=("a", "b"))
+    on: bool = setting(False, "a switch")
+    more: dict[str, int] = setting(dict, "a mapping")
+
+    def __post_init__(self) -> None:
+        check(self, CubeError)
+
+
+def test_flags_of_settings_give_the_settings_again() -> None:
+    parser = Parser()
+    add_settings(parser, Made)
+    assert read_settings(parser.parse_args([]), Made) == Made()
+    other = Made(5, 0.25, 2, (0.3, 0.4), ("b", "a"), True, {"x": 1})
+    given = shlex.split(as_flags(asdict(other)))
+    assert read_settings(parser.parse_args(given), Made) == other
+
+
+def test_a_step_may_take_some_of_the_settings() -> None:
+    parser = Parser()
+    add_settings(parser, Made, ("count",))
+    assert vars(parser.parse_args(["--count", "4"])) == {"count": 4}
+    assert read_settings(parser.parse_args(["--count", "4"]), Made) == Made(count=4)
+
+
+@pytest.mark.parametrize(
+    ("given", "said", "key"),
+    [
+        ({"count": 0}, "count=0 must be at least 1", ("count",)),
+        ({"share": 1.0}, "share=1.0 must lie in (0, 1)", ("share",)),
+        ({"share": float("nan")}, "share=nan must lie in (0, 1)", ("share",)),
+        ({"limit": 0}, "limit=0 must be at least 1", ("limit",)),
+        ({"pair": (0.5, 1)}, "pair[1]=1 must lie in [0, 1)", ("pair", 1)),
+        ({"names": ("a", "c")}, "names[1]='c' must be one of: a, b", ("names", 1)),
+        ({"names": ("a", "a")}, "names=['a', 'a'] must not name anything twice", ("names",)),
+        ({"names": ()}, "names=[] must not be empty", ("names",)),
+    ],
+)
+def test_settings_refuse_what_is_out_of_range(given: dict[str, Any], said: str, key: tuple[Any, ...]) -> None:
+    with pytest.raises(CubeError) as caught:
+        Made(**given)
+    assert str(caught.value) == said and caught.value.key == key
 
 
 def test_flags_are_not_abbreviated(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from maestrata.cells import Cell
 from maestrata.cubes.io import open_cube
 from maestrata.errors import TrainingError
 from maestrata.model.mae import MAEConfig
 from maestrata.steps import sweep
-from maestrata.training.stacks import PlannedCell, SweepPlan, group, split
+from maestrata.training.recipe import PlannedCell, Recipe
+from maestrata.training.stacks import Sweep, group, split
 from maestrata.training.weights import load_model
 
 
@@ -40,8 +42,8 @@ def test_a_plan_is_carried_out_and_not_done_again(tmp_path: Path, capsys: pytest
     path.write_text(json.dumps(_plan(tmp_path / "run")))
     sweep.main(["--plan", str(path), "--workers", "1", "--device", "cpu"])
     assert capsys.readouterr().out.rstrip().endswith("\ndone")
-    for cell in SweepPlan.read(path).cells:
-        folder = tmp_path / "run" / "cells" / cell.stem
+    for planned in Sweep.read(path).cells:
+        folder = tmp_path / "run" / "cells" / planned.cell.stem
         assert load_model(folder / "weights.safetensors").cfg == MAEConfig(4, 2, 12, 16, 1, decoder_width=16)
         assert open_cube(folder / "history.nc").loss.size == 4
         scores = open_cube(folder / "scores.nc")
@@ -66,10 +68,13 @@ def test_no_stack_is_begun_when_time_is_up(tmp_path: Path, capsys: pytest.Captur
 def test_stacks_hold_cells_that_differ_in_seeds_alone() -> None:
     """Cells are grouped by everything but world seed and seed, and split evenly."""
     cells = [
-        PlannedCell("w", w, "1x1", v, s, {"images": 1}) for v in (2, 4) for w in range(3) for s in range(2)
+        PlannedCell(Cell("w", w, "1x1", v, s), Recipe())
+        for v in (2, 4)
+        for w in range(3)
+        for s in range(2)
     ]
     groups = group(cells)
-    assert [len(g) for g in groups] == [6, 6] and {c.visible for c in groups[0]} == {2}
+    assert [len(g) for g in groups] == [6, 6] and {c.cell.visible for c in groups[0]} == {2}
     assert [len(part) for part in split(groups[0], 4)] == [3, 3]
     assert [len(part) for part in split(groups[0], 100)] == [6]
 
@@ -79,4 +84,4 @@ def test_what_is_no_plan_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     path.write_text('{"root": "x"}')
     with pytest.raises(TrainingError, match=r"plan\.json is no sweep plan"):
-        SweepPlan.read(path)
+        Sweep.read(path)

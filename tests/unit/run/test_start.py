@@ -9,7 +9,7 @@ import pytest
 
 from maestrata.config.load import load_config
 from maestrata.errors import ConfigError
-from maestrata.run.folder import check_folder
+from maestrata.run.start import check_folder
 
 CONFIGS = Path(__file__).parents[3] / "config"
 

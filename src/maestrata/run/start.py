@@ -1,15 +1,25 @@
-"""Whether the folder of a run can be written, asked before its first job: without a log none can say why."""
+"""What a run needs before its first job: the environment of the jobs, and a folder that can be written.
+
+Without a place for its log no job can say why it failed.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from maestrata.errors import ConfigError
 from maestrata.run.layout import FILES
 
-__all__ = ["check_folder"]
+__all__ = ["check_folder", "job_environment"]
+
+
+def job_environment(root: Path) -> dict[str, str]:
+    """Return the environment in which jobs find the code of the checkout at `root`, and this interpreter."""
+    first = {"PYTHONPATH": str(root / "src"), "PATH": str(Path(sys.executable).parent)}
+    return {name: os.pathsep.join(filter(None, [path, os.environ.get(name)])) for name, path in first.items()}
 
 
 def check_folder(folder: str | Path) -> None:
@@ -39,12 +49,9 @@ def check_folder(folder: str | Path) -> None:
 
 def _places(folder: Path) -> Iterator[Path]:
     """Yield the run's folder and those that its rules write to: outputs, logs and benchmarks."""
-    yield folder.absolute()
-    yield from (
-        folder.absolute() / name for name in sorted({path.split("/")[0] for path, _ in FILES.values()})
-    )
-    for beside in ("logs", "benchmarks"):
-        yield folder.absolute() / beside
-        yield from (
-            folder.absolute() / beside / rule for rule in sorted({rule for _, rule in FILES.values()})
-        )
+    root = folder.absolute()
+    rules = sorted({rule for _, rule in FILES.values()})
+    yield root
+    yield from (root / name for name in sorted({path.split("/")[0] for path, _ in FILES.values()}))
+    for what in ("logs", "benchmarks"):
+        yield from (root / what, *(root / what / rule for rule in rules))

@@ -1,0 +1,34 @@
+"""Settings of the limits of a sweep, and of the images that models and limits are both scored on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from maestrata.errors import InferenceError
+from maestrata.settings import check, setting
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Images that probes are fitted and scored on; experiments and exact limits take the same ones."""
+
+    probe_train: int = setting(8192, "images that probes are fitted on", least=100)
+    test: int = setting(8192, "fresh images that R2 is measured on", least=100)
+    replicates: int = setting(500, "bootstrap replicates over test images", least=1)
+
+
+@dataclass(frozen=True)
+class LimitSettings:
+    """Exact inference, or bounds, at every visibility of the grid, on the test images of the evaluation.
+
+    Raises
+    ------
+    InferenceError
+        If a number is below 1.
+    """
+
+    grid_samples: int = setting(2048, "test images of inference on a grid, the first ones", least=1)
+    bound_samples: int = setting(1024, "test images of the upper bound, the first ones", least=1)
+
+    def __post_init__(self) -> None:
+        check(self, InferenceError)

@@ -1,0 +1,52 @@
+"""Settings of the evaluation: what is read from every model, and on how many images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from maestrata import modules
+from maestrata.errors import ProbeError, one_of
+from maestrata.inference.settings import Samples
+from maestrata.representation.pooling import POOLINGS
+from maestrata.settings import Scalar, check, setting
+from maestrata.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Evaluation(Samples):
+    """What is read from every model, on how many samples.
+
+    Raises
+    ------
+    ProbeError
+        If a number is out of range, a list is empty or names something twice, a probe or pooling does not
+        exist, or settings are given for a probe that is not among the probes.
+    """
+
+    probes: tuple[str, ...] = setting(("ridge", "kernel_ridge"), "modules of maestrata.regression.probes")
+    probe_settings: dict[str, dict[str, Scalar]] = setting(dict, "probe -> its settings")
+    poolings: tuple[str, ...] = setting(POOLINGS, "how tokens become one vector", choices=POOLINGS)
+    control_images: int = setting(
+        0, "training images of the trained controls (0: neither is trained)", least=0
+    )
+
+    def __post_init__(self) -> None:
+        check(self, ProbeError)
+        for i, probe in enumerate(self.probes):
+            if probe not in modules.available("regression.probes"):
+                message = f"probe {one_of(probe, modules.available('regression.probes'))}"
+                raise ProbeError(message).at("probes", i)
+        for probe in self.probe_settings:
+            if probe not in self.probes:
+                message = f"settings of probe {one_of(probe, self.probes)}"
+                raise ProbeError(message).at("probe_settings", probe)
+        if 0 < self.control_images < Recipe.batch:
+            raise ProbeError(
+                f"control_images={self.control_images} must be 0 (no trained controls) or at least one batch "
+                f"of {Recipe.batch}"
+            ).at("control_images")
+
+    @property
+    def control_recipe(self) -> Recipe | None:
+        """Recipe of the controls that are trained: the defaults but for the images; None without them."""
+        return Recipe(images=self.control_images) if self.control_images else None

@@ -1,0 +1,126 @@
+"""Flags of the steps' commands, from a config. A value reaches a job through them alone."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from maestrata.inference.settings import Samples
+
+if TYPE_CHECKING:
+    from maestrata.run.plan import Plan
+
+
+def as_flags(values: Mapping[str, Any]) -> str:
+    """Write values as flags of a step: lists as several values, mappings as JSON, None and False as nothing.
+
+    Examples
+    --------
+    >>> as_flags({"mask_ratios": (0.1, 0.5), "norm_pixels": True, "samples": None})
+    '--mask-ratios 0.1 0.5 --norm-pixels'
+    """
+    parts: list[str] = []
+    for key, value in values.items():
+        if value is None or value is False:
+            continue
+        parts.append(f"--{key.replace('_', '-')}")
+        if isinstance(value, Mapping):
+            parts.append(json.dumps(value, sort_keys=True))
+        elif value is not True:
+            parts += map(str, value) if isinstance(value, list | tuple) else [str(value)]
+    return shlex.join(parts)
+
+
+class Flags:
+    """Flags of the jobs of a run.
+
+    Parameters
+    ----------
+    plan : Plan
+
+    Notes
+    -----
+    `wildcards` are those of a Snakemake job: an object with an attribute, of type str, for each wildcard.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._config = plan.config
+        self._known: dict[Any, str] = {}  # of what many jobs share
+
+    def world(self, wildcards: Any) -> str:
+        """Return the flags that name the world of a job."""
+        key = (wildcards.world, wildcards.world_seed)
+        if key not in self._known:
+            entry = self._config.worlds[wildcards.world]
+            about = {"world": wildcards.world, "world_kind": entry.kind, "world_settings": entry.settings}
+            self._known[key] = as_flags(about | {"world_seed": wildcards.world_seed})
+        return self._known[key]
+
+    def masks(self, wildcards: Any) -> str:
+        """Return the flag that gives the mask patches of a world and world seed, with their asked ratios."""
+        return as_flags({"masks": self._masks[wildcards.world, wildcards.world_seed]})
+
+    def cell(self, wildcards: Any) -> str:
+        """Return the flags that name a cell within its world."""
+        return as_flags({name: getattr(wildcards, name) for name in ("patch", "visible", "seed")})
+
+    def training(self, wildcards: Any) -> str:
+        """Return the flags of a cell's training."""
+        training = self._plan.cell(wildcards).training
+        if training not in self._known:
+            self._known[training] = as_flags(asdict(training))
+        return self._known[training]
+
+    def section(self, name: str) -> str:
+        """Return the flags of a section of the config that is the same for all jobs."""
+        return as_flags(asdict(getattr(self._config, name)))
+
+    def evaluation(self) -> str:
+        """Return the flags by which a cell is read: those of the section `evaluation` that matter to one."""
+        read = asdict(self._config.evaluation)
+        del read["control_images"]
+        return as_flags(read)
+
+    def limits(self) -> str:
+        """Return the flags of the limits: the images and replicates are those that models are scored on."""
+        shared = {"samples": self._config.evaluation.test, "replicates": self._config.evaluation.replicates}
+        return as_flags(shared | asdict(self._config.limits))
+
+    def experiment(self, wildcards: Any) -> str:
+        """Return the flags of an experiment: its settings, and the models that it reads."""
+        plan, config = self._plan, self._config
+        read = {each.name: getattr(config.evaluation, each.name) for each in fields(Samples)}
+        weights = plan.path("weights")
+        cells = [
+            f"{cell.patch}/v{cell.visible}/s{cell.seed}={weights.format(**cell.json)}"
+            for cell in plan.cells_read(wildcards)
+        ]
+        values = {"settings": plan.experiment(wildcards).settings, **asdict(config.model)}
+        return as_flags({**values, **asdict(config.training), **read, "cells": cells or None})
+
+    @property
+    def claims(self) -> str:
+        """Return the flag that names the claims to judge."""
+        return as_flags({"claims": self._plan.claims})
+
+    @property
+    def note(self) -> str:
+        """Return the flag that gives what every figure's title says of the run; it may be empty."""
+        return as_flags({"note": self._config.note})
+
+    @cached_property
+    def _masks(self) -> dict[tuple[str, str], dict[str, tuple[float, ...]]]:
+        """Mask patches and asked ratios of each world and world seed."""
+        asked: dict[tuple[str, str], dict[str, set[float]]] = defaultdict(lambda: defaultdict(set))
+        for one in self._plan.cells:
+            asked[one.cell.world, str(one.cell.world_seed)][one.cell.patch].update(one.mask_ratios)
+        return {
+            place: {patch: tuple(sorted(ratios)) for patch, ratios in patches.items()}
+            for place, patches in asked.items()
+        }

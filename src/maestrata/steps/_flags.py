@@ -1,0 +1,87 @@
+"""Flags that several steps share: those of a world, of a cell, and of the settings of a dataclass."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import MISSING, fields
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from maestrata.settings import read
+from maestrata.worlds import make
+from maestrata.worlds.base import World
+
+T = TypeVar("T")
+
+
+def add_world(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that name a world: ``--world`` (its label), ``--world-kind, -settings, -seed``."""
+    parser.add_argument("--world", default=None, help="label of the world in the sweep (default: its kind)")
+    parser.add_argument("--world-kind", required=True, help="name of the world, such as additive_tree")
+    parser.add_argument("--world-settings", type=settings, default={}, help="settings as a JSON object")
+    parser.add_argument("--world-seed", type=int, default=0, help="seed of the world's functions")
+
+
+def read_world(args: argparse.Namespace) -> World:
+    """Make the world that the flags of `add_world` name."""
+    return make(args.world_kind, args.world_seed, **args.world_settings)
+
+
+def add_cell(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that name a cell within its world: ``--patch``, ``--visible``, ``--seed``."""
+    parser.add_argument("--patch", required=True, help="mask patches, such as 2x1, or 2x1o for offset")
+    parser.add_argument("--visible", type=int, required=True, help="visible patches in training")
+    parser.add_argument("--seed", type=int, required=True, help="training seed")
+
+
+def add_settings(parser: argparse.ArgumentParser, cls: type, only: Sequence[str] = ()) -> None:
+    """Add a flag for each setting of a dataclass (`maestrata.settings`), as the workflow writes it.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+    cls : type
+        A dataclass. A flag that is not given has the setting's default.
+    only : sequence of str
+        The settings that the step takes, where it does not take all.
+    """
+    types = get_type_hints(cls)
+    for each in fields(cls):
+        if each.name not in (only or types) or "description" not in each.metadata:
+            continue
+        options: dict[str, Any] = {"help": each.metadata["description"]}
+        default: Any = each.default if each.default_factory is MISSING else each.default_factory()
+        kind, items = get_origin(types[each.name]), get_args(types[each.name])
+        if types[each.name] is bool:
+            options |= {"action": "store_true"}
+        elif kind is tuple:
+            many = Ellipsis in items
+            options |= {"type": items[0], "nargs": "+" if many else len(items), "default": list(default)}
+        elif kind is dict:
+            options |= {"type": settings, "default": default}
+        else:
+            options |= {"type": items[0] if items else types[each.name], "default": default}
+        parser.add_argument(flag_of(each.name), **options)
+
+
+def read_settings(args: argparse.Namespace, cls: type[T]) -> T:
+    """Return the settings that the flags of `add_settings` give; those without a flag have their defaults."""
+    names = [each.name for each in fields(cls) if hasattr(args, each.name)]  # type: ignore[arg-type]
+    return read(cls, {name: getattr(args, name) for name in names})
+
+
+def flag_of(name: str) -> str:
+    """Return the flag of a setting: ``--mask-ratios`` of ``mask_ratios``."""
+    return f"--{name.replace('_', '-')}"
+
+
+def settings(text: str) -> dict[str, Any]:
+    """Read a JSON object from the command line, such as ``'{"dim": 4}'``."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a JSON object ({error})") from None
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(f"{text!r} must be a JSON object")
+    return value
