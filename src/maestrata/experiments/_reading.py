@@ -8,7 +8,7 @@ paired.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +24,17 @@ from maestrata.representation.encode import represent
 from maestrata.resampling import r2_bootstrap, r2_score
 from maestrata.worlds.base import World
 
-__all__ = ["Reading", "add_readings", "differences", "draw", "pixels", "pooled", "read_levels", "read_values"]
+__all__ = [
+    "Reading",
+    "add_readings",
+    "average",
+    "differences",
+    "draw",
+    "pixels",
+    "pooled",
+    "read_levels",
+    "read_values",
+]
 
 
 class Reading(NamedTuple):
@@ -135,6 +145,14 @@ def differences(one: Mapping[int, Reading], other: Mapping[int, Reading]) -> dic
         level: Reading(found.r2 - other[level].r2, found.replicates - other[level].replicates)
         for level, found in one.items()
     }
+
+
+def average(readings: Iterable[Reading]) -> Reading:
+    """Mean of readings, replicate by replicate."""
+    every = list(readings)
+    return Reading(
+        float(np.mean([one.r2 for one in every])), np.mean([one.replicates for one in every], axis=0)
+    )
 
 
 def add_readings(

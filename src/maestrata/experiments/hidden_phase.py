@@ -15,7 +15,15 @@ import torch
 
 from maestrata import worlds
 from maestrata.experiments._mixture import MixtureMAE, whitening_maps
-from maestrata.experiments._reading import Reading, add_readings, differences, draw, pooled, read_levels
+from maestrata.experiments._reading import (
+    Reading,
+    add_readings,
+    average,
+    differences,
+    draw,
+    pooled,
+    read_levels,
+)
 from maestrata.experiments.base import Job, Table
 from maestrata.masks import MaskPatches, visible_count
 from maestrata.model.mae import MAE
@@ -119,8 +127,4 @@ def _read(model: MAE, job: Job, evaluation: Evaluation) -> Readings:
 
 def _add(table: Table, arm: str, quantity: str, levels: Mapping[int, Reading], n: int) -> None:
     """Add a reading of every level, and at level 0 the mean over levels."""
-    mean = Reading(
-        float(np.mean([reading.r2 for reading in levels.values()])),
-        np.mean([reading.replicates for reading in levels.values()], axis=0),
-    )
-    add_readings(table, arm, {0: mean, **levels}, n, quantity)
+    add_readings(table, arm, {0: average(levels.values()), **levels}, n, quantity)

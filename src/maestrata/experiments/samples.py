@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from maestrata.errors import ExperimentError
-from maestrata.experiments._reading import Reading, add_readings, differences, draw, read_levels
+from maestrata.experiments._reading import Reading, add_readings, average, differences, draw, read_levels
 from maestrata.experiments.base import Job, Table
 from maestrata.masks import MaskPatches, visible_count
 from maestrata.training.data import Batches
@@ -68,5 +66,4 @@ def _sizes(job: Job) -> list[int]:
 
 def _add(table: Table, arm: str, found: dict[int, Reading], n: int, each: str, mean: str) -> None:
     add_readings(table, arm, found, n, each)
-    replicates = np.mean([reading.replicates for reading in found.values()], axis=0)
-    table.add_replicates(arm, mean, 0, float(np.mean([r.r2 for r in found.values()])), replicates, n)
+    add_readings(table, arm, {0: average(found.values())}, n, mean)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from maestrata.errors import ExperimentError
-from maestrata.experiments._reading import Reading, add_readings, differences, draw, pixels, read_levels
+from maestrata.experiments._reading import (
+    Reading,
+    add_readings,
+    average,
+    differences,
+    draw,
+    pixels,
+    read_levels,
+)
 from maestrata.experiments._surrogate import GaussianSurrogate
 from maestrata.experiments.base import Job, Table
 from maestrata.masks import MaskPatches, realised_ratio, visible_count
@@ -89,7 +97,4 @@ def _read(
 
 def _middle(one: Readings, other: Readings) -> Readings:
     """Mean of two readings of every level, replicate by replicate."""
-    return {
-        level: Reading((found.r2 + other[level].r2) / 2, (found.replicates + other[level].replicates) / 2)
-        for level, found in one.items()
-    }
+    return {level: average([reading, other[level]]) for level, reading in one.items()}

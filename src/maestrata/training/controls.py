@@ -94,7 +94,7 @@ def train_autoencoder(
     ----------
     world : World
     cfg : MAEConfig
-        Sizes of the masked autoencoder it stands beside.
+        Sizes of the masked autoencoder that it is compared with.
     seed : int
         Training seed: its initial weights and its images.
     recipe : Recipe

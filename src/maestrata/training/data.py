@@ -33,6 +33,11 @@ def training_images(world: World, seed: int, recipe: Recipe, step: int) -> Sampl
     return world.sample(recipe.batch, stream="train", index=(seed, step))
 
 
+def mask_uniforms(world: World, seed: int, step: int, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Draw the uniforms (b, N) that the masks of a step are made of, of ``("masks", world_seed, step)``."""
+    return stream(seed, "masks", world.seed, step).random(shape, dtype=np.float32)
+
+
 def as_tokens(world: World, images: NDArray[np.floating]) -> NDArray[np.float32]:
     """Cut images (n, channel, y, x) into tokens (n, n_tokens, v), in one piece."""
     return np.ascontiguousarray(patchify(images, world.token_pixels), dtype=np.float32)
@@ -93,8 +98,7 @@ class Batches:
         return as_tokens(self.world, training_images(self.world, self.seed, self.recipe, step).images)
 
     def _drawn_masks(self, step: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        rng = stream(self.seed, "masks", self.world.seed, step)
-        uniforms = rng.random((self.recipe.batch, self.patches.n_patches), dtype=np.float32)
+        uniforms = mask_uniforms(self.world, self.seed, step, (self.recipe.batch, self.patches.n_patches))
         return draw_masks(self.patches, self.visible, uniforms)
 
     def _order(self, epoch: int, n: int) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ from maestrata.errors import TrainingError
 from maestrata.training.checkpoint import Checkpoint
 from maestrata.training.optimiser import Optimiser
 from maestrata.training.products import fast_float32
-from maestrata.training.progress import Progress
+from maestrata.training.progress import ProgressBar
 from maestrata.training.recipe import Recipe, learning_rate
 
 CHECK_EVERY = 50  # steps between two looks at whether the loss is finite
@@ -66,7 +66,7 @@ def fit(
     # on the device, and read now and then: reading at every step would wait for it
     losses = torch.zeros(recipe.steps, device=device)
     first = _resume(checkpoint, optimiser, losses)
-    with reproducible(device), Progress(name, recipe.steps, recipe.batch, first) as progress:
+    with reproducible(device), ProgressBar(name, recipe.steps, recipe.batch, first) as progress:
         for step in range(first, recipe.steps):
             batch = [part.to(device, non_blocking=True) for part in batches(step)]
             with torch.autocast(kind, torch.bfloat16, enabled=kind != "cpu"):

@@ -2,7 +2,7 @@
 
 A source is asked for one step at a time and gives, for all members at once, the noise of the world and the
 uniforms from which masks are drawn. Each member has streams of its own, keyed as in a run on its own: what a
-member sees does not depend on the members beside it.
+member sees does not depend on the other members.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from maestrata.random import integer_seed, stream
+from maestrata.training.data import mask_uniforms
 from maestrata.worlds.base import World
 
 
@@ -108,9 +109,7 @@ class StreamNoise:
         normal, uniform = [], []
         for world, seed in zip(self.worlds, self.seeds, strict=True):
             noise = world.draw(self.batch, stream(world.seed, "train", seed, step))
-            masks = stream(seed, "masks", world.seed, step).random(
-                (self.batch, self.n_patches), dtype=np.float32
-            )
+            masks = mask_uniforms(world, seed, step, (self.batch, self.n_patches))
             levels = sorted(noise, reverse=True)
             normal.append(np.concatenate([noise[i].ravel() for i in levels if noise[i].dtype.kind == "f"]))
             # a choice c of h is carried as (c + 1/2) / h, which `unpack` turns back into c

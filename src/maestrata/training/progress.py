@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 SHARES = 10  # lines in the log of a run
 
 
-class Progress:
+class ProgressBar:
     """Shows rate, loss and time left; a context manager.
 
     Parameters
@@ -36,7 +36,7 @@ class Progress:
                 total=steps * batch, initial=done * batch, unit="image", desc=name, unit_scale=True
             )
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> ProgressBar:
         return self
 
     def __exit__(

@@ -24,7 +24,7 @@ from maestrata.model.stack import FlatWeights, MAEStack
 from maestrata.training.data import initial_model
 from maestrata.training.loop import check_finite
 from maestrata.training.noise import DeviceNoise, NoiseSource, StreamNoise, unpack
-from maestrata.training.progress import Progress
+from maestrata.training.progress import ProgressBar
 from maestrata.training.recipe import Recipe, decays, learning_rate
 from maestrata.worlds.base import World
 
@@ -156,7 +156,7 @@ class StackedTrainer:
         steps, members = self.recipe.steps, len(self.seeds)
         history = torch.zeros(steps, members, device=self.device)
         run: Callable[[dict[str, Tensor]], Tensor] = lambda draws: self._step(**draws)  # noqa: E731
-        with Progress(self._name(0, members), steps, self.recipe.batch * members) as progress:
+        with ProgressBar(self._name(0, members), steps, self.recipe.batch * members) as progress:
             for step in range(steps):
                 draws = {name: draw.to(self.device) for name, draw in self.noise.draw(step).items()}
                 if step == 0 and self.captured:

@@ -29,14 +29,11 @@ def train(
 
     Parameters
     ----------
-    world : World
-    patches : MaskPatches
-    visible : int
-        Visible patches.
+    world, patches, visible, recipe
+        As of `maestrata.training.data.Batches`.
     seed : int
         Training seed: initial weights, masks, and which of the world's training images are seen.
     cfg : MAEConfig
-    recipe : Recipe
     device, checkpoint, name
         As of `maestrata.training.loop.fit`, which says what is repeatable and what is refused.
 
