@@ -19,17 +19,88 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from maestrata.cubes.io import open_cube
-from maestrata.resampling import largest_excess
+from maestrata.errors import MaestrataError
 
 PRIMARY = {"pooling": "global", "eval_ratio": "0", "probe": "ridge", "target": "latent"}
 POOLINGS = ("global", "cls", "concat", "aligned")
 LAST = 0.05  # share of the steps over which the final loss is averaged
+
+
+@dataclass(frozen=True)
+class Excess:
+    """The score that lies highest above its ceiling, of many, in units of its own uncertainty.
+
+    Attributes
+    ----------
+    worst : int
+        Which of the comparisons.
+    excess : float
+        Score minus ceiling.
+    t : float
+        Excess over its bootstrap standard error.
+    critical : float
+        What the largest t of all comparisons stays below with probability .95 where no score is above.
+    p : float
+        Probability of a largest t at least as high.
+    """
+
+    worst: int
+    excess: float
+    t: float
+    critical: float
+    p: float
+
+
+def largest_excess(
+    score: ArrayLike, ceiling: ArrayLike, score_boot: ArrayLike, ceiling_boot: ArrayLike
+) -> Excess:
+    """Find whether any score lies above its ceiling: paired, and simultaneous over all comparisons.
+
+    The bootstrap replicates of both sides come from the same weights, so their differences are those of one
+    sample of images; the largest studentised difference is compared with its own distribution over
+    replicates.
+
+    Parameters
+    ----------
+    score, ceiling : array (comparisons,)
+        Comparisons with NaN on either side are left out.
+    score_boot, ceiling_boot : array (replicates, comparisons)
+
+    Raises
+    ------
+    MaestrataError
+        If shapes do not fit or nothing can be compared.
+    """
+    gap = np.asarray(score, np.float64) - np.asarray(ceiling, np.float64)
+    one, other = np.asarray(score_boot, np.float64), np.asarray(ceiling_boot, np.float64)
+    if gap.ndim != 1 or one.shape != other.shape or one.shape[1:] != gap.shape:
+        raise MaestrataError(
+            f"replicates of shapes {one.shape}, {other.shape} must be (replicates, {gap.size})"
+        )
+    boot = one - other
+    usable = np.flatnonzero(np.isfinite(gap) & np.isfinite(boot).all(0))
+    error = boot[:, usable].std(0, ddof=1)
+    usable, error = usable[error > 0], error[error > 0]
+    if not len(usable):
+        raise MaestrataError("no score has a ceiling with replicates to be compared with")
+    t = gap[usable] / error
+    largest = ((boot[:, usable] - gap[usable]) / error).max(1)
+    worst = int(np.argmax(t))
+    return Excess(
+        worst=int(usable[worst]),
+        excess=float(gap[usable[worst]]),
+        t=float(t[worst]),
+        critical=float(np.quantile(largest, 0.95)),
+        p=float((1 + (largest >= t[worst]).sum()) / (1 + len(largest))),
+    )
 
 
 def cells(root: Path) -> Iterator[tuple[str, int, str, int, int, Path]]:

@@ -1,4 +1,4 @@
-"""R2 and its bootstrap: one weight matrix per world, shared by every model and every ceiling.
+"""R2, its bootstrap and percentile intervals: the one place, for probes, exact limits and experiments.
 
 The test images of a world are the same for all that is scored on them, so all of it is resampled with
 the same weights: differences between two scores are then paired, replicate by replicate, and neither
@@ -6,14 +6,17 @@ side needs the other's predictions.
 
 A replicate draws n images with replacement; ``w_ri`` counts how often replicate r drew image i. Then
 
-    R2_r = 1 - sum_i w_ri (y_i - p_i)^2 / sum_i w_ri (y_i - ybar_r)^2,   ybar_r = sum_i w_ri y_i / n
+    R2_r = 1 - sum_i w_ri (y_i - p_i)^2 / (sum_i w_ri y_i^2 - (sum_i w_ri y_i)^2 / sum_i w_ri),
 
-and the three sums of all replicates and targets are one matrix product.
+the sums running over the images that count for the target. What belongs to the targets alone is computed
+once, and shared by all predictions of them: each then costs one product of the weights with its squared
+errors.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import warnings
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -55,166 +58,136 @@ def bootstrap_weights(world_seed: int, n: int, replicates: int) -> NDArray[np.fl
     return weights
 
 
-def r2_score(y: ArrayLike, pred: ArrayLike, present: ArrayLike | None = None) -> NDArray[np.float64]:
-    """R2 of each target over the images (first axis), in float64.
+class R2:
+    """R2 of many predictions of the same targets, with its bootstrap replicates.
 
     Parameters
     ----------
-    y, pred : array, shape (n, ...)
-        Truth and prediction; the trailing axes are targets.
-    present : bool array, shape (n, ...), optional
-        Images that count, target by target; all by default.
-
-    Returns
-    -------
-    ndarray of float64, shape (...)
-        ``1 - SSE/SST``; NaN where the target does not vary, or holds NaN.
-
-    Raises
-    ------
-    MaestrataError
-        If the shapes differ or there are fewer than two images.
-    """
-    centred, error, varies = _centre(*_pair(y, pred, present))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(varies, 1.0 - np.square(error).sum(0) / np.square(centred).sum(0), np.nan)
-
-
-def r2_bootstrap(
-    y: ArrayLike, pred: ArrayLike, weights: NDArray[np.float32], present: ArrayLike | None = None
-) -> NDArray[np.float64]:
-    """R2 of each target in each bootstrap replicate.
-
-    Parameters
-    ----------
-    y, pred : array, shape (n,) or (n, targets)
+    y : ndarray (n, targets)
+        Truth, float32 or float64; errors are taken in this type, sums in float64.
     weights : ndarray of float32, shape (replicates, n)
         From `bootstrap_weights`.
-    present : bool array like `y`, optional
+    present : ndarray of bool, shape (n, targets), optional
         Images that count, target by target; all by default.
-
-    Returns
-    -------
-    ndarray of float64, shape (replicates, targets)
-        NaN where the target does not vary within the replicate.
-
-    Raises
-    ------
-    MaestrataError
-        If shapes do not match.
-    """
-    y, pred, counts = _pair(y, pred, present)
-    y, pred, counts = y.reshape(len(y), -1), pred.reshape(len(y), -1), counts.reshape(len(y), -1)
-    if weights.ndim != 2 or weights.shape[1] != len(y):
-        raise MaestrataError(f"bootstrap weights of shape {weights.shape} do not fit {len(y)} images")
-    n_targets = y.shape[1]
-    centred, error, varies = _centre(y, pred, counts)
-    # Scaled so that float32 keeps six digits of the variance whatever the target's units.
-    scale = np.maximum(np.abs(centred).max(0), np.finfo(np.float64).tiny)
-    centred, error = centred / scale, error / scale
-    columns = np.concatenate([error**2, centred**2, centred], axis=1).astype(np.float32)
-    sums = (weights @ columns).astype(np.float64)
-    sse, squares, plain = (sums[:, k * n_targets : (k + 1) * n_targets] for k in range(3))
-    if counts.all():
-        drawn = weights.sum(1, dtype=np.float64)[:, None]
-    else:
-        drawn = (weights @ counts.astype(np.float32)).astype(np.float64)
-    sst = squares - plain**2 / np.maximum(drawn, 1)
-    # What is left of a target that is constant within the replicate is float32 rounding.
-    good = varies & (sst > 1e-5 * np.maximum(squares, np.finfo(np.float64).tiny))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(good, 1.0 - sse / sst, np.nan)
-
-
-@dataclass(frozen=True)
-class Excess:
-    """The score that lies highest above its ceiling, of many, in units of its own uncertainty.
+    least : int
+        With fewer images a target has no R2.
 
     Attributes
     ----------
-    worst : int
-        Which of the comparisons.
-    excess : float
-        Score less ceiling.
-    t : float
-        Excess over its bootstrap standard error.
-    critical : float
-        What the largest t of all comparisons stays below with probability .95 where no score is above.
-    p : float
-        Probability of a largest t at least as high.
-    """
-
-    worst: int
-    excess: float
-    t: float
-    critical: float
-    p: float
-
-
-def largest_excess(
-    score: ArrayLike, ceiling: ArrayLike, score_boot: ArrayLike, ceiling_boot: ArrayLike
-) -> Excess:
-    """Find whether any score lies above its ceiling: paired, and simultaneous over all comparisons.
-
-    The bootstrap replicates of both sides come from the same weights, so their differences are those of one
-    sample of images; the largest studentised difference is compared with its own distribution over
-    replicates.
-
-    Parameters
-    ----------
-    score, ceiling : array (comparisons,)
-        Comparisons with NaN on either side are left out.
-    score_boot, ceiling_boot : array (replicates, comparisons)
+    n : ndarray of int, shape (targets,)
+        Images that count.
 
     Raises
     ------
     MaestrataError
-        If shapes do not fit or nothing can be compared.
+        If shapes do not match, or there are fewer than two images.
     """
-    gap = np.asarray(score, np.float64) - np.asarray(ceiling, np.float64)
-    one, other = np.asarray(score_boot, np.float64), np.asarray(ceiling_boot, np.float64)
-    if gap.ndim != 1 or one.shape != other.shape or one.shape[1:] != gap.shape:
-        raise MaestrataError(
-            f"replicates of shapes {one.shape}, {other.shape} must be (replicates, {gap.size})"
-        )
-    boot = one - other
-    usable = np.flatnonzero(np.isfinite(gap) & np.isfinite(boot).all(0))
-    error = boot[:, usable].std(0, ddof=1)
-    usable, error = usable[error > 0], error[error > 0]
-    if not len(usable):
-        raise MaestrataError("no score has a ceiling with replicates to be compared with")
-    t = gap[usable] / error
-    largest = ((boot[:, usable] - gap[usable]) / error).max(1)
-    worst = int(np.argmax(t))
-    return Excess(
-        worst=int(usable[worst]),
-        excess=float(gap[usable[worst]]),
-        t=float(t[worst]),
-        critical=float(np.quantile(largest, 0.95)),
-        p=float((1 + (largest >= t[worst]).sum()) / (1 + len(largest))),
-    )
+
+    def __init__(
+        self,
+        y: NDArray[Any],
+        weights: NDArray[np.float32],
+        present: NDArray[np.bool_] | None = None,
+        least: int = 2,
+    ) -> None:
+        if y.ndim != 2 or len(y) < 2:
+            raise MaestrataError(f"targets of shape {y.shape} must be (n >= 2, targets) (R2)")
+        if weights.ndim != 2 or weights.shape[1] != len(y):
+            raise MaestrataError(f"bootstrap weights of shape {weights.shape} do not fit {len(y)} images")
+        if present is not None and (present.shape != y.shape or present.dtype != np.bool_):
+            raise MaestrataError(
+                f"present of shape {present.shape} and type {present.dtype} must be bool of {y.shape} (R2)"
+            )
+        self._y, self._weights, self.present = y, weights, present
+        if present is None:
+            self.n = np.full(y.shape[1], len(y))
+            centred = y - y.mean(0, dtype=np.float64)
+            drawn = weights.sum(1, dtype=np.float64)[:, None]
+            # an exactly constant target leaves rounding dust in `centred`, hence the look at its range
+            varies = np.ptp(y, axis=0) > 0
+        else:
+            self.n = present.sum(0)
+            mean = np.where(present, y, 0.0).sum(0) / np.maximum(self.n, 1)
+            centred = np.where(present, y - mean, 0.0)
+            drawn = (weights @ present.astype(np.float32)).astype(np.float64)
+            varies = np.where(present, y, -np.inf).max(0) > np.where(present, y, np.inf).min(0)
+        usable = varies & (self.n >= least)
+        self._sst = np.where(usable, np.einsum("nt,nt->t", centred, centred), np.nan)
+        # centred, so that float32 loses nothing that matters to the difference of the two sums
+        small = centred.astype(np.float32)
+        plain, squares = ((weights @ part).astype(np.float64) for part in (small, np.square(small)))
+        sst = squares - np.square(plain) / np.maximum(drawn, 1)
+        # what is left of a target that is constant within a replicate is float32 rounding
+        good = usable & (sst > 1e-5 * np.maximum(squares, np.finfo(np.float64).tiny))
+        self._sst_boot = np.where(good, sst, np.nan)
+
+    def of(self, prediction: NDArray[Any]) -> tuple[Floats, Floats]:
+        """Score predictions (n, targets); those of images that do not count are not looked at.
+
+        Returns
+        -------
+        r2 : ndarray (targets,)
+            NaN where the target does not vary, has too few images, or the prediction is NaN.
+        replicates : ndarray (replicates, targets)
+            NaN also where the target does not vary within the replicate.
+
+        Raises
+        ------
+        MaestrataError
+            If there is not one prediction for each target.
+        """
+        if prediction.shape != self._y.shape:
+            raise MaestrataError(
+                f"predictions of shape {prediction.shape} must be as targets {self._y.shape} (R2)"
+            )
+        error = self._y - prediction
+        if self.present is not None:
+            error = np.where(self.present, error, error.dtype.type(0))
+        np.square(error, out=error)
+        r2 = 1.0 - error.sum(0, dtype=np.float64) / self._sst
+        return r2, 1.0 - (self._weights @ error.astype(np.float32, copy=False)) / self._sst_boot
 
 
-def _centre(y: Floats, pred: Floats, present: NDArray[np.bool_]) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Targets about their mean and errors, 0 where an image does not count; and which targets vary."""
-    counted = np.maximum(present.sum(0), 1)
-    centred = np.where(present, y - np.where(present, y, 0.0).sum(0) / counted, 0.0)
-    # An exactly constant column leaves rounding dust in `centred`, hence the test on the range.
-    varies = np.where(present, y, -np.inf).max(0) > np.where(present, y, np.inf).min(0)
-    return centred, np.where(present, y - pred, 0.0), varies
+def mean_bootstrap(values: NDArray[np.generic], weights: NDArray[np.float32]) -> tuple[float, Floats]:
+    """Return the mean of values (n,), and that of each bootstrap replicate (replicates,)."""
+    numbers = np.asarray(values, np.float64)
+    return float(numbers.mean()), np.asarray(weights @ numbers / weights.sum(1))
 
 
-def _pair(
-    y: ArrayLike, pred: ArrayLike, present: ArrayLike | None
-) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    y, pred = np.asarray(y, dtype=np.float64), np.asarray(pred, dtype=np.float64)
-    if y.shape != pred.shape or y.ndim < 1 or len(y) < 2:
-        raise MaestrataError(
-            f"targets of shape {y.shape}, predictions of shape {pred.shape}: must be one shape (n >= 2, ...)"
-        )
-    counts = np.ones(y.shape, bool) if present is None else np.asarray(present)
-    if counts.shape != y.shape or counts.dtype != np.bool_:
-        raise MaestrataError(
-            f"present of shape {counts.shape} and type {counts.dtype} must be bool of {y.shape} (R2)"
-        )
-    return y, pred, counts
+def nanmean(values: ArrayLike, axis: int | tuple[int, ...] = 0) -> Floats:
+    """Mean of what is not NaN, in float64; NaN where nothing is left."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # an empty mean is NaN, as wanted
+        return np.asarray(np.nanmean(np.asarray(values, np.float64), axis=axis))
+
+
+def percentiles(replicates: NDArray[Any], share: float = 0.95) -> tuple[Floats, Floats]:
+    """Ends of the percentile interval over the last axis, NaN left out; NaN where nothing is left.
+
+    The linear definition of `numpy.quantile`, by sorting, which is twenty times faster in float32.
+
+    Parameters
+    ----------
+    replicates : ndarray (..., replicates)
+    share : float
+        Of the replicates that lie within.
+
+    Returns
+    -------
+    low, high : ndarray (...)
+
+    Examples
+    --------
+    >>> [float(end) for end in percentiles(np.arange(101.0))]
+    [2.5, 97.5]
+    """
+    ordered = np.sort(replicates, axis=-1)  # NaN comes last
+    last = np.isfinite(ordered).sum(-1) - 1
+    ends = []
+    for level in ((1 - share) / 2, (1 + share) / 2):
+        place = np.maximum(last, 0) * level
+        below = np.floor(place).astype(np.int64)
+        above = np.minimum(below + 1, np.maximum(last, 0))
+        low, high = (np.take_along_axis(ordered, i[..., None], -1)[..., 0] for i in (below, above))
+        ends.append(np.where(last >= 0, low + (high.astype(np.float64) - low) * (place - below), np.nan))
+    return ends[0], ends[1]

@@ -4,14 +4,14 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
+from sklearn.metrics import r2_score
 
 from maestrata.geometry import TokenGrid
 from maestrata.masks import mask_matrix
 from maestrata.regression.probes.ridge import Probe
-from maestrata.regression.scoring import MIN_TEST, Scorer
-from maestrata.regression.targets import Group, TargetTable
 from maestrata.representation.pooling import pool
-from maestrata.resampling import bootstrap_weights, r2_bootstrap, r2_score
+from maestrata.resampling import R2, bootstrap_weights
+from maestrata.scoring import MIN_TEST
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -65,21 +65,22 @@ def test_ridge_is_scikit_learns_whatever_the_shape(seed, n, p, alpha):
 
 @given(seeds, st.floats(0, 1), st.integers(2, 8))
 @settings(deadline=None, max_examples=30)
-def test_scores_of_present_images_are_those_of_resampling(seed, share, replicates):
+def test_scores_of_present_images_are_scikit_learns(seed, share, replicates):
     rng = np.random.default_rng(seed)
     n = 400
     y = rng.standard_normal((n, 2)).astype(np.float32) * 10
     prediction = (y + rng.standard_normal((n, 2))).astype(np.float32)
     present = np.repeat(rng.random((n, 1)) < share, 2, axis=1)
     rows = present[:, 0]
-    scorer = Scorer(
-        TargetTable(y, (Group("latent", 1, 0, slice(0, 2), None),)), bootstrap_weights(seed, n, replicates)
-    )
-    score = scorer.score(prediction, scorer.totals(present))
+    weights = bootstrap_weights(seed, n, replicates)
+    score = R2(y, weights, present, least=MIN_TEST)
+    r2, boot = score.of(prediction)
     if rows.sum() < MIN_TEST:
-        assert np.isnan(score.r2).all() and np.isnan(score.r2_boot).all()
+        assert np.isnan(r2).all() and np.isnan(boot).all()
     else:
-        np.testing.assert_allclose(score.r2, r2_score(y[rows], prediction[rows]), atol=1e-5)
-        expected = r2_bootstrap(y[rows], prediction[rows], scorer.weights[:, rows])
-        np.testing.assert_allclose(score.r2_boot, expected, atol=1e-5)
+        expected = r2_score(y[rows], prediction[rows], multioutput="raw_values")
+        np.testing.assert_allclose(r2, expected, atol=1e-5)
+        for row, found in zip(weights[:, rows], boot, strict=True):
+            expected = r2_score(y[rows], prediction[rows], sample_weight=row, multioutput="raw_values")
+            np.testing.assert_allclose(found, expected, atol=1e-5)
     assert (score.n == rows.sum()).all()

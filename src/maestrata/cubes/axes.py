@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from maestrata.cubes.fields import Axis
+from maestrata.modules import constant
 
 __all__ = ["AXES", "CELL", "RATIO", "READING"]
 
@@ -19,18 +20,7 @@ AXES: dict[str, Axis] = {
     "encoder": Axis(
         "str",
         "what is read: the trained encoder or a control",
-        allowed=(
-            "trained",
-            "random_init",
-            "pixels",
-            "pca",
-            "shuffled",
-            "linear_mae",
-            "autoencoder",
-            "positions",
-            "supervised",
-            "posterior",
-        ),
+        allowed=constant("regression", "encoders", "NAMES"),
     ),
     "layer": Axis("int64", "encoder layer (0: embedding; last: after the final LayerNorm)", low=0),
     "pooling": Axis("str", "how tokens become one vector", allowed=("global", "cls", "concat", "aligned")),

@@ -82,17 +82,6 @@ MEASURED: dict[str, Kind] = {
         },
         ordered=(("r2_low", "r2_high"),),
     ),
-    "representations": Kind(
-        "Representations of evaluation images, per layer",
-        {
-            "representation": Variable(
-                ("layer", "sample", "token", "feature"),
-                "encoder output; token 0 is [CLS], then visible tokens in raster order",
-                nan=False,
-            ),
-            "visible": count(("sample", "position"), "raster position of each visible token"),
-        },
-    ),
     "reconstruction": Kind(
         "Display images of one cell: original, prediction, mask",
         {

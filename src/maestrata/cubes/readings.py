@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from maestrata.cubes.netcdf import Part
 from maestrata.cubes.schema import READING
 from maestrata.errors import CubeError
+from maestrata.resampling import percentiles
 
-__all__ = ["Readings", "percentiles"]
+__all__ = ["Readings"]
 
 _REFERENCE = "random_init"
 
@@ -81,20 +82,3 @@ class Readings:
         low, high = percentiles(difference)
         for name, values in (("gain_low", low), ("gain_high", high)):
             self.values[name][tuple(union.T)] = values
-
-
-def percentiles(values: NDArray[Any], share: float = 0.95) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Ends of the percentile interval of each row (n, replicates), NaN left out; NaN for a row of NaN.
-
-    The linear definition of `numpy.quantile`, by sorting, which is twenty times faster in float32.
-    """
-    ordered = np.sort(values, axis=-1)  # NaN comes last
-    kept = np.isfinite(ordered).sum(-1)
-    ends = []
-    for level in ((1 - share) / 2, (1 + share) / 2):
-        place = np.maximum(kept - 1, 0) * level
-        below = np.floor(place).astype(np.int64)
-        above = np.minimum(below + 1, np.maximum(kept - 1, 0))
-        low, high = (np.take_along_axis(ordered, i[..., None], -1)[..., 0] for i in (below, above))
-        ends.append(np.where(kept > 0, low + (high.astype(np.float64) - low) * (place - below), np.nan))
-    return ends[0], ends[1]

@@ -20,7 +20,7 @@ from maestrata.geometry import patchify
 from maestrata.model.mae import MAE
 from maestrata.random import stream
 from maestrata.regression.controls import principal_axes
-from maestrata.representation.encode import represent
+from maestrata.representation.encode import last_layer
 from maestrata.worlds.base import World
 
 __all__ = [
@@ -68,9 +68,7 @@ class Reader:
 
 def primary(model: MAE, images: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the primary reading of images (n, channel, y, x): (n, width)."""
-    last = model.cfg.depth
-    tokens = represent(model, np.asarray(images, np.float32), layers=[last])[last]
-    return tokens[:, 1:].mean(1, dtype=np.float32)
+    return last_layer(model, images)
 
 
 def cells_of(job: Job, patches: str | None = None) -> tuple[TrainedCell, ...]:

@@ -17,11 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 from maestrata.errors import ExperimentError
 from maestrata.experiments.base import Job, Table
 from maestrata.model.mae import MAE
-from maestrata.regression.evaluate import Evaluation
+from maestrata.regression.data import ProbeData
 from maestrata.regression.probes.ridge import Probe
-from maestrata.regression.scoring import by_level
-from maestrata.representation.encode import represent
-from maestrata.resampling import r2_bootstrap, r2_score
+from maestrata.representation.encode import last_layer
+from maestrata.resampling import R2
 from maestrata.worlds.base import World
 
 __all__ = [
@@ -44,7 +43,7 @@ class Reading(NamedTuple):
     replicates: NDArray[np.float64]
 
 
-def draw(job: Job, world: World | None = None) -> Evaluation:
+def draw(job: Job, world: World | None = None) -> ProbeData:
     """Draw what everything in a job is scored on.
 
     Parameters
@@ -53,21 +52,15 @@ def draw(job: Job, world: World | None = None) -> Evaluation:
     world : World, optional
         In place of the job's own.
     """
-    return Evaluation.draw(world or job.world, job.probe_train, job.test, job.replicates)
+    return ProbeData.draw(world or job.world, job.probe_train, job.test, job.replicates)
 
 
 def pooled(model: MAE, images: NDArray[np.float32], pooling: str = "global") -> NDArray[np.float32]:
     """Pooled last layer, after its norm, of whole images (n, channel, y, x): (n, width) if ``global``."""
-    depth = model.cfg.depth
-    tokens = represent(model, images, layers=[depth])[depth]
-    if pooling == "concat":
-        return np.ascontiguousarray(tokens[:, 1:]).reshape(len(tokens), -1)
-    if pooling == "global":
-        return tokens[:, 1:].mean(1, dtype=np.float32)
-    raise ExperimentError(f"pooling={pooling!r} must be global or concat")
+    return last_layer(model, images, pooling)
 
 
-def pixels(evaluation: Evaluation) -> NDArray[np.float32]:
+def pixels(evaluation: ProbeData) -> NDArray[np.float32]:
     """All pixels of the evaluation's images, (n, values)."""
     return evaluation.images.reshape(len(evaluation.images), -1)
 
@@ -75,7 +68,7 @@ def pixels(evaluation: Evaluation) -> NDArray[np.float32]:
 def read_levels(
     source: MAE | NDArray[np.float32],
     job: Job,
-    evaluation: Evaluation | None = None,
+    evaluation: ProbeData | None = None,
     pooling: str = "global",
 ) -> dict[int, Reading]:
     """Read the latents of every level by ridge.
@@ -85,7 +78,7 @@ def read_levels(
     source : MAE, or ndarray (probe_train + test, p)
         A model, or features of the evaluation's images, training images first.
     job : Job
-    evaluation : Evaluation, optional
+    evaluation : ProbeData, optional
         From `draw`; give it where several sources are read.
     pooling : {"global", "concat"}
         Of a model's tokens.
@@ -106,16 +99,15 @@ def read_levels(
         raise ExperimentError(f"{len(features)} rows of features must be {len(found.images)}, one an image")
     start = found.n_train
     prediction = Probe().fit(features[:start], found.train.values).predict(features[start:])
-    scores = by_level(found.scorer.score(prediction, found.totals), found.test)
     return {
-        level: Reading(score.r2, score.r2_boot.astype(np.float64))
-        for (kind, level), score in scores.items()
+        level: Reading(score.r2, score.boot.astype(np.float64))
+        for (kind, level), score in found.scorer.score(prediction).items()
         if kind == "latent"
     }
 
 
 def read_values(
-    features: NDArray[np.float32], fitted: ArrayLike, scored: ArrayLike, evaluation: Evaluation
+    features: NDArray[np.float32], fitted: ArrayLike, scored: ArrayLike, evaluation: ProbeData
 ) -> Reading:
     """Read any values by ridge, such as a function of the latents.
 
@@ -125,7 +117,7 @@ def read_values(
         Of the evaluation's images.
     fitted, scored : array (n_train, t), (n_test, t)
         Values of the training and of the test images.
-    evaluation : Evaluation
+    evaluation : ProbeData
 
     Returns
     -------
@@ -135,8 +127,8 @@ def read_values(
     train, test = np.asarray(fitted, np.float32), np.asarray(scored, np.float32)
     start = len(train)
     prediction = Probe().fit(features[:start], train).predict(features[start:])
-    replicates = r2_bootstrap(test, prediction, evaluation.scorer.weights)
-    return Reading(float(np.mean(r2_score(test, prediction))), replicates.mean(1))
+    r2, replicates = R2(test, evaluation.scorer.weights).of(prediction)
+    return Reading(float(r2.mean()), replicates.mean(1))
 
 
 def differences(one: Mapping[int, Reading], other: Mapping[int, Reading]) -> dict[int, Reading]:

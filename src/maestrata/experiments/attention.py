@@ -49,7 +49,7 @@ def attention_weights(model: MAE, images: NDArray[np.float32], batch: int = BATC
     ndarray of float32 (n, heads, 1 + n_tokens, 1 + n_tokens)
         Queries, then keys, [CLS] first; each row sums to 1.
     """
-    tokens = image_tokens(np.asarray(images, np.float32), model)
+    tokens = image_tokens(np.asarray(images, np.float32), model.cfg)
     block = cast(Block, model.blocks[-1])
     found = []
     for start in range(0, len(tokens), batch):

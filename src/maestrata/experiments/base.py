@@ -17,6 +17,7 @@ from maestrata.geometry import TokenGrid
 from maestrata.inference.settings import Samples
 from maestrata.masks import MaskPatches, realised_ratio
 from maestrata.model.mae import MAE, MAEConfig
+from maestrata.resampling import percentiles
 from maestrata.training.data import initial_model
 from maestrata.training.recipe import Recipe
 from maestrata.training.weights import load_model
@@ -172,9 +173,7 @@ class Table:
         self, arm: str, quantity: str, level: int, value: float, replicates: ArrayLike, n: float
     ) -> None:
         """Add a number with the percentile interval of its bootstrap replicates."""
-        found = np.asarray(replicates, np.float64)
-        found = found[np.isfinite(found)]
-        low, high = np.quantile(found, [0.025, 0.975]) if len(found) else (nan, nan)
+        low, high = percentiles(np.asarray(replicates, np.float64))
         self.add(arm, quantity, level, value, float(low), float(high), n)
 
     def place(self, arm: str, setting: float) -> None:

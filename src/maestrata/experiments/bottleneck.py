@@ -24,7 +24,7 @@ from maestrata.inference.base import Posterior, declared, is_slow, posterior
 from maestrata.random import integer_seed, stream
 from maestrata.regression import probes
 from maestrata.regression.controls import principal_axes
-from maestrata.resampling import bootstrap_weights, r2_bootstrap, r2_score
+from maestrata.resampling import R2, bootstrap_weights
 from maestrata.theory.shared import shared_information
 from maestrata.training.data import as_tokens, training_images
 from maestrata.training.loop import Batch, fit
@@ -276,8 +276,8 @@ def _recovery(
     spread = Whitening(features).apply(features)
     for quantity, probe in (("r2_linear", "ridge"), ("r2", "kernel_ridge")):
         predicted = images.predict(spread, images.c, probe, points)
-        value = float(r2_score(truth, predicted).mean())
-        out.append((value, r2_bootstrap(truth, predicted, images.weights).mean(1)))
+        r2, replicates = R2(truth, images.weights).of(predicted)
+        out.append((float(r2.mean()), replicates.mean(1)))
         table.add_replicates(arm, quantity, 0, *out[-1], images.n_test)
     return out[-1]
 
@@ -289,7 +289,7 @@ def _regressed_leak(
     together = np.concatenate(list(whitened.values()), axis=1)
     predicted = images.predict(belief, together, "kernel_ridge", points)
     truth = together[images.n_fit :]
-    lost, replicates = 1 - r2_score(truth, predicted), 1 - r2_bootstrap(truth, predicted, images.weights)
+    lost, replicates = (1 - r2 for r2 in R2(truth, images.weights).of(predicted))
     start = 0
     for arm, code in whitened.items():
         columns = slice(start, start + code.shape[1])

@@ -14,7 +14,7 @@ from maestrata.experiments.measures import Whitening, leak, noise_below, redraw
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAE
 from maestrata.random import stream
-from maestrata.regression.evaluate import Evaluation
+from maestrata.regression.data import ProbeData
 from maestrata.representation.encode import represent
 from maestrata.resampling import bootstrap_weights
 from maestrata.theory.examples import example_masks, ladder_mask
@@ -85,7 +85,7 @@ class _Views:
     def __init__(self, job: Job) -> None:
         world, settings = job.world, job.settings
         n_fit, self.n_test = min(job.probe_train, settings["fit"]), min(job.test, settings["test"])
-        self.evaluation = Evaluation.draw(world, n_fit, self.n_test, job.replicates)
+        self.evaluation = ProbeData.draw(world, n_fit, self.n_test, job.replicates)
         self.n_fit = n_fit
         self.pairs = min(settings["pairs"], self.n_test)
         noise = {level: eps[: self.pairs] for level, eps in world.sample(self.n_test, "test").noise.items()}

@@ -28,7 +28,7 @@ from maestrata.experiments.base import Job, Table
 from maestrata.masks import MaskPatches, visible_count
 from maestrata.model.mae import MAE
 from maestrata.random import integer_seed, stream
-from maestrata.regression.evaluate import Evaluation
+from maestrata.regression.data import ProbeData
 from maestrata.training.data import Batches, as_tokens
 from maestrata.training.loop import Batch, fit
 from maestrata.training.recipe import Recipe
@@ -115,7 +115,7 @@ def _batches(job: Job, world: World) -> Batches:
     return Batches(world, patches, visible, job.seed, _recipe(job))
 
 
-def _read(model: MAE, job: Job, evaluation: Evaluation) -> Readings:
+def _read(model: MAE, job: Job, evaluation: ProbeData) -> Readings:
     """Readings of the last layer: mean of the tokens, and tokens side by side."""
     tokens = pooled(model, evaluation.images, "concat")
     mean = tokens.reshape(len(tokens), model.cfg.n_tokens, -1).mean(1, dtype=np.float32)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from maestrata.experiments._reading import add_readings, draw, pixels, pooled, read_levels, read_values
 from maestrata.experiments.base import Job, Table
 from maestrata.masks import MaskPatches, realised_ratio, visible_count
-from maestrata.regression.evaluate import Evaluation
-from maestrata.regression.targets import TargetTable
+from maestrata.regression.data import ProbeData
+from maestrata.scoring import TargetTable
 from maestrata.training.data import Batches
 from maestrata.training.loop import fit
 
@@ -46,7 +46,7 @@ def run(job: Job) -> Table:
     return table
 
 
-def _add(table: Table, arm: str, features: NDArray[np.float32], evaluation: Evaluation, job: Job) -> None:
+def _add(table: Table, arm: str, features: NDArray[np.float32], evaluation: ProbeData, job: Job) -> None:
     add_readings(table, arm, read_levels(features, job, evaluation), job.test)
     root = job.world.levels
     fitted, scored = (magnitudes(targets, root) for targets in (evaluation.train, evaluation.test))

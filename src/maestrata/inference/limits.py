@@ -14,7 +14,6 @@ from maestrata.errors import InferenceError
 from maestrata.inference.base import declared, is_exact, is_slow, pool_up, posterior, read_input
 from maestrata.inference.bounds import Predictor, bounds
 from maestrata.inference.ceiling import (
-    LevelLimit,
     predictions_of,
     predictions_of_upper,
     score_levels,
@@ -23,10 +22,11 @@ from maestrata.inference.masked import Loss, bayes_loss, true_tokens
 from maestrata.inference.settings import LimitSettings
 from maestrata.masks import MaskPatches, evaluation_masks, mask_matrix, realised_ratio, visible_count
 from maestrata.resampling import bootstrap_weights
+from maestrata.scoring import LevelScore
 from maestrata.worlds.base import Sample, World
 
 EVAL_RATIOS = ("0", "0.5", "training")
-Scores = dict[tuple[str, int], LevelLimit]
+Scores = dict[tuple[str, int], LevelScore]
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Limit:
 
     Attributes
     ----------
-    scores : dict of (kind, level) to LevelLimit
+    scores : dict of (kind, level) to LevelScore
         Over all test images.
-    present : dict of (kind, level) to LevelLimit
+    present : dict of (kind, level) to LevelScore
         Over the images in which a token of the node is visible.
     loss : Loss or None
         Of the masked part; None where nothing is masked.

@@ -1,63 +1,36 @@
-"""All scores of one cell of the sweep, and of the controls that its mask does not touch.
+"""All scores of one cell of the sweep, and of the controls that no cell's mask touches.
 
-A cell scores the trained encoder at every evaluation ratio, with ``shuffled`` beside it and the controls
-that are of the cell: ``linear_mae``, which depends on patch and ratio, and ``positions``, which is the
-trained encoder. The other controls it scores at the training ratio. At the common ratios those are the same
-for all cells of a (world, world seed, seed): a job of their own scores them once, and with them what no
-cell's mask touches: ``posterior``, and ``autoencoder`` and ``supervised``, which are trained there.
+Which encoder is scored by which, and under which masks: `encoders.ENCODERS`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAE, MAEConfig
-from maestrata.regression.controls import LinearMAEControl, Pca, Pixels
-from maestrata.regression.encoders import ModelEncoder, PositionsEncoder
-from maestrata.regression.evaluate import Evaluation, Reader
-from maestrata.regression.posterior import PosteriorEncoder, has_posterior
+from maestrata.regression.data import EvalMasks, ProbeData
+from maestrata.regression.encoders import ENCODERS, Case, CellCase
+from maestrata.regression.evaluate import Evaluator
 from maestrata.regression.probes import make
 from maestrata.regression.scorebook import ScoreBook
-from maestrata.regression.settings import Evaluation as Settings
-from maestrata.regression.views import Encoder, EvalMasks, Vectors, standard_masks
-from maestrata.representation.encode import BATCH, image_tokens
-from maestrata.settings import setting
-from maestrata.training.controls import train_autoencoder, train_supervised
-from maestrata.training.data import initial_model
+from maestrata.regression.settings import Evaluation
+from maestrata.representation.encode import BATCH
 from maestrata.worlds.base import World
 
 COMMON_RATIOS = (0.0, 0.5)
 TRAINING = "training"
-CONTROLS = ("random_init", "pixels", "pca")
-OF_CELL = ("trained", "shuffled", "linear_mae", "positions")
-"""Encoders that a cell scores at every evaluation ratio."""
-
-
-@dataclass(frozen=True)
-class Plan(Settings):
-    """How encoders are read: the evaluation, and where and how many at a time images are encoded.
-
-    Attributes
-    ----------
-    batch : int
-        Images encoded at a time.
-    device : str
-        Where images are encoded, and those controls trained.
-    """
-
-    batch: int = setting(BATCH, "images encoded at a time", least=1)
-    device: str = "cpu"
-
-    def check(self) -> None:
-        """Raise ProbeError for a probe, or a setting of one, that does not exist."""
-        for name in self.probes:
-            make(name, **self.probe_settings.get(name, {}))
 
 
 def score_cell(
-    model: MAE, world: World, patches: MaskPatches, visible: int, seed: int, plan: Plan | None = None
+    model: MAE,
+    world: World,
+    patches: MaskPatches,
+    visible: int,
+    seed: int,
+    settings: Evaluation | None = None,
+    device: str = "cpu",
+    batch: int = BATCH,
 ) -> ScoreBook:
     """Score a trained model with the controls of its own, and the other controls at its training ratio.
 
@@ -72,7 +45,11 @@ def score_cell(
         Visible patches in training.
     seed : int
         Training seed: `random_init` starts from it.
-    plan : Plan, optional
+    settings : Evaluation, optional
+    device : str
+        Where images are encoded.
+    batch : int
+        Images encoded at a time.
 
     Returns
     -------
@@ -81,100 +58,80 @@ def score_cell(
     Raises
     ------
     ProbeError, MaskError
-        If the model does not fit the world, or the plan or the mask cannot be.
+        If the model does not fit the world, or a probe, one of its settings or the mask cannot be.
     """
-    plan = plan or Plan()
-    plan.check()
-    evaluation = Evaluation.draw(world, plan.probe_train, plan.test, plan.replicates)
-    counts = (plan.probe_train, plan.test)
-    common = [standard_masks(ratio, world.grid, world.seed, counts) for ratio in COMMON_RATIOS]
-    own = EvalMasks.draw(TRAINING, world.grid, world.seed, counts, patches, visible)
-    names = ("trained", *CONTROLS, *OF_CELL[1:])
-    book = _book(world, names, [*common, own], model.cfg.depth, plan)
-    reader = Reader(evaluation, book, plan.probes, model.cfg.depth, plan.probe_settings, seed, plan.poolings)
-    twin = next((m for m in common if m.same_as(own)), None)
-    masks = common if twin else [*common, own]
-    trained = ModelEncoder("trained", model.to(plan.device), evaluation.images, plan.batch)
-    reader.read(trained, masks, shuffled=True)
-    positions = PositionsEncoder(model, world.image_shape, plan.batch)
-    reader.read(positions, masks, every_probe=False)
-    tokens = image_tokens(evaluation.images, model)
-    linear = LinearMAEControl(tokens, model.cfg.depth, evaluation.n_train, model.cfg.width, patches, visible)
-    reader.read(linear, masks, every_probe=False)
+    settings = settings or Evaluation()
+    data = _data(world, settings)
+    common = [data.common_masks(ratio) for ratio in COMMON_RATIOS]
+    own = data.masks(TRAINING, patches, visible)
+    twin = next((masks for masks in common if masks.same_as(own)), None)
+    every = common if twin else [*common, own]
+    case = CellCase(data, model.cfg, seed, settings, device, batch, model.to(device), patches, visible)
+    book = _score(case, {"cell": every, "both": [own]}, [*common, own])
     if twin:
-        for name in OF_CELL:
-            book.copy_ratio(twin.label, own.label, name)
-    for control in _controls(evaluation, model.cfg, tokens, seed, plan):
-        reader.read(control, [own])
+        for encoder in ENCODERS:
+            if encoder.scored == "cell":
+                book.copy_ratio(twin.label, own.label, encoder.name)
     return book
 
 
-def score_controls(cfg: MAEConfig, world: World, seed: int, plan: Plan | None = None) -> ScoreBook:
+def score_controls(
+    cfg: MAEConfig,
+    world: World,
+    seed: int,
+    settings: Evaluation | None = None,
+    device: str = "cpu",
+    batch: int = BATCH,
+) -> ScoreBook:
     """Score the controls at the common evaluation ratios; train those that are trained.
 
     Parameters
     ----------
     cfg : MAEConfig
-        Sizes of the models they stand beside.
+        Sizes of the models they are compared with.
     world : World
     seed : int
         Training seed of those models.
-    plan : Plan, optional
+    settings, device, batch
+        As of `score_cell`.
 
     Returns
     -------
     ScoreBook
     """
-    plan = plan or Plan()
-    plan.check()
-    evaluation = Evaluation.draw(world, plan.probe_train, plan.test, plan.replicates)
-    counts = (plan.probe_train, plan.test)
-    masks = [standard_masks(ratio, world.grid, world.seed, counts) for ratio in COMMON_RATIOS]
-    controls = _controls(evaluation, cfg, image_tokens(evaluation.images, MAE(cfg)), seed, plan)
-    if has_posterior(world):
-        controls.append(PosteriorEncoder(world, evaluation.images, cfg.depth))
-    brief = [
-        ModelEncoder(name, model, evaluation.images, plan.batch, brief=True)
-        for name, model in _trained_controls(world, cfg, seed, plan)
-    ]
-    names = [control.name for control in (*controls, *brief)]
-    book = _book(world, names, masks, cfg.depth, plan)
-    reader = Reader(evaluation, book, plan.probes, cfg.depth, plan.probe_settings, seed, plan.poolings)
-    for control in controls:
-        reader.read(control, masks)
-    for trained in brief:
-        reader.read(trained, masks, every_probe=False)
-    return book
+    settings = settings or Evaluation()
+    data = _data(world, settings)
+    common = [data.common_masks(ratio) for ratio in COMMON_RATIOS]
+    case = Case(data, cfg, seed, settings, device, batch)
+    return _score(case, {"both": common, "controls": common}, common)
 
 
-def _controls(
-    evaluation: Evaluation, cfg: MAEConfig, tokens: Vectors, seed: int, plan: Plan
-) -> list[Encoder]:
-    start = initial_model(cfg, seed)
-    return [
-        ModelEncoder("random_init", start.to(plan.device), evaluation.images, plan.batch),
-        Pixels(tokens, cfg.depth),
-        Pca(tokens, cfg.depth, evaluation.n_train, cfg.width),
-    ]
+def _data(world: World, settings: Evaluation) -> ProbeData:
+    for name in settings.probes:  # a probe that cannot be made ends it before anything is computed
+        make(name, **settings.probe_settings.get(name, {}))
+    return ProbeData.draw(world, settings.probe_train, settings.test, settings.replicates)
 
 
-def _trained_controls(world: World, cfg: MAEConfig, seed: int, plan: Plan) -> Iterator[tuple[str, MAE]]:
-    recipe = plan.control_recipe
-    if recipe is not None:
-        yield "autoencoder", train_autoencoder(world, cfg, seed, recipe, plan.device)[0]
-        yield "supervised", train_supervised(world, cfg, seed, recipe, plan.device)[0]
-
-
-def _book(
-    world: World, encoders: Sequence[str], masks: Sequence[EvalMasks], depth: int, plan: Plan
-) -> ScoreBook:
-    return ScoreBook(
-        encoders=encoders,
-        depth=depth,
-        eval_ratios=[m.label for m in masks],
-        probes=plan.probes,
-        levels=world.levels,
-        replicates=plan.replicates,
-        discrete=world.discrete,
-        nodes={level: world.node_names(level) for level in range(world.levels + 1)},
+def _score(case: Case, masks: Mapping[str, Sequence[EvalMasks]], every: Sequence[EvalMasks]) -> ScoreBook:
+    """Score each encoder of a case under the masks that its declaration names."""
+    encoders = [encoder for encoder in ENCODERS if encoder.scored in masks and encoder.there(case)]
+    book = ScoreBook(
+        case.data.world,
+        [encoder.name for encoder in encoders],
+        case.cfg.depth,
+        [mask.label for mask in every],
+        case.settings.probes,
+        case.settings.replicates,
     )
+    evaluator = Evaluator(case.data, book, case.settings, case.seed)
+    shuffled = {encoder.shuffles: encoder.name for encoder in encoders}
+    for encoder in encoders:
+        if encoder.encode is not None:
+            evaluator.score(
+                encoder.name,
+                encoder.encode(case),
+                masks[encoder.scored],
+                brief=encoder.brief,
+                shuffled=shuffled.get(encoder.name),
+            )
+    return book

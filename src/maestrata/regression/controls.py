@@ -1,4 +1,4 @@
-"""Controls without a network: what the same probes read off pixels, and off linear maps of them.
+"""Controls without a network: features of pixels, and of linear maps of them.
 
 =============== ==============================================================================================
 ``pixels``      pixel values of the visible tokens: ``global`` their mean token (12 values of 2 x 2 pixels),
@@ -10,56 +10,36 @@
                 cell's own patches and ratio: under ``global`` and ``cls``
 =============== ==============================================================================================
 
-None of them has layers: they stand at the last one, where the primary reading is. Components have no
-``concat``: all pixels are that already. The controls with a network are in `encoders` (``random_init``,
-``positions``) and `maestrata.training.controls`, ``shuffled`` is in `evaluate`, ``posterior`` in `posterior`.
+None of them has layers: they stand at the last one, where the primary features are. Components have no
+``concat``: all pixels are that already. `encoders` declares them, and those with a network.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maestrata.geometry import TokenGrid
 from maestrata.masks import MaskPatches, realised_ratio
-from maestrata.regression.views import EvalMasks, TokenView, Vectors, VectorView, View
-from maestrata.representation.pooling import place_tokens
+from maestrata.regression.data import Encode, EvalMasks, Features, Vectors
+from maestrata.representation.pooling import place_tokens, pooled
 from maestrata.theory.linear import linear_mae
 
 
-def visible_tokens(tokens: Vectors, masks: EvalMasks) -> Vectors:
-    """Take the visible ones of tokens (n, n_tokens, v): (n, k, v)."""
-    if masks.visible_ids is None:
-        return tokens
-    return np.take_along_axis(tokens, masks.visible_ids[..., None], axis=1)
+def pixels(tokens: Vectors, layer: int) -> Encode:
+    """Features of raw pixels: tokens (n, n_tokens, v), training images first, filed under `layer`."""
+
+    def encode(masks: EvalMasks, poolings: Sequence[str]) -> Iterator[tuple[int, str, Features]]:
+        kinds = [pooling for pooling in ("global", "aligned", "concat") if pooling in poolings]
+        shown = visible_tokens(tokens, masks)
+        for pooling, features in pooled(shown, masks.visible_ids, kinds, masks.grid, has_cls=False):
+            yield layer, pooling, features
+
+    return encode
 
 
-class Pixels:
-    """Raw pixels.
-
-    Parameters
-    ----------
-    tokens : ndarray (n, n_tokens, v)
-        Patchified images, training images first.
-    layer : int
-        Layer under which scores are filed: the model's last.
-    """
-
-    name = "pixels"
-
-    def __init__(self, tokens: Vectors, layer: int) -> None:
-        self.tokens = tokens
-        self.layer = layer
-
-    def views(self, masks: EvalMasks) -> Iterator[tuple[int, View]]:
-        """Yield the one view there is."""
-        poolings = ("global", "concat", "aligned")
-        yield self.layer, TokenView(visible_tokens(self.tokens, masks), masks, poolings, has_cls=False)
-
-
-class Pca:
+def pca(tokens: Vectors, layer: int, n_train: int, width: int) -> Encode:
     """Principal components of the pixels.
 
     Parameters
@@ -74,48 +54,28 @@ class Pca:
         Components: the encoder's width.
     """
 
-    name = "pca"
+    def components(values: Vectors) -> Vectors:
+        flat = values.reshape(len(values), -1)
+        return flat @ principal_axes(flat[:n_train], width)
 
-    def __init__(self, tokens: Vectors, layer: int, n_train: int, width: int) -> None:
-        self.tokens = tokens
-        self.layer = layer
-        self.n_train = n_train
-        self.width = width
+    def encode(masks: EvalMasks, poolings: Sequence[str]) -> Iterator[tuple[int, str, Features]]:
+        placed = place_tokens(visible_tokens(tokens, masks), masks.visible_ids, tokens.shape[1])
+        yield from _twice(layer, components(placed), poolings)
+        if "aligned" in poolings:
+            blocks = (masks.grid.blocks(level) for level in range(masks.grid.levels + 1))
+            yield (
+                layer,
+                "aligned",
+                (np.stack([components(placed[:, block]) for block in level], axis=1) for level in blocks),
+            )
 
-    def views(self, masks: EvalMasks) -> Iterator[tuple[int, View]]:
-        """Yield the one view there is."""
-        placed = place_tokens(visible_tokens(self.tokens, masks), masks.visible_ids, self.tokens.shape[1])
-        yield self.layer, PcaView(placed, masks.grid, self.n_train, self.width)
-
-
-class PcaView:
-    """Components of the visible pixels, (n, n_tokens, v) with zeros where masked."""
-
-    poolings: tuple[str, ...] = ("global", "cls", "aligned")
-    one_vector = True
-
-    def __init__(self, placed: Vectors, grid: TokenGrid, n_train: int, width: int) -> None:
-        self.placed = placed
-        self.grid = grid
-        self.n_train = n_train
-        self.width = width
-
-    def vectors(self, pooling: str) -> Vectors:
-        """Components of the whole image (n, min(width, pixel values)), the same for every pooling."""
-        return self._components(self.placed.reshape(len(self.placed), -1))
-
-    def nodes(self) -> Iterator[Vectors]:
-        """Components of the pixels under each node, by level: (n, n_nodes, min(width, values))."""
-        for level in range(self.grid.levels + 1):
-            parts = (self.placed[:, block].reshape(len(self.placed), -1) for block in self.grid.blocks(level))
-            yield np.stack([self._components(part) for part in parts], axis=1)
-
-    def _components(self, values: Vectors) -> Vectors:
-        return values @ principal_axes(values[: self.n_train], self.width)
+    return encode
 
 
-class LinearMAEControl:
-    """The linear masked autoencoder (`maestrata.theory.linear`), fitted to the pixels' covariance.
+def linear(
+    tokens: Vectors, layer: int, n_train: int, width: int, patches: MaskPatches, visible: int
+) -> Encode:
+    """Features of the linear masked autoencoder (`maestrata.theory.linear`), fitted to pixel covariances.
 
     Its loss is that on all patches: only there is the best map of a given rank closed-form, so that nothing
     depends on where an iteration starts or stops. (The leading directions of the best full-rank map of the
@@ -137,31 +97,36 @@ class LinearMAEControl:
     visible : int
         Visible patches in training, 1 to N - 1.
     """
+    mean, encoder = fit_linear_mae(tokens[:n_train], width, patches, visible)
+    mean, rows = mean.astype(np.float32), encoder.T.astype(np.float32)
 
-    name = "linear_mae"
+    def encode(masks: EvalMasks, poolings: Sequence[str]) -> Iterator[tuple[int, str, Features]]:
+        placed = place_tokens(visible_tokens(tokens - mean, masks), masks.visible_ids, tokens.shape[1])
+        yield from _twice(layer, placed.reshape(len(placed), -1) @ rows, poolings)
 
-    def __init__(
-        self, tokens: Vectors, layer: int, n_train: int, width: int, patches: MaskPatches, visible: int
-    ) -> None:
-        self.tokens = tokens
-        self.layer = layer
-        fitted = tokens[:n_train].reshape(n_train, -1).astype(np.float64)
-        self.mean = fitted.mean(0)
-        fitted -= self.mean
-        self.encoder = linear_mae(
-            fitted.T @ fitted / n_train,
-            np.repeat(patches.patch_of_token, tokens.shape[2]),
-            realised_ratio(patches.n_patches, visible),
-            "all",
-            rank=width,
-        ).encoder
+    return encode
 
-    def views(self, masks: EvalMasks) -> Iterator[tuple[int, View]]:
-        """Yield the one view there is: features of the centred image, zero where masked."""
-        centred = self.tokens - self.mean.reshape(self.tokens.shape[1:]).astype(np.float32)
-        placed = place_tokens(visible_tokens(centred, masks), masks.visible_ids, self.tokens.shape[1])
-        features = placed.reshape(len(placed), -1) @ self.encoder.T.astype(np.float32)
-        yield self.layer, VectorView({"global": features, "cls": features}, one_vector=True)
+
+def fit_linear_mae(
+    tokens: Vectors, width: int, patches: MaskPatches, visible: int
+) -> tuple[NDArray[np.floating], NDArray[np.float64]]:
+    """Return the mean (n_tokens, v) of tokens (n, n_tokens, v), and the encoder (width, n_tokens * v)."""
+    n, n_tokens, values = tokens.shape
+    flat = tokens.reshape(n, -1).astype(np.float64)
+    mean = flat.mean(0)
+    flat -= mean
+    patch = np.repeat(patches.patch_of_token, values)
+    ratio = realised_ratio(patches.n_patches, visible)
+    return mean.reshape(n_tokens, values), linear_mae(
+        flat.T @ flat / n, patch, ratio, "all", rank=width
+    ).encoder
+
+
+def visible_tokens(tokens: Vectors, masks: EvalMasks) -> Vectors:
+    """Take the visible ones of tokens (n, n_tokens, v): (n, k, v)."""
+    if masks.visible_ids is None:
+        return tokens
+    return np.take_along_axis(tokens, masks.visible_ids[..., None], axis=1)
 
 
 def principal_axes(values: Vectors, width: int) -> NDArray[np.float32]:
@@ -175,3 +140,10 @@ def principal_axes(values: Vectors, width: int) -> NDArray[np.float32]:
     # an eigenvector's sign is free: fix it, so that equal runs on other BLAS builds are easier to compare
     signs = np.sign(vectors[np.abs(vectors).argmax(0), np.arange(vectors.shape[1])])
     return (vectors * signs).astype(np.float32)
+
+
+def _twice(layer: int, features: Vectors, poolings: Sequence[str]) -> Iterator[tuple[int, str, Features]]:
+    """File the numbers of a whole image wherever an encoder has `width` of them."""
+    for pooling in ("global", "cls"):
+        if pooling in poolings:
+            yield layer, pooling, features

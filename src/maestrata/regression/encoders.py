@@ -1,25 +1,132 @@
-"""The encoders that are read: a model, trained or at its random start, and one that is shown no pixels."""
+"""The encoders that are scored: adding a control is adding it to `NAMES` and `ENCODERS`, and nowhere else.
+
+A cell scores what belongs to it at every evaluation ratio: the trained model, and the controls that depend
+on it or on its patches and ratio. All else depends on the world and the training seed alone, and a job of its
+own scores it at the common ratios, once for all cells of a (world, world seed, seed).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maestrata.model.mae import MAE
-from maestrata.regression.views import EvalMasks, TokenView, VectorView, View
-from maestrata.representation.encode import BATCH, layer_passes, represent
-from maestrata.representation.pooling import pool
+from maestrata.masks import MaskPatches
+from maestrata.model.mae import MAE, MAEConfig
+from maestrata.regression.controls import linear, pca, pixels
+from maestrata.regression.data import Encode, EvalMasks, Features, ProbeData, Vectors
+from maestrata.regression.posterior import has_posterior, posterior_means
+from maestrata.regression.settings import Evaluation
+from maestrata.representation.encode import BATCH, image_tokens, layer_passes, represent
+from maestrata.representation.pooling import pool, pooled
+from maestrata.training.controls import train_autoencoder, train_supervised
+from maestrata.training.data import initial_model
+
+NAMES = (
+    "trained",
+    "random_init",
+    "pixels",
+    "pca",
+    "shuffled",
+    "linear_mae",
+    "autoencoder",
+    "positions",
+    "supervised",
+    "posterior",
+)
+"""All of them, in the order of a cube's axis."""
+TRAINED = ("trained", "linear_mae", "autoencoder", "supervised")
+"""Encoders whose scores carry the rounding of a whole training: other machines come less close to these."""
 
 
-class ModelEncoder:
-    """A masked autoencoder's encoder, every layer of it.
+@dataclass(frozen=True)
+class Case:
+    """What the encoders of a world and training seed are made from.
+
+    Attributes
+    ----------
+    data : ProbeData
+    cfg : MAEConfig
+        Sizes of the models.
+    seed : int
+        Training seed of the models.
+    settings : Evaluation
+    device : str
+        Where images are encoded, and controls trained.
+    batch : int
+        Images encoded at a time.
+    """
+
+    data: ProbeData
+    cfg: MAEConfig
+    seed: int
+    settings: Evaluation
+    device: str
+    batch: int
+
+    @cached_property
+    def tokens(self) -> Vectors:
+        """All images as tokens, (n, n_tokens, v)."""
+        return image_tokens(self.data.images, self.cfg)
+
+
+@dataclass(frozen=True)
+class CellCase(Case):
+    """What the encoders of a cell are made from.
+
+    Attributes
+    ----------
+    model : MAE
+        Trained, on the device.
+    patches : MaskPatches
+    visible : int
+        Visible patches in training.
+    """
+
+    model: MAE
+    patches: MaskPatches
+    visible: int
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """Declaration of an encoder.
+
+    Attributes
+    ----------
+    name : str
+    scored : {"cell", "both", "controls"}
+        By the cell, under all masks; by the cell under its training masks and by the controls' job under the
+        common ones; by the controls' job alone, under the common masks.
+    encode : callable
+        A `Case` (a `CellCase` where it is the cell's alone) -> its features.
+    brief : bool
+        Whether ridge alone is run, and of a model the last layer without ``concat``.
+    there : callable
+        Whether a case has this encoder.
+    shuffles : str
+        The encoder whose features it shares, with probes fitted to permuted latents; it has no `encode`.
+    """
+
+    name: str
+    scored: Literal["cell", "both", "controls"]
+    encode: Callable[[Any], Encode] | None = None
+    brief: bool = False
+    there: Callable[[Case], bool] = lambda case: True
+    shuffles: str = ""
+
+
+def of_model(model: MAE, images: NDArray[np.float32], batch: int = BATCH, brief: bool = False) -> Encode:
+    """Features of a masked autoencoder's encoder: every layer of it, as many in memory as fit.
+
+    ``concat`` is there at the last layer alone: n_tokens * width features a layer are most of a cell's time.
 
     Parameters
     ----------
-    name : str
-        ``trained``, ``random_init``, or a control that was trained.
     model : MAE
     images : ndarray (n, channel, y, x)
         Training images, then test images.
@@ -27,44 +134,35 @@ class ModelEncoder:
         Images encoded at a time.
     brief : bool
         The last layer alone, and without ``concat``.
-
-    Notes
-    -----
-    ``concat`` is read at the last layer alone: n_tokens * width features a layer are most of a cell's time.
     """
+    cfg = model.cfg
 
-    def __init__(
-        self,
-        name: str,
-        model: MAE,
-        images: NDArray[np.float32],
-        batch: int = BATCH,
-        brief: bool = False,
-    ) -> None:
-        self.name = name
-        self.model = model
-        self.images = images
-        self.batch = batch
-        self.brief = brief
-
-    def views(self, masks: EvalMasks) -> Iterator[tuple[int, View]]:
-        """Yield (layer, view), as many layers in memory as fit (see `layer_passes`)."""
-        cfg = self.model.cfg
+    def encode(masks: EvalMasks, poolings: Sequence[str]) -> Iterator[tuple[int, str, Features]]:
         tokens = 1 + (cfg.n_tokens if masks.visible_ids is None else masks.visible_ids.shape[1])
-        layers = range(cfg.depth if self.brief else 0, cfg.depth + 1)
-        for group in layer_passes(layers, len(self.images) * tokens * cfg.width):
-            found = represent(self.model, self.images, masks.visible_ids, group, self.batch)
+        layers = range(cfg.depth if brief else 0, cfg.depth + 1)
+        for group in layer_passes(layers, len(images) * tokens * cfg.width):
+            encoded = represent(model, images, masks.visible_ids, group, batch)
             for layer in group:
-                more = ("concat",) if layer == cfg.depth and not self.brief else ()
-                yield layer, TokenView(found.pop(layer), masks, ("global", "cls", "aligned", *more))
+                kinds = (
+                    "global",
+                    "cls",
+                    "aligned",
+                    *(("concat",) if layer == cfg.depth and not brief else ()),
+                )
+                for pooling, features in pooled(
+                    encoded.pop(layer), masks.visible_ids, [p for p in kinds if p in poolings], masks.grid
+                ):
+                    yield layer, pooling, features
+
+    return encode
 
 
-class PositionsEncoder:
-    """The trained encoder on tokens without content: all it can read is which tokens are visible.
+def of_positions(model: MAE, image_shape: tuple[int, int, int], batch: int = BATCH) -> Encode:
+    """Features of an encoder on tokens without content: all they can tell is which tokens are visible.
 
     Masks are drawn without a look at the image, so nothing can be regressed from them: an R2 above what
-    chance gives would say that the evaluation leaks. The last layer is read, ``global`` and ``cls``, under
-    masks that hide something; whole images would all be the same.
+    chance gives would say that the evaluation leaks. The last layer, ``global`` and ``cls``, under masks that
+    hide something; whole images would all be the same.
 
     Parameters
     ----------
@@ -72,26 +170,76 @@ class PositionsEncoder:
     image_shape : tuple of int
         (channel, y, x). Images are zero throughout, which is what those of a world average to.
     batch : int
-        Masks encoded at a time.
+        Masks encoded at a time. Each mask is encoded once.
     """
+    layer = model.cfg.depth
 
-    name = "positions"
-
-    def __init__(self, model: MAE, image_shape: tuple[int, int, int], batch: int = BATCH) -> None:
-        self.model = model
-        self.image_shape = image_shape
-        self.batch = batch
-
-    def views(self, masks: EvalMasks) -> Iterator[tuple[int, View]]:
-        """Yield the one view there is, and none of whole images. Each mask is encoded once."""
+    def encode(masks: EvalMasks, poolings: Sequence[str]) -> Iterator[tuple[int, str, Features]]:
         if masks.visible_ids is None:
             return
         patterns, which = np.unique(masks.visible_ids, axis=0, return_inverse=True)
-        blank = np.zeros((len(patterns), *self.image_shape), np.float32)
-        layer = self.model.cfg.depth
-        tokens = represent(self.model, blank, patterns, [layer], self.batch)[layer]
-        vectors = {
-            pooling: pool(tokens, patterns, pooling, masks.grid)[which.ravel()]
-            for pooling in ("global", "cls")
-        }
-        yield layer, VectorView(vectors)
+        blank = np.zeros((len(patterns), *image_shape), np.float32)
+        tokens = represent(model, blank, patterns, [layer], batch)[layer]
+        for pooling in ("global", "cls"):
+            if pooling in poolings:
+                yield layer, pooling, pool(tokens, patterns, pooling, masks.grid)[which.ravel()]
+
+    return encode
+
+
+def _trained(case: CellCase) -> Encode:
+    return of_model(case.model, case.data.images, case.batch)
+
+
+def _start(case: Case) -> Encode:
+    return of_model(initial_model(case.cfg, case.seed).to(case.device), case.data.images, case.batch)
+
+
+def _pixels(case: Case) -> Encode:
+    return pixels(case.tokens, case.cfg.depth)
+
+
+def _pca(case: Case) -> Encode:
+    return pca(case.tokens, case.cfg.depth, case.data.n_train, case.cfg.width)
+
+
+def _linear(case: CellCase) -> Encode:
+    sizes = (case.cfg.depth, case.data.n_train, case.cfg.width)
+    return linear(case.tokens, *sizes, case.patches, case.visible)
+
+
+def _positions(case: CellCase) -> Encode:
+    return of_positions(case.model, case.data.world.image_shape, case.batch)
+
+
+def _posterior(case: Case) -> Encode:
+    return posterior_means(case.data.world, case.data.images, case.cfg.depth)
+
+
+def _control(train: Callable[..., tuple[MAE, Any]]) -> Callable[[Case], Encode]:
+    """Features of a control that is trained first."""
+
+    def encode(case: Case) -> Encode:
+        recipe = case.settings.control_recipe
+        model, _ = train(case.data.world, case.cfg, case.seed, recipe, case.device)
+        return of_model(model, case.data.images, case.batch, brief=True)
+
+    return encode
+
+
+def _wanted(case: Case) -> bool:
+    return case.settings.control_images > 0
+
+
+ENCODERS = (
+    Encoder("trained", "cell", _trained),
+    Encoder("random_init", "both", _start),
+    Encoder("pixels", "both", _pixels),
+    Encoder("pca", "both", _pca),
+    Encoder("shuffled", "cell", shuffles="trained"),
+    Encoder("linear_mae", "cell", _linear, brief=True),
+    Encoder("positions", "cell", _positions, brief=True),
+    Encoder("posterior", "controls", _posterior, there=lambda case: has_posterior(case.data.world)),
+    Encoder("autoencoder", "controls", _control(train_autoencoder), brief=True, there=_wanted),
+    Encoder("supervised", "controls", _control(train_supervised), brief=True, there=_wanted),
+)

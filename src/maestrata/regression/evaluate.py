@@ -1,228 +1,168 @@
-"""Read an encoder: every layer, pooling, evaluation mask and probe, and file the scores.
+"""Score an encoder: every layer, pooling, evaluation mask and probe.
 
-The primary reading, fixed in advance: last layer after its norm, ``global``, whole image, ridge.
+The primary features, fixed in advance: last layer after its norm, ``global``, whole image; their probe is
+ridge.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maestrata.errors import ProbeError
 from maestrata.random import stream
+from maestrata.regression.data import MIN_TRAIN, Encode, EvalMasks, Features, ProbeData, Vectors
 from maestrata.regression.probes import ProbeProtocol, make, probe_class
 from maestrata.regression.scorebook import ScoreBook
-from maestrata.regression.scoring import MIN_TEST, Score, Scorer, Totals, by_level
-from maestrata.regression.targets import TargetTable
-from maestrata.regression.views import Encoder, EvalMasks, View
-from maestrata.representation.pooling import POOLINGS
-from maestrata.resampling import bootstrap_weights
-from maestrata.worlds.base import World
+from maestrata.regression.settings import Evaluation
+from maestrata.scoring import LevelScore, Scorer
 
-MIN_TRAIN = 100
-"""With fewer training images in which a node is visible, it gets no score."""
+Scores = dict[tuple[str, int], LevelScore]
 
 
 @dataclass
-class Evaluation:
-    """The images of a world on which every encoder is scored.
+class Evaluator:
+    """Runs probes on features and files their scores.
 
     Attributes
     ----------
-    world : World
-    images : ndarray (probe_train + test, channel, y, x)
-        Of the streams ``probe-train``, then ``test``.
-    train, test : TargetTable
-    scorer : Scorer
-    """
-
-    world: World
-    images: NDArray[np.float32]
-    train: TargetTable
-    test: TargetTable
-    scorer: Scorer
-
-    @classmethod
-    def draw(cls, world: World, probe_train: int, test: int, replicates: int) -> Evaluation:
-        """Draw images, targets and bootstrap weights: from the world alone, the same for all its models.
-
-        Raises
-        ------
-        ProbeError
-            If there are too few images for any score.
-        """
-        for key, n, least in (("probe_train", probe_train, MIN_TRAIN), ("test", test, MIN_TEST)):
-            if n < least:
-                raise ProbeError(f"{key}={n} must be at least {least}: no probe is scored on fewer images")
-        samples = world.sample(probe_train, stream="probe-train"), world.sample(test, stream="test")
-        fitted, scored = (TargetTable.of(world, sample) for sample in samples)
-        scorer = Scorer(scored, bootstrap_weights(world.seed, test, replicates))
-        images = np.concatenate([np.asarray(sample.images, dtype=np.float32) for sample in samples])
-        return cls(world, images, fitted, scored, scorer)
-
-    @cached_property
-    def totals(self) -> Totals:
-        """Totals over all test images."""
-        return self.scorer.totals()
-
-    @property
-    def n_train(self) -> int:
-        """Number of training images."""
-        return len(self.train.values)
-
-
-@dataclass
-class Reader:
-    """Runs probes on encoders and files their scores.
-
-    Attributes
-    ----------
-    evaluation : Evaluation
+    data : ProbeData
     book : ScoreBook
-    probes : tuple of str
-    settings : mapping
-        Probe -> its settings.
-    last_layer : int
-    shuffle_seed : int
-        Seed of the permutation of labels for the encoder ``shuffled``.
-    poolings : tuple of str
-        Poolings that are read.
+    settings : Evaluation
+    seed : int
+        Of the permutation of labels for the encoder ``shuffled``.
     """
 
-    evaluation: Evaluation
+    data: ProbeData
     book: ScoreBook
-    probes: tuple[str, ...]
-    last_layer: int
-    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    shuffle_seed: int = 0
-    poolings: tuple[str, ...] = POOLINGS
-    _totals: dict[str, Totals] = field(default_factory=dict, init=False, repr=False)
+    settings: Evaluation
+    seed: int = 0
+    _scorers: dict[str, Scorer] = field(default_factory=dict, init=False, repr=False)
 
-    def read(
+    def score(
         self,
-        encoder: Encoder,
+        name: str,
+        encode: Encode,
         masks: Iterable[EvalMasks],
         *,
-        shuffled: bool = False,
-        every_probe: bool = True,
+        brief: bool = False,
+        shuffled: str | None = None,
     ) -> None:
-        """Score every view of an encoder under each set of masks.
+        """Score all features of an encoder under each set of masks.
 
         Parameters
         ----------
-        encoder : Encoder
+        name : str
+            Under which scores are filed.
+        encode : callable
         masks : iterable of EvalMasks
-        shuffled : bool
-            Fit the probes of the last layer to permuted latents too, and file those as the encoder
-            ``shuffled``. They share the factorisation, so the control costs little.
-        every_probe : bool
-            Also run the probes of the last layer alone, which are those that take seconds.
+        brief : bool
+            Leave out the probes of the last layer alone, which are those that take seconds.
+        shuffled : str, optional
+            Fit the probes of the last layer to permuted latents too, and file those scores under this name.
+            They share the factorisation, so the control costs little.
         """
+        names = [name] if shuffled is None else [name, shuffled]
         for mask in masks:
-            for layer, view in encoder.views(mask):
-                last = layer == self.last_layer
-                names = [encoder.name, "shuffled"] if shuffled and last else [encoder.name]
-                known: dict[tuple[str, str], list[Score]] = {}
-                for pooling, probe in self._readings(view, mask.label, last, every_probe):
-                    same = view.one_vector and pooling != "aligned"
-                    key = (probe, "" if same else pooling)
-                    if key not in known:
-                        known[key] = self._scores(view, mask, pooling, probe, len(names) > 1)
-                    scores = known[key]
-                    for name, score in zip(names, scores, strict=True):
-                        found = by_level(score, self.evaluation.test)
-                        if name == "shuffled":
-                            found = {key: value for key, value in found.items() if key[0] == "latent"}
-                        self.book.add(name, layer, pooling, mask.label, probe, found)
+            self._score(names, encode, mask, brief)
 
-    def _readings(self, view: View, label: str, last: bool, every_probe: bool) -> Iterator[tuple[str, str]]:
-        for pooling in (p for p in view.poolings if p in self.poolings):
-            for name in self.probes:
-                cls = probe_class(name)
-                if (
-                    pooling in cls.poolings
-                    and ((last and every_probe) or not cls.last_layer_only)
-                    and (cls.eval_ratios is None or label in cls.eval_ratios)
-                ):
-                    yield pooling, name
+    def _score(self, names: list[str], encode: Encode, mask: EvalMasks, brief: bool) -> None:
+        held: Features | None = None
+        scores: dict[str, list[Scores]] = {}
+        for layer, pooling, features in encode(mask, self.settings.poolings):
+            last = layer == self.book.depth
+            filed = names if last else names[:1]
+            if features is not held:
+                held, scores = features, {}
+            wanted = [p for p in self.settings.probes if _runs(p, pooling, mask, last, brief)]
+            scores |= self._scores(
+                features, pooling, mask, [p for p in wanted if p not in scores], len(filed) > 1
+            )
+            for probe in wanted:
+                for name, levels in zip(filed, scores[probe], strict=True):
+                    self.book.add(name, layer, pooling, mask.label, probe, levels)
 
-    def _scores(self, view: View, mask: EvalMasks, pooling: str, probe: str, shuffled: bool) -> list[Score]:
-        """Scores against the truth of probes fitted to the labels, and to permuted ones if asked for."""
+    def _scores(
+        self, features: Features, pooling: str, mask: EvalMasks, probes: Sequence[str], shuffled: bool
+    ) -> dict[str, list[Scores]]:
+        """Scores by probe, against the truth: fitted to the labels, and to permuted ones if asked for."""
         labels, source = self._labels(shuffled)
-        start = self.evaluation.n_train
-        if pooling == "aligned":
-            predictions = self._predict_nodes(view, mask, probe, labels, source)
-            totals = self._aligned_totals(mask)
+        if isinstance(features, np.ndarray):
+            scorer, start = self.data.scorer, self.data.n_train
+            predictions = {
+                probe: self._make(probe).fit(features[:start], labels).predict(features[start:])
+                for probe in probes
+            }
         else:
-            vectors = view.vectors(pooling)
-            predictions = self._make(probe).fit(vectors[:start], labels).predict(vectors[start:])
-            totals = self.evaluation.totals
-        scorer, columns = self.evaluation.scorer, self.evaluation.train.values.shape[1]
-        scores = [scorer.score(predictions[:, :columns], totals)]
+            scorer = self._scorer(mask)
+            predictions = self._predict_nodes(features, mask, probes, labels, source)
+        columns = self.data.train.values.shape[1]
+        scores = {probe: [scorer.score(predicted[:, :columns])] for probe, predicted in predictions.items()}
         if shuffled:
-            misled = np.full((len(predictions), columns), np.nan, np.float32)
-            misled[:, source[columns:]] = predictions[:, columns:]
-            scores.append(scorer.score(misled, totals))
+            for probe, predicted in predictions.items():
+                misled = np.full((len(predicted), columns), np.nan, np.float32)
+                misled[:, source[columns:]] = predicted[:, columns:]
+                levels = scorer.score(misled)
+                scores[probe].append({key: score for key, score in levels.items() if key[0] == "latent"})
         return scores
 
-    def _labels(self, shuffled: bool) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def _labels(self, shuffled: bool) -> tuple[Vectors, NDArray[np.int64]]:
         """What probes are fitted to, (n_train, c), and the column of the targets that each column is, (c,).
 
-        Permuted latents stand beside the true labels, so that both come from one factorisation.
+        Permuted latents stand to the right of the true labels, so that both come from one factorisation.
         """
-        train = self.evaluation.train
+        train = self.data.train
         source = np.arange(train.values.shape[1])
         if not shuffled:
             return train.values, source
-        latent = np.concatenate([source[g.columns] for g in train.groups if g.kind == "latent"])
-        order = stream(self.shuffle_seed, "shuffle", self.evaluation.world.seed).permutation(
-            len(train.values)
-        )
+        latent = np.array(train.columns("latent"))
+        order = stream(self.seed, "shuffle", self.data.world.seed).permutation(len(train.values))
         labels = np.concatenate([train.values, train.values[order[:, None], latent]], axis=1)
         return labels, np.concatenate([source, latent])
 
     def _predict_nodes(
         self,
-        view: View,
+        features: Iterator[Vectors],
         mask: EvalMasks,
-        probe: str,
-        labels: NDArray[np.float32],
+        probes: Sequence[str],
+        labels: Vectors,
         source: NDArray[np.int64],
-    ) -> NDArray[np.float32]:
-        """Predict each node's targets from its own features, where it is not wholly masked."""
-        evaluation, start = self.evaluation, self.evaluation.n_train
-        out = np.zeros((len(evaluation.test.values), labels.shape[1]), np.float32)
-        for level, features in enumerate(view.nodes()):
-            present = mask.present(level, len(features))
-            for node in range(features.shape[1]):
-                columns = np.flatnonzero(np.isin(source, evaluation.train.node_columns(level, node)))
+    ) -> dict[str, Vectors]:
+        """Predict each node's targets from its own features, where it is not wholly masked, by probe."""
+        start, n = self.data.n_train, len(self.data.images)
+        out = {probe: np.zeros((n - start, labels.shape[1]), np.float32) for probe in probes}
+        for level, nodes in enumerate(features if probes else ()):
+            present = mask.present(level, n)
+            for node in range(nodes.shape[1]):
+                columns = np.flatnonzero(np.isin(source, self.data.train.columns(level=level, node=node)))
                 if not len(columns):
                     continue
                 train, test = (np.flatnonzero(part) for part in np.split(present[:, node], [start]))
-                if len(train) < MIN_TRAIN:
-                    out[:, columns] = np.nan
-                    continue
-                x, y = features[:, node], labels[:, columns]
-                fitted = self._make(probe).fit(x[:start][train], y[train])
-                out[test[:, None], columns] = fitted.predict(x[start:][test])
+                x, y = nodes[:, node], labels[:, columns]
+                for probe, predicted in out.items():
+                    if len(train) < MIN_TRAIN:
+                        predicted[:, columns] = np.nan
+                        continue
+                    fitted = self._make(probe).fit(x[:start][train], y[train])
+                    predicted[test[:, None], columns] = fitted.predict(x[start:][test])
         return out
 
-    def _aligned_totals(self, mask: EvalMasks) -> Totals:
-        if mask.visible_ids is None:
-            return self.evaluation.totals
-        if mask.label not in self._totals:
-            start, n = self.evaluation.n_train, len(self.evaluation.images)
-            levels = self.evaluation.test.levels
-            present = self.evaluation.test.per_column(
-                {level: mask.present(level, n)[start:] for level in levels}
-            )
-            self._totals[mask.label] = self.evaluation.scorer.totals(present)
-        return self._totals[mask.label]
+    def _scorer(self, mask: EvalMasks) -> Scorer:
+        if mask.label not in self._scorers:
+            self._scorers[mask.label] = self.data.scorer_under(mask)
+        return self._scorers[mask.label]
 
     def _make(self, probe: str) -> ProbeProtocol:
-        return make(probe, **self.settings.get(probe, {}))
+        return make(probe, **self.settings.probe_settings.get(probe, {}))
+
+
+def _runs(probe: str, pooling: str, mask: EvalMasks, last: bool, brief: bool) -> bool:
+    """Whether a probe declares that it is run there."""
+    cls = probe_class(probe)
+    return (
+        pooling in cls.poolings
+        and ((last and not brief) or not cls.last_layer_only)
+        and (cls.eval_ratios is None or mask.label in cls.eval_ratios)
+    )

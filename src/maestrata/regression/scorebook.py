@@ -1,4 +1,4 @@
-"""A book of scores: one array per variable over all readings, NaN where nothing was read.
+"""A book of scores: one array per variable over all features and probes, NaN where nothing was scored.
 
 It holds what a file of kind `scores` is made of; the steps write it.
 """
@@ -6,15 +6,17 @@ It holds what a file of kind `scores` is made of; the steps write it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maestrata.regression.scoring import LevelScore
-from maestrata.regression.targets import KINDS
 from maestrata.representation.pooling import POOLINGS
+from maestrata.scoring import KINDS, LevelScore
+from maestrata.worlds.base import World
 
-_SCALARS = ("r2", "r2_low", "r2_high", "accuracy", "n_test")
+_SCALARS = {"r2": "r2", "r2_low": "low", "r2_high": "high", "accuracy": "accuracy", "n_test": "n"}
+"""Variable of the file -> what it is of a `LevelScore`."""
 
 
 class ScoreBook:
@@ -22,29 +24,24 @@ class ScoreBook:
 
     Parameters
     ----------
-    encoders, eval_ratios, probes : sequences of str
+    world : World
+    encoders : sequence of str
     depth : int
         Layers are 0 to depth.
-    levels : int
-        Levels are 0 to this.
+    eval_ratios, probes : sequences of str
     replicates : int
-    discrete : bool
-        Whether latents are symbols, so that there is an accuracy.
-    nodes : mapping of int to sequence of str
-        Names of the nodes of each level, for `r2_node`.
     """
 
     def __init__(
         self,
+        world: World,
         encoders: Sequence[str],
         depth: int,
         eval_ratios: Sequence[str],
         probes: Sequence[str],
-        levels: int,
         replicates: int,
-        discrete: bool,
-        nodes: Mapping[int, Sequence[str]],
     ) -> None:
+        names = [world.node_names(level) for level in range(world.levels + 1)]
         self.coords: dict[str, list[str] | list[int]] = {
             "encoder": list(encoders),
             "layer": list(range(depth + 1)),
@@ -52,20 +49,17 @@ class ScoreBook:
             "eval_ratio": list(eval_ratios),
             "probe": list(probes),
             "target": list(KINDS),
-            "level": list(range(levels + 1)),
-            "node": [name for level in sorted(nodes) for name in nodes[level]],
+            "level": list(range(world.levels + 1)),
+            "node": list(chain(*names)),
         }
         self.depth = depth
-        self.discrete = discrete
+        self.discrete = world.discrete
         shape = tuple(len(values) for axis, values in self.coords.items() if axis != "node")
         self.values = {name: np.full(shape, np.nan, np.float32) for name in _SCALARS}
         self.boot = np.full((*shape, replicates), np.nan, np.float32)
-        self.node = np.full(
-            (len(encoders), len(POOLINGS), len(KINDS), len(self.coords["node"])), np.nan, np.float32
-        )
-        self._first_node = dict(
-            zip(sorted(nodes), np.cumsum([0, *(len(nodes[k]) for k in sorted(nodes))]), strict=False)
-        )
+        at_nodes = (len(encoders), len(POOLINGS), len(KINDS), len(self.coords["node"]))
+        self.node = np.full(at_nodes, np.nan, np.float32)
+        self._first_node = np.cumsum([0, *(len(level) for level in names)])
 
     def add(
         self,
@@ -76,16 +70,15 @@ class ScoreBook:
         probe: str,
         scores: Mapping[tuple[str, int], LevelScore],
     ) -> None:
-        """File the scores of one reading."""
+        """File the scores of one probe on one kind of features."""
         for (kind, level), score in scores.items():
             at = self._at(encoder, layer, pooling, eval_ratio, probe, kind, level)
-            found = (score.r2, score.r2_low, score.r2_high, score.accuracy, score.n)
-            for name, value in zip(_SCALARS, found, strict=True):
-                self.values[name][at] = value
-            self.boot[at] = score.r2_boot
+            for name, attribute in _SCALARS.items():
+                self.values[name][at] = getattr(score, attribute)
+            self.boot[at] = score.boot
             if layer == self.depth and eval_ratio == "0" and probe == "ridge":
                 start = self._first_node[level]
-                self.node[at[0], at[2], at[5], start : start + len(score.r2_node)] = score.r2_node
+                self.node[at[0], at[2], at[5], start : start + len(score.node)] = score.node
 
     def copy_ratio(self, source: str, target: str, encoder: str) -> None:
         """Copy an encoder's scores at one evaluation ratio to another: the masks are the same ones."""
@@ -109,5 +102,5 @@ class ScoreBook:
     def _index(self, axis: str, value: str | int) -> int:
         return self.coords[axis].index(value)  # type: ignore[arg-type]
 
-    def _at(self, *reading: str | int) -> tuple[int, ...]:
-        return tuple(self._index(axis, value) for axis, value in zip(self.coords, reading, strict=False))
+    def _at(self, *place: str | int) -> tuple[int, ...]:
+        return tuple(self._index(axis, value) for axis, value in zip(self.coords, place, strict=False))

@@ -13,22 +13,22 @@ import torch
 from numpy.typing import NDArray
 
 from maestrata.errors import ProbeError
-from maestrata.geometry import patchify
-from maestrata.model.mae import MAE
+from maestrata.geometry import TokenGrid, patchify
+from maestrata.model.mae import MAE, MAEConfig
+from maestrata.representation.pooling import pool
 
 BATCH = 256
 """Images encoded at a time: on one CPU core larger batches are no faster, and fall out of its cache."""
 
 
-def image_tokens(images: NDArray[np.float32], model: MAE) -> NDArray[np.float32]:
-    """Cut images (n, channel, y, x) into the tokens that `model` reads, (n, n_tokens, token_values).
+def image_tokens(images: NDArray[np.float32], cfg: MAEConfig) -> NDArray[np.float32]:
+    """Cut images (n, channel, y, x) into the tokens of a model's input, (n, n_tokens, token_values).
 
     Raises
     ------
     ProbeError
         If the images do not fit the model's grid and token size.
     """
-    cfg = model.cfg
     _, channels, height, width = images.shape
     side = height // cfg.grid_height
     if (side * cfg.grid_height, side * cfg.grid_width, channels * side * side) != (
@@ -82,7 +82,7 @@ def represent(
             raise ProbeError(f"layer={layer} must lie in 0..{depth} (depth of the model)")
     if batch < 1:
         raise ProbeError(f"batch={batch} must be at least 1")
-    tokens = image_tokens(images, model)
+    tokens = image_tokens(images, model.cfg)
     n = len(tokens)
     if visible_ids is not None and len(visible_ids) != n:
         raise ProbeError(f"{len(visible_ids)} masks do not fit {n} images")
@@ -101,6 +101,27 @@ def represent(
     finally:
         model.train(training)
     return out
+
+
+def last_layer(
+    model: MAE,
+    images: NDArray[np.floating],
+    pooling: str = "global",
+    visible_ids: NDArray[np.int64] | None = None,
+) -> NDArray[np.float32]:
+    """Encode images and pool the last layer, after its norm: by default the primary features, (n, width).
+
+    Parameters
+    ----------
+    model : MAE
+    images : ndarray (n, channel, y, x)
+    pooling : {"global", "cls", "concat"}
+    visible_ids : ndarray (n, k) of int, optional
+        As of `represent`.
+    """
+    layer, cfg = model.cfg.depth, model.cfg
+    tokens = represent(model, np.asarray(images, np.float32), visible_ids, [layer])[layer]
+    return pool(tokens, visible_ids, pooling, TokenGrid(cfg.grid_height, cfg.grid_width))
 
 
 def layer_passes(

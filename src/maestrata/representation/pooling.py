@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 import numpy as np
@@ -81,6 +81,32 @@ def pool(
     if level is None:
         return placed.reshape(n, grid.n_tokens * width)
     return next(islice(node_means(placed, visible_ids, grid), level, None))
+
+
+def pooled(
+    tokens: NDArray[np.float32],
+    visible_ids: NDArray[np.int64] | None,
+    poolings: Iterable[str],
+    grid: TokenGrid,
+    *,
+    has_cls: bool = True,
+) -> Iterator[tuple[str, NDArray[np.float32] | Iterator[NDArray[np.float32]]]]:
+    """Yield tokens pooled in several ways, each made when it is asked for.
+
+    Parameters are those of `pool`.
+
+    Yields
+    ------
+    pooling : str
+    features : ndarray (n, p)
+        Under ``aligned`` an iterator over the levels, from 0: see `node_means`.
+    """
+    for pooling in poolings:
+        if pooling == "aligned":
+            patches = tokens[:, 1:] if has_cls else tokens
+            yield pooling, node_means(place_tokens(patches, visible_ids, grid.n_tokens), visible_ids, grid)
+        else:
+            yield pooling, pool(tokens, visible_ids, pooling, grid, has_cls=has_cls)
 
 
 def place_tokens(

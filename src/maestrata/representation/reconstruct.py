@@ -34,7 +34,7 @@ def reconstruct(
     visible : ndarray (n, y, x) of int8
         1 where the encoder saw the pixel.
     """
-    tokens = image_tokens(images, model)
+    tokens = image_tokens(images, model.cfg)
     device = next(model.parameters()).device
     arguments = (torch.from_numpy(a).to(device) for a in (tokens, visible_ids, masked_ids))
     predicted = model(*arguments).float().cpu().numpy()

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from maestrata.cubes.io import open_cube
+from maestrata.modules import constant
 from maestrata.run.differences import Comparison, Pair, Tolerance, cell_name
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from maestrata.config.sections import World
 
 KINDS = ("theory", "limits", "training", "regression")
-TRAINED = frozenset({"trained", "linear_mae", "autoencoder", "supervised"})
+TRAINED = frozenset(constant("regression", "encoders", "TRAINED"))
 """Encoders whose scores carry the rounding of a whole training."""
 
 # keys of what a step was given that say which cell it was, not how it was made

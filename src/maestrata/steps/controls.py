@@ -1,5 +1,5 @@
-"""Read the controls that no cell's mask touches: the untrained model, pixels, their components, exact
-inference; and, where --control-images is given, train a plain autoencoder and a supervised encoder and read
+"""Score the controls that no cell's mask touches: the untrained model, pixels, their components, exact
+inference; and, where --control-images is given, train a plain autoencoder and a supervised encoder and score
 them.
 """
 
@@ -11,8 +11,14 @@ from pathlib import Path
 from maestrata.model.mae import MAEConfig
 from maestrata.model.sizes import Sizes
 from maestrata.regression.cell import score_controls
+from maestrata.steps._evaluation import (
+    add_evaluation,
+    evaluation_of,
+    find_device,
+    keep_freed_memory,
+    write_scores,
+)
 from maestrata.steps._flags import add_settings, add_world, read_settings, read_world
-from maestrata.steps._reading import add_evaluation, evaluation_plan, keep_freed_memory, write_scores
 from maestrata.steps._run import Parser, add_provenance, provenance, run
 
 
@@ -30,11 +36,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     keep_freed_memory()
-    plan = evaluation_plan(args)
+    evaluation, device = evaluation_of(args), find_device(args.device)
     world = read_world(args)
     cfg = MAEConfig.of(world, read_settings(args, Sizes))
-    book = score_controls(cfg, world, args.seed, plan)
-    write_scores(book, args.output, provenance(args, device=plan.device))
+    book = score_controls(cfg, world, args.seed, evaluation, device, args.batch)
+    write_scores(book, args.output, provenance(args, device=device))
 
 
 if __name__ == "__main__":

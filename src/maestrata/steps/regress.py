@@ -1,4 +1,4 @@
-"""Read a trained cell: regress every level's latents and noise, and fill in masked display images."""
+"""Score a trained cell: regress every level's latents and noise; and fill in masked display images."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ from maestrata.masks import MaskPatches, evaluation_masks
 from maestrata.model.mae import MAE
 from maestrata.regression.cell import score_cell
 from maestrata.representation.reconstruct import reconstruct
+from maestrata.steps._evaluation import (
+    add_evaluation,
+    evaluation_of,
+    find_device,
+    keep_freed_memory,
+    write_scores,
+)
 from maestrata.steps._flags import add_cell, add_world, read_world
-from maestrata.steps._reading import add_evaluation, evaluation_plan, keep_freed_memory, write_scores
 from maestrata.steps._run import Parser, add_provenance, provenance, run
 from maestrata.training.weights import load_model
 from maestrata.worlds.base import World
@@ -49,12 +55,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     keep_freed_memory()
-    plan = evaluation_plan(args)
+    evaluation, device = evaluation_of(args), find_device(args.device)
     world = read_world(args)
     patches = MaskPatches.parse(args.patch, world.grid)
     model = load_model(args.weights)
-    about = provenance(args, device=plan.device)
-    book = score_cell(model, world, patches, args.visible, args.seed, plan)
+    about = provenance(args, device=device)
+    book = score_cell(model, world, patches, args.visible, args.seed, evaluation, device, args.batch)
     write_reconstructions(model, world, patches, args.visible, args.reconstructions, about)
     write_scores(book, args.scores, about)
 

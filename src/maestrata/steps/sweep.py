@@ -24,9 +24,10 @@ import torch
 from maestrata.cells import Cell
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAE, MAEConfig
-from maestrata.regression.cell import Plan, score_cell, score_controls
+from maestrata.regression.cell import score_cell, score_controls
+from maestrata.regression.settings import Evaluation
 from maestrata.settings import read
-from maestrata.steps._reading import write_scores
+from maestrata.steps._evaluation import write_scores
 from maestrata.steps._run import Parser, add_provenance, provenance, run
 from maestrata.steps._trained import write_run
 from maestrata.steps.regress import write_reconstructions
@@ -46,23 +47,23 @@ def train(sweep: Sweep, planned: Sequence[PlannedCell], device: torch.device) ->
 
 
 def score(sweep: Sweep, cell: Cell, device: str, about: dict[str, str]) -> None:
-    """Read a trained cell; a worker's task."""
+    """Score a trained cell; a worker's task."""
     torch.set_num_threads(1)
     folder = folder_of(sweep, cell)
     world = sweep.world(cell)
     patches = MaskPatches.parse(cell.patch, world.grid)
     model = load_model(folder / "weights.safetensors")
-    book = score_cell(model, world, patches, cell.visible, cell.seed, evaluation_of(sweep, device))
+    book = score_cell(model, world, patches, cell.visible, cell.seed, evaluation_of(sweep), device)
     write_reconstructions(model, world, patches, cell.visible, folder / "reconstructions.nc", about)
     write_scores(book, folder / "scores.nc", about)
 
 
 def score_shared(sweep: Sweep, cell: Cell, device: str, about: dict[str, str]) -> None:
-    """Read the controls that a (world, world seed, seed) shares; a worker's task."""
+    """Score the controls that a (world, world seed, seed) shares; a worker's task."""
     torch.set_num_threads(1)
     world = sweep.world(cell)
     cfg = MAEConfig.of(world, sweep.model)
-    book = score_controls(cfg, world, cell.seed, evaluation_of(sweep, device))
+    book = score_controls(cfg, world, cell.seed, evaluation_of(sweep), device)
     write_scores(book, controls_path(sweep, cell), about)
 
 
@@ -76,9 +77,9 @@ def controls_path(sweep: Sweep, cell: Cell) -> Path:
     return sweep.root / "controls" / cell.world / f"w{cell.world_seed}" / f"s{cell.seed}.nc"
 
 
-def evaluation_of(sweep: Sweep, device: str) -> Plan:
-    """How this sweep is read."""
-    return read(Plan, {**sweep.evaluation, "device": device})
+def evaluation_of(sweep: Sweep) -> Evaluation:
+    """How the models of this sweep are scored."""
+    return read(Evaluation, sweep.evaluation)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -13,7 +13,6 @@ import pytest
 from maestrata.cubes.collect import collect
 from maestrata.cubes.io import build, open_cube, write_cube
 from maestrata.cubes.manifest import Manifest
-from maestrata.cubes.readings import percentiles
 from maestrata.cubes.schema import KINDS
 from maestrata.errors import CubeError
 from maestrata.steps import collect as step
@@ -283,16 +282,6 @@ def test_manifest_that_is_wrong(change: dict[str, Any], message: str) -> None:
 def test_text_that_is_no_manifest(text: str, message: str) -> None:
     with pytest.raises(CubeError, match=message):
         Manifest.parse(text)
-
-
-def test_percentiles_are_those_of_numpy() -> None:
-    values = np.random.default_rng(0).standard_normal((7, 41)).astype(np.float32)
-    values[2, 5:] = np.nan
-    values[3] = np.nan
-    low, high = percentiles(values)
-    whole = [row[np.isfinite(row)].astype(np.float64) for row in values]
-    expected = np.array([np.quantile(r, [0.025, 0.975]) if len(r) else [np.nan, np.nan] for r in whole]).T
-    np.testing.assert_allclose([low, high], expected, rtol=1e-6)
 
 
 def test_step(sweep: Sweep, tmp_path: Path) -> None:

@@ -12,14 +12,14 @@ from maestrata.experiments._reading import (
     differences,
     draw,
     pixels,
-    pooled,
     read_levels,
     read_values,
 )
 from maestrata.experiments.base import Job, Table
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAEConfig
-from maestrata.regression.cell import Plan, score_cell
+from maestrata.regression.cell import score_cell
+from maestrata.regression.settings import Evaluation
 
 SMALL = MAEConfig(grid_height=2, grid_width=2, width=16, depth=1, decoder_width=16)
 JOB = Job(worlds.make("additive_tree", 2, leaves=4), 0, SMALL, probe_train=600, test=400, replicates=30)
@@ -28,8 +28,10 @@ JOB = Job(worlds.make("additive_tree", 2, leaves=4), 0, SMALL, probe_train=600, 
 @pytest.mark.parametrize("pooling", ["global", "concat"])
 def test_it_is_the_reading_of_the_sweep(pooling):
     model = JOB.initial(7)
-    plan = Plan(probe_train=600, test=400, probes=("ridge",), poolings=("global", "concat"), replicates=30)
-    book = score_cell(model, JOB.world, MaskPatches(JOB.grid), 2, 0, plan)
+    settings = Evaluation(
+        probe_train=600, test=400, probes=("ridge",), poolings=("global", "concat"), replicates=30
+    )
+    book = score_cell(model, JOB.world, MaskPatches(JOB.grid), 2, 0, settings)
     found = read_levels(model, JOB, pooling=pooling)
     assert sorted(found) == [1, 2]
     for level, reading in found.items():
@@ -41,7 +43,7 @@ def test_it_is_the_reading_of_the_sweep(pooling):
 def test_values_are_read_as_levels_are():
     evaluation = draw(JOB)
     features = pixels(evaluation)
-    columns = evaluation.train.node_columns(2, 0)[:4]  # the root's latents; its noise follows
+    columns = evaluation.train.columns("latent", 2)
     values = read_values(
         features, evaluation.train.values[:, columns], evaluation.test.values[:, columns], evaluation
     )
@@ -67,5 +69,3 @@ def test_features_must_be_of_the_evaluations_images():
     evaluation = draw(JOB)
     with pytest.raises(ExperimentError, match="999 rows of features must be 1000"):
         read_levels(pixels(evaluation)[:-1], JOB, evaluation)
-    with pytest.raises(ExperimentError, match="pooling='cls' must be global or concat"):
-        pooled(JOB.initial(), evaluation.images, "cls")

@@ -7,9 +7,8 @@ from maestrata import worlds
 from maestrata.inference.base import pool_up, posterior
 from maestrata.inference.bounds import Bounds
 from maestrata.inference.ceiling import predictions_of, predictions_of_upper, score_levels
-from maestrata.regression.scoring import Scorer, by_level
-from maestrata.regression.targets import TargetTable
 from maestrata.resampling import bootstrap_weights
+from maestrata.scoring import Scorer, TargetTable
 
 N = 1200
 
@@ -27,22 +26,20 @@ def scored(request):
 @pytest.mark.parametrize("restricted", [False, True])
 def test_equal_to_the_scores_of_probes(scored, restricted):
     world, sample, visible, predictions, weights = scored
-    table = TargetTable.of(world, sample)
+    table = TargetTable.of(world.targets(sample))
     present = pool_up(world.grid, visible) if restricted else None
     found = score_levels(world.targets(sample), predictions, weights, present)
     flat = np.concatenate([predictions[g.kind, g.level][:, g.node] for g in table.groups], 1).astype(
         np.float32
     )
-    scorer = Scorer(table, weights)
-    shown = table.per_column(present) if restricted else None
-    expected = by_level(scorer.score(flat, scorer.totals(shown)), table)
+    expected = Scorer(table, weights, present).score(flat)
     assert set(found) == set(expected)
     for key, limit in found.items():
         other = expected[key]
         np.testing.assert_allclose(limit.r2, other.r2, atol=1e-5)
-        np.testing.assert_allclose([limit.low, limit.high], [other.r2_low, other.r2_high], atol=1e-4)
-        np.testing.assert_allclose(limit.boot, other.r2_boot, atol=1e-4)
-        np.testing.assert_allclose(limit.node, other.r2_node, atol=1e-5)
+        np.testing.assert_allclose([limit.low, limit.high], [other.low, other.high], atol=1e-4)
+        np.testing.assert_allclose(limit.boot, other.boot, atol=1e-4)
+        np.testing.assert_allclose(limit.node, other.node, atol=1e-5)
         np.testing.assert_allclose(limit.accuracy, other.accuracy, atol=1e-12)
         assert limit.n == other.n
 

@@ -1,6 +1,8 @@
 """Limits over a sweep: paired with the scores of models, and ordered as information is."""
 
 import json
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +14,11 @@ from maestrata.inference.bounds import Predictor
 from maestrata.inference.limits import Limits, sweep
 from maestrata.inference.settings import LimitSettings
 from maestrata.masks import MaskPatches
-from maestrata.regression.views import EvalMasks
-from maestrata.resampling import bootstrap_weights, largest_excess, r2_bootstrap, r2_score
+from maestrata.regression.data import EvalMasks
+from maestrata.resampling import R2, bootstrap_weights
 from maestrata.steps import limits as step
 
+AUDIT = Path(__file__).parents[3] / "benchmarks" / "audit_run.py"
 MASKS = {"1x1": [0.25, 0.5, 0.75], "2x1": [0.5]}
 
 
@@ -77,10 +80,12 @@ def test_no_probe_comes_above_the_ceiling_and_the_best_comes_near():
     for _, level in keys:
         z, truth = (s.latents[level].reshape(len(s.images), -1) for s in (train, test))
         guess = y @ np.linalg.lstsq(x, z, rcond=1e-5)[0]
-        score.append(r2_score(truth, guess).mean())
-        boot.append(r2_bootstrap(truth, guess, weights).mean(1))
+        r2, replicates = R2(truth, weights).of(guess)
+        score.append(r2.mean())
+        boot.append(replicates.mean(1))
     ceiling = np.array([found[key].r2 for key in keys])
-    worst = largest_excess(
+    audit = runpy.run_path(str(AUDIT))
+    worst = audit["largest_excess"](
         score, ceiling, np.transpose(boot), np.transpose([found[key].boot for key in keys])
     )
     assert worst.p > 0.05

@@ -8,10 +8,14 @@ from maestrata.cubes.io import build
 from maestrata.errors import MaskError, ProbeError
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAEConfig
-from maestrata.regression.cell import Plan, score_cell, score_controls
+from maestrata.regression.cell import score_cell, score_controls
+from maestrata.regression.encoders import ENCODERS, NAMES, TRAINED
+from maestrata.regression.settings import Evaluation
 from maestrata.training.data import initial_model
 
-PLAN = Plan(probe_train=600, test=500, replicates=40, probe_settings={"kernel_ridge": {"points": 150}})
+SETTINGS = Evaluation(
+    probe_train=600, test=500, replicates=40, probe_settings={"kernel_ridge": {"points": 150}}
+)
 CFG = MAEConfig(grid_height=4, grid_width=2, width=16, depth=2, decoder_width=16)
 
 
@@ -26,15 +30,15 @@ def world():
 
 @pytest.fixture(scope="module")
 def cell(world):
-    return _dataset(score_cell(initial_model(CFG, 1), world, MaskPatches(world.grid), 2, 0, PLAN))
+    return _dataset(score_cell(initial_model(CFG, 1), world, MaskPatches(world.grid), 2, 0, SETTINGS))
 
 
 @pytest.fixture(scope="module")
 def controls(world):
-    return _dataset(score_controls(CFG, world, 0, PLAN))
+    return _dataset(score_controls(CFG, world, 0, SETTINGS))
 
 
-def test_every_reading_that_should_be_there_is(cell):
+def test_every_score_that_should_be_there_is(cell):
     controls = ["random_init", "pixels", "pca", "shuffled", "linear_mae", "positions"]
     assert cell.encoder.values.tolist() == ["trained", *controls]
     assert cell.eval_ratio.values.tolist() == ["0", "0.5", "training"]
@@ -119,13 +123,13 @@ def test_scores_of_each_node(cell, world):
 
 
 def test_a_second_run_gives_the_same_bits(cell, world):
-    again = _dataset(score_cell(initial_model(CFG, 1), world, MaskPatches(world.grid), 2, 0, PLAN))
+    again = _dataset(score_cell(initial_model(CFG, 1), world, MaskPatches(world.grid), 2, 0, SETTINGS))
     assert cell.identical(again)
 
 
 def test_training_masks_that_are_the_common_ones_are_read_once_and_told_twice(world):
-    plan = Plan(probe_train=200, test=200, replicates=5, probes=("ridge",))
-    found = _dataset(score_cell(initial_model(CFG, 1), world, MaskPatches(world.grid), 4, 0, plan))
+    settings = Evaluation(probe_train=200, test=200, replicates=5, probes=("ridge",))
+    found = _dataset(score_cell(initial_model(CFG, 1), world, MaskPatches(world.grid), 4, 0, settings))
     for name in ("trained", "shuffled", "linear_mae", "positions"):
         half, own = (
             found.sel(encoder=name, eval_ratio=r, drop=True).drop_vars("r2_node") for r in ("0.5", "training")
@@ -136,8 +140,8 @@ def test_training_masks_that_are_the_common_ones_are_read_once_and_told_twice(wo
 def test_more_images_than_fit_in_memory_at_once_change_nothing(world, monkeypatch):
     import maestrata.regression.encoders as encoders
 
-    plan = Plan(probe_train=200, test=200, replicates=5, probes=("ridge",))
-    arguments = (initial_model(CFG, 1), world, MaskPatches(world.grid), 2, 0, plan)
+    settings = Evaluation(probe_train=200, test=200, replicates=5, probes=("ridge",))
+    arguments = (initial_model(CFG, 1), world, MaskPatches(world.grid), 2, 0, settings)
     whole = _dataset(score_cell(*arguments))
     split = encoders.layer_passes
     monkeypatch.setattr(encoders, "layer_passes", lambda layers, size: split(layers, size, budget=1))
@@ -146,8 +150,8 @@ def test_more_images_than_fit_in_memory_at_once_change_nothing(world, monkeypatc
 
 def test_discrete_latents_have_an_accuracy():
     world = worlds.make("grammar_tree", 0, leaves=8, symbols=5, productions=1)
-    plan = Plan(probe_train=400, test=400, replicates=5, probes=("ridge",))
-    found = _dataset(score_cell(initial_model(CFG, 0), world, MaskPatches(world.grid, 2, 1), 2, 0, plan))
+    settings = Evaluation(probe_train=400, test=400, replicates=5, probes=("ridge",))
+    found = _dataset(score_cell(initial_model(CFG, 0), world, MaskPatches(world.grid, 2, 1), 2, 0, settings))
     one = found.sel(layer=2, pooling="concat", eval_ratio="0", probe="ridge", target="latent")
     assert (one.accuracy.sel(encoder="trained", level=[1, 2, 3]) > 0.9).all()
     # labels of other images tell the root, one of five symbols equally often, as well as chance does
@@ -169,8 +173,8 @@ def test_controls_fill_what_the_cell_leaves_out(cell, controls):
 
 
 def test_trained_controls_are_there_where_images_are_given(world):
-    plan = Plan(probe_train=300, test=300, replicates=5, probes=("ridge",), control_images=512)
-    found = _dataset(score_controls(CFG, world, 0, plan))
+    settings = Evaluation(probe_train=300, test=300, replicates=5, probes=("ridge",), control_images=512)
+    found = _dataset(score_controls(CFG, world, 0, settings))
     names = ["random_init", "pixels", "pca", "posterior", "autoencoder", "supervised"]
     assert found.encoder.values.tolist() == names
     r2 = found.r2.sel(target="latent", level=[1, 2, 3], probe="ridge", encoder=["autoencoder", "supervised"])
@@ -196,9 +200,9 @@ def test_differences_between_encoders_are_paired(cell, controls):
     assert (trained - start).std() < 0.8 * np.hypot(trained.std(), start.std())
 
 
-def test_bad_plans_end_before_anything_is_computed(world):
+def test_bad_settings_end_before_anything_is_computed(world):
     model, patches = initial_model(CFG, 0), MaskPatches(world.grid)
-    for plan, message in (
+    for bad, message in (
         ({"probes": ("lasso",)}, "'lasso' must be one of"),
         ({"probes": ()}, "probes=.* must not be empty"),
         ({"probes": ("ridge",), "probe_settings": {"pls": {}}}, "'pls' must be one of: ridge"),
@@ -208,8 +212,18 @@ def test_bad_plans_end_before_anything_is_computed(world):
         ({"control_images": 255}, "control_images=255 must be 0 .* at least one batch of 256"),
     ):
         with pytest.raises(ProbeError, match=message):
-            score_cell(model, world, patches, 2, 0, Plan(**plan))
+            Evaluation(**bad)
+    with pytest.raises(ProbeError, match="setting 'alpha' must be one of"):
+        score_cell(model, world, patches, 2, 0, Evaluation(probe_settings={"ridge": {"alpha": 1}}))
     with pytest.raises(MaskError, match="visible=8"):
-        score_cell(model, world, patches, 8, 0, Plan(probe_train=200, test=200, replicates=2))
+        score_cell(model, world, patches, 8, 0, Evaluation(probe_train=200, test=200, replicates=2))
     with pytest.raises(ProbeError, match="do not fit a model"):
-        score_cell(initial_model(MAEConfig(), 0), world, patches, 2, 0, PLAN)
+        score_cell(initial_model(MAEConfig(), 0), world, patches, 2, 0, SETTINGS)
+
+
+def test_every_encoder_is_declared_once():
+    assert sorted(encoder.name for encoder in ENCODERS) == sorted(NAMES)
+    assert set(TRAINED) <= set(NAMES)
+    for encoder in ENCODERS:
+        # what is fitted to permuted labels has no features of its own
+        assert (encoder.encode is None) == (encoder.shuffles in NAMES)

@@ -10,9 +10,10 @@ from maestrata.geometry import TokenGrid, patchify
 from maestrata.inference.gaussian_tree import joint as joint_of
 from maestrata.masks import MaskPatches, evaluation_masks
 from maestrata.model.mae import MAEConfig
-from maestrata.regression.controls import LinearMAEControl, Pca, Pixels, principal_axes
-from maestrata.regression.encoders import ModelEncoder, PositionsEncoder
-from maestrata.regression.views import EvalMasks, standard_masks
+from maestrata.regression.controls import fit_linear_mae, linear, pca, pixels, principal_axes
+from maestrata.regression.data import EvalMasks
+from maestrata.regression.encoders import of_model, of_positions
+from maestrata.representation.pooling import POOLINGS
 from maestrata.theory.linear import linear_mae, linear_r2
 from maestrata.training.data import initial_model
 
@@ -23,61 +24,59 @@ def _tokens(n=200, seed=0):
     return np.random.default_rng(seed).standard_normal((n, 16, 12)).astype(np.float32)
 
 
-def _view(encoder, masks):
-    ((layer, view),) = encoder.views(masks)
-    assert layer == 3
-    return view
+def _features(encode, masks, layer=3):
+    """Features by pooling, those of every level listed."""
+    found = list(encode(masks, POOLINGS))
+    assert {at for at, _, _ in found} == {layer}
+    return {name: x if isinstance(x, np.ndarray) else list(x) for _, name, x in found}
 
 
 @pytest.mark.parametrize("ratio", [0.0, 0.5])
 def test_pixels_are_pooled_as_tokens_are(ratio):
-    tokens, masks = _tokens(), standard_masks(ratio, GRID, 0, (150, 50))
-    view = _view(Pixels(tokens, 3), masks)
+    tokens, masks = _tokens(), EvalMasks.common(ratio, GRID, 0, (150, 50))
+    features = _features(pixels(tokens, 3), masks)
+    assert sorted(features) == ["aligned", "concat", "global"]
     shown = np.ones((200, 16), bool)
     if masks.visible_ids is not None:
         shown = np.stack([np.isin(np.arange(16), ids) for ids in masks.visible_ids])
     kept = tokens * shown[..., None]
-    np.testing.assert_allclose(
-        view.vectors("global"), kept.sum(1) / shown.sum(1)[:, None], rtol=1e-4, atol=1e-6
-    )
-    np.testing.assert_array_equal(view.vectors("concat"), kept.reshape(200, -1))
-    leaves = next(view.nodes())
+    np.testing.assert_allclose(features["global"], kept.sum(1) / shown.sum(1)[:, None], rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(features["concat"], kept.reshape(200, -1))
+    leaves = features["aligned"][0]
     np.testing.assert_array_equal(leaves[shown], tokens[shown])
     assert np.isnan(leaves[~shown]).all()
 
 
 def _linear(tokens, width=8, patches=None, visible=4, n_train=150):
-    return LinearMAEControl(tokens, 3, n_train, width, patches or MaskPatches(GRID), visible)
+    return linear(tokens, 3, n_train, width, patches or MaskPatches(GRID), visible)
 
 
-@pytest.mark.parametrize("control", [lambda t: Pixels(t, 3), lambda t: Pca(t, 3, 150, 8)])
+@pytest.mark.parametrize("control", [lambda t: pixels(t, 3), lambda t: pca(t, 3, 150, 8)])
 def test_controls_see_no_masked_pixel(control):
-    tokens, masks = _tokens(), standard_masks(0.5, GRID, 0, (150, 50))
+    tokens, masks = _tokens(), EvalMasks.common(0.5, GRID, 0, (150, 50))
     other = tokens.copy()
     hidden = np.stack([np.setdiff1d(np.arange(16), ids) for ids in masks.visible_ids])
     np.put_along_axis(other, np.repeat(hidden[..., None], 12, -1), np.float32(9), axis=1)
-    before, after = (_view(control(t), masks) for t in (tokens, other))
-    for pooling in before.poolings:
-        if pooling != "aligned":
-            np.testing.assert_array_equal(before.vectors(pooling), after.vectors(pooling))
-    for a, b in zip(before.nodes(), after.nodes(), strict=True):
-        np.testing.assert_array_equal(a, b)
+    before, after = (_features(control(t), masks) for t in (tokens, other))
+    assert len(before) == 3
+    for pooling, features in before.items():
+        for a, b in zip(features, after[pooling], strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 def test_the_linear_mae_sees_no_masked_pixel_and_a_masked_one_counts_as_the_mean():
-    tokens, masks = _tokens() + 2, standard_masks(0.5, GRID, 0, (150, 50))
-    control = _linear(tokens)
-    before = _view(control, masks).vectors("global")
+    tokens, masks = _tokens() + 2, EvalMasks.common(0.5, GRID, 0, (150, 50))
+    before = _features(_linear(tokens), masks)["global"]
     mean = tokens[:150].mean(0)
     hidden = np.stack([np.setdiff1d(np.arange(16), ids) for ids in masks.visible_ids])
     filled = tokens.copy()
     for image, ids in zip(filled, hidden, strict=True):
         image[ids] = mean[ids]
-    np.testing.assert_allclose(
-        before, (filled - mean).reshape(200, -1) @ control.encoder.T, rtol=1e-3, atol=1e-4
-    )
-    control.tokens = filled
-    np.testing.assert_array_equal(_view(control, masks).vectors("cls"), before)
+    encoder = fit_linear_mae(tokens[:150], 8, MaskPatches(GRID), 4)[1]
+    np.testing.assert_allclose(before, (filled - mean).reshape(200, -1) @ encoder.T, rtol=1e-3, atol=1e-4)
+    other = tokens.copy()
+    np.put_along_axis(other[150:], np.repeat(hidden[150:, :, None], 12, -1), np.float32(9), axis=1)
+    np.testing.assert_array_equal(_features(_linear(other), masks)["cls"], before)
 
 
 @pytest.mark.parametrize(("patch", "visible"), [((1, 1), 8), ((2, 1), 2)])
@@ -107,16 +106,16 @@ def test_the_linear_mae_is_the_formula_on_a_gaussian_tree(patch, visible):
     expected = linear_r2(by_hand, covariance, cross)
     np.testing.assert_allclose(linear_r2(library, covariance, cross), expected, atol=1e-8)
     tokens = patchify(world.sample(20_000, "probe-train").images, 2)
-    control = _linear(tokens, 8, patches, visible, n_train=20_000)
-    assert control.encoder.shape == (8, 192)
-    np.testing.assert_allclose(linear_r2(control.encoder, covariance, cross), expected, atol=0.02)
+    encoder = fit_linear_mae(tokens, 8, patches, visible)[1]
+    assert encoder.shape == (8, 192)
+    np.testing.assert_allclose(linear_r2(encoder, covariance, cross), expected, atol=0.02)
 
 
 def test_the_linear_mae_depends_on_patch_and_ratio():
     world = worlds.make("invertible_tree", 0, leaves=16)
     tokens = patchify(world.sample(2000, "probe-train").images, 2)
     cases = ((MaskPatches(GRID), 8), (MaskPatches(GRID), 2), (MaskPatches(GRID, 2, 1), 4))
-    spaces = [np.linalg.qr(_linear(tokens, 8, *case, 2000).encoder.T)[0] for case in cases]
+    spaces = [np.linalg.qr(fit_linear_mae(tokens, 8, *case)[1].T)[0] for case in cases]
     for i, j in ((0, 1), (0, 2), (1, 2)):
         overlap = np.linalg.svd(spaces[i].T @ spaces[j])[1]
         assert overlap.min() < 0.999
@@ -124,37 +123,36 @@ def test_the_linear_mae_depends_on_patch_and_ratio():
 
 def test_positions_see_the_mask_and_no_pixel():
     model = initial_model(MAEConfig(width=16, depth=2, decoder_width=16), 0)
-    encoder = PositionsEncoder(model, (3, 8, 8))
-    assert list(encoder.views(standard_masks(0.0, GRID, 0, (150, 50)))) == []
-    masks = standard_masks(0.5, GRID, 0, (150, 50))
-    ((layer, view),) = encoder.views(masks)
-    assert layer == 2 and view.poolings == ("global", "cls")
+    encode = of_positions(model, (3, 8, 8))
+    assert list(encode(EvalMasks.common(0.0, GRID, 0, (150, 50)), POOLINGS)) == []
+    masks = EvalMasks.common(0.5, GRID, 0, (150, 50))
+    features = _features(encode, masks, 2)
+    assert sorted(features) == ["cls", "global"]
     blank = torch.zeros(200, 16, 12)
     with torch.no_grad():
         encoded = model.encode(blank, torch.from_numpy(masks.visible_ids)).numpy()
-    np.testing.assert_allclose(view.vectors("global"), encoded[:, 1:].mean(1), atol=1e-5)
-    np.testing.assert_allclose(view.vectors("cls"), encoded[:, 0], atol=1e-5)
+    np.testing.assert_allclose(features["global"], encoded[:, 1:].mean(1), atol=1e-5)
+    np.testing.assert_allclose(features["cls"], encoded[:, 0], atol=1e-5)
     # equal masks, equal vectors; others differ
     few = EvalMasks.draw("training", GRID, 0, (150, 50), MaskPatches(GRID, 4, 4 // 2), 1)
-    ((_, view),) = encoder.views(few)
     first = few.visible_ids[:, 0]
-    vectors = view.vectors("global")
+    vectors = _features(encode, few, 2)["global"]
     assert len(np.unique(vectors, axis=0)) == len(np.unique(first)) == 2
     assert (vectors[first == first[0]] == vectors[0]).all()
 
 
 def test_components_are_those_of_the_training_images():
     tokens = _tokens() * np.linspace(0.1, 3, 12, dtype=np.float32) + 2
-    view = _view(Pca(tokens, 3, 150, 8), standard_masks(0.0, GRID, 0, (150, 50)))
+    features = _features(pca(tokens, 3, 150, 8), EvalMasks.common(0.0, GRID, 0, (150, 50)))
     flat = tokens.reshape(200, -1)
     oracle = PCA(8).fit(flat[:150].astype(np.float64))
-    found = view.vectors("global")
+    found = features["global"]
     assert found.shape == (200, 8)
     expected = oracle.transform(flat)
     for k in range(8):
         assert abs(np.corrcoef(found[:, k], expected[:, k])[0, 1]) > 1 - 1e-6
-    np.testing.assert_array_equal(view.vectors("cls"), found)
-    widths = [features.shape[1:] for features in view.nodes()]
+    assert features["cls"] is found  # one array, so that it is scored once
+    widths = [nodes.shape[1:] for nodes in features["aligned"]]
     assert widths == [(16, 8), (8, 8), (4, 8), (2, 8), (1, 8)]
 
 
@@ -172,24 +170,33 @@ def test_random_init_is_where_training_starts():
     assert not (same["embed.weight"] == other["embed.weight"]).all()
 
 
-def test_views_of_a_model_read_every_layer_and_concat_at_the_last():
+def test_features_of_a_model_are_of_every_layer_and_concat_of_the_last():
     cfg = MAEConfig(width=16, depth=2, decoder_width=16)
     images = np.random.default_rng(0).standard_normal((9, 3, 8, 8), dtype=np.float32)
     masks = EvalMasks.draw("training", GRID, 0, (5, 4), MaskPatches(GRID, 2, 1), 3)
-    views = dict(ModelEncoder("trained", initial_model(cfg, 0), images).views(masks))
-    assert sorted(views) == [0, 1, 2]
-    assert ["concat" in views[layer].poolings for layer in range(3)] == [False, False, True]
-    assert views[2].vectors("concat").shape == (9, 256)
-    assert views[1].vectors("cls").shape == (9, 16)
+    model = initial_model(cfg, 0)
+    shapes = {
+        (layer, pooling): x.shape if pooling != "aligned" else [part.shape for part in x]
+        for layer, pooling, x in of_model(model, images)(masks, POOLINGS)
+    }
+    assert sorted(shapes) == sorted(
+        [*((layer, name) for layer in range(3) for name in ("global", "cls", "aligned")), (2, "concat")]
+    )
+    assert shapes[2, "concat"] == (9, 256) and shapes[1, "cls"] == (9, 16)
+    assert shapes[0, "aligned"] == [(9, nodes, 16) for nodes in (16, 8, 4, 2, 1)]
+    brief = [
+        (layer, name) for layer, name, _ in of_model(model, images, brief=True)(masks, ("cls", "concat"))
+    ]
+    assert brief == [(2, "cls")]
 
 
 def test_masks_are_the_same_for_every_model_and_differ_by_geometry():
-    half = standard_masks(0.5, GRID, 0, (30, 20))
-    assert half.label == "0.5" and standard_masks(0.0, GRID, 0, (30, 20)).label == "0"
+    half = EvalMasks.common(0.5, GRID, 0, (30, 20))
+    assert half.label == "0.5" and EvalMasks.common(0.0, GRID, 0, (30, 20)).label == "0"
     assert half.same_as(EvalMasks.draw("training", GRID, 0, (30, 20), MaskPatches(GRID), 8))
     assert not half.same_as(EvalMasks.draw("training", GRID, 1, (30, 20), MaskPatches(GRID), 8))
     assert not half.same_as(EvalMasks.draw("training", GRID, 0, (30, 20), MaskPatches(GRID), 7))
-    assert not half.same_as(standard_masks(0.0, GRID, 0, (30, 20)))
+    assert not half.same_as(EvalMasks.common(0.0, GRID, 0, (30, 20)))
     # a test image keeps its mask whatever the number of images: the exact posterior must see the same tokens
     np.testing.assert_array_equal(
         half.visible_ids[30:], evaluation_masks(0, MaskPatches(GRID), 8, 20, "test")[0]
@@ -197,4 +204,4 @@ def test_masks_are_the_same_for_every_model_and_differ_by_geometry():
     present = half.present(1, 50)
     expected = [[any(t in ids for t in block) for block in GRID.blocks(1)] for ids in half.visible_ids]
     np.testing.assert_array_equal(present, expected)
-    assert standard_masks(0.0, GRID, 0, (30, 20)).present(4, 50).all()
+    assert EvalMasks.common(0.0, GRID, 0, (30, 20)).present(4, 50).all()

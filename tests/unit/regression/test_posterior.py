@@ -8,9 +8,11 @@ from maestrata.inference import posterior
 from maestrata.inference.limits import Limits
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAEConfig
-from maestrata.regression.cell import Plan, score_controls
-from maestrata.regression.posterior import PosteriorEncoder, has_posterior
-from maestrata.regression.views import standard_masks
+from maestrata.regression.cell import score_controls
+from maestrata.regression.data import EvalMasks
+from maestrata.regression.posterior import has_posterior, posterior_means
+from maestrata.regression.settings import Evaluation
+from maestrata.representation.pooling import POOLINGS
 
 N = 3000
 CFG = MAEConfig(4, 2, width=16, depth=1, decoder_width=16)
@@ -23,8 +25,10 @@ WORLDS = {
 @pytest.mark.parametrize("name", WORLDS)
 def test_probes_on_the_posterior_reach_the_ceiling_and_no_more(name):
     world = worlds.make(name, 1, **WORLDS[name])
-    plan = Plan(probe_train=N, test=N, replicates=100, probes=("ridge",), poolings=("global", "aligned"))
-    book = score_controls(CFG, world, 0, plan)
+    settings = Evaluation(
+        probe_train=N, test=N, replicates=100, probes=("ridge",), poolings=("global", "aligned")
+    )
+    book = score_controls(CFG, world, 0, settings)
     limits = Limits(world, samples=N, replicates=100)
     labels = book.coords["encoder"], book.coords["eval_ratio"], book.coords["pooling"]
     encoder = labels[0].index("posterior")
@@ -42,21 +46,21 @@ def test_probes_on_the_posterior_reach_the_ceiling_and_no_more(name):
                 assert np.abs(difference).max() < 0.04, (ratio, pooling, level)
 
 
-def test_the_view_holds_the_posterior_of_the_images_and_masks_that_models_are_read_on():
+def test_features_are_the_posterior_of_the_images_and_masks_that_models_are_scored_on():
     world = worlds.make("gaussian_tree", 0, leaves=8)
     images = world.sample(60, "test").images
-    masks = standard_masks(0.5, world.grid, world.seed, (40, 20))
-    ((layer, view),) = PosteriorEncoder(world, images, 3).views(masks)
-    assert layer == 3 and view.poolings == ("global", "aligned")
+    masks = EvalMasks.common(0.5, world.grid, world.seed, (40, 20))
+    found = list(posterior_means(world, images, 3)(masks, POOLINGS))
+    assert [(layer, pooling) for layer, pooling, _ in found] == [(3, "global"), (3, "aligned")]
     shown = np.zeros((60, 8), bool)
     np.put_along_axis(shown, masks.visible_ids, True, 1)
     expected = posterior(world, images, shown)
-    nodes = list(view.nodes())
+    nodes = list(found[1][2])
     assert [part.shape[1] for part in nodes] == [8, 4, 2, 1]
     for level, part in enumerate(nodes):
         np.testing.assert_allclose(part, expected.mean[level], rtol=1e-5, atol=1e-6)
     together = np.concatenate([expected.mean[level].reshape(60, -1) for level in (1, 2, 3)], 1)
-    np.testing.assert_allclose(view.vectors("global"), together, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found[0][2], together, rtol=1e-5, atol=1e-6)
 
 
 def test_only_worlds_with_exact_and_quick_inference_have_one():

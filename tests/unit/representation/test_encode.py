@@ -8,7 +8,8 @@ from maestrata.errors import ProbeError
 from maestrata.geometry import TokenGrid, patchify, unpatchify
 from maestrata.masks import MaskPatches, evaluation_masks
 from maestrata.model.mae import MAE, MAEConfig
-from maestrata.representation.encode import image_tokens, layer_passes, represent
+from maestrata.representation.encode import image_tokens, last_layer, layer_passes, represent
+from maestrata.representation.pooling import pool
 
 GRID = TokenGrid.for_leaves(16)
 CFG = MAEConfig(width=16, depth=2, decoder_width=16)
@@ -55,6 +56,20 @@ def test_masked_pixels_leave_no_trace(patches):
     assert not np.array_equal(represent(model, unpatchify(other, GRID, 2), visible)[2], before[2])
 
 
+def test_the_last_layer_is_pooled_from_visible_tokens():
+    model, images = _model(), _images(5)
+    visible = np.tile(np.array([0, 3, 9]), (5, 1))
+    for ids in (None, visible):
+        tokens = represent(model, images, ids)[2]
+        np.testing.assert_array_equal(last_layer(model, images, visible_ids=ids), tokens[:, 1:].mean(1))
+        np.testing.assert_array_equal(last_layer(model, images, "cls", ids), tokens[:, 0])
+        np.testing.assert_array_equal(
+            last_layer(model, images, "concat", ids), pool(tokens, ids, "concat", GRID)
+        )
+    with pytest.raises(ProbeError, match="pooling='aligned'"):
+        last_layer(model, images, "aligned")
+
+
 def test_the_model_is_left_as_it_was():
     model = _model().train()
     represent(model, _images(2))
@@ -68,7 +83,7 @@ def test_bad_input_is_named():
     with pytest.raises(ProbeError, match="3 masks do not fit 4 images"):
         represent(model, images, np.zeros((3, 2), np.int64))
     with pytest.raises(ProbeError, match="do not fit a model of 4x4 tokens of 12 values"):
-        image_tokens(np.zeros((4, 3, 16, 16), np.float32), model)
+        image_tokens(np.zeros((4, 3, 16, 16), np.float32), model.cfg)
     with pytest.raises(ProbeError, match="batch=0"):
         represent(model, images, batch=0)
 

@@ -1,4 +1,4 @@
-"""The steps that read encoders, from files to files, and through the collecting of a cube."""
+"""The steps that score encoders, from files to files, and through the collecting of a cube."""
 
 import json
 
@@ -12,7 +12,8 @@ from maestrata.cubes.manifest import Manifest
 from maestrata.errors import MaestrataError
 from maestrata.masks import MaskPatches, evaluation_masks, mask_matrix
 from maestrata.model.mae import MAEConfig
-from maestrata.steps import _reading, controls, regress
+from maestrata.regression.settings import Evaluation
+from maestrata.steps import _evaluation, controls, regress
 from maestrata.training.data import initial_model
 from maestrata.training.weights import save_weights
 
@@ -152,13 +153,13 @@ def test_missing_weights_are_named(tmp_path):
         regress.main([*WORLD, "--patch", "2x1", "--visible", "2", "--seed", "4", *READ, *paths])
 
 
-def test_flags_are_the_keys_of_the_plan():
+def test_flags_are_the_keys_of_the_evaluation():
     """The config's section `evaluation` is passed as flags of these names, and no default may drift."""
     parser = controls.Parser("")
-    _reading.add_evaluation(parser)
-    assert _reading.evaluation_plan(parser.parse_args(["--device", "cpu"])) == _reading.Plan()
+    _evaluation.add_evaluation(parser)
+    assert _evaluation.evaluation_of(parser.parse_args(["--device", "cpu"])) == Evaluation()
 
 
 def test_freed_memory_is_kept_where_the_c_library_can(monkeypatch):
-    monkeypatch.setattr(_reading.ctypes, "CDLL", lambda name: object())
-    assert _reading.keep_freed_memory() is False
+    monkeypatch.setattr(_evaluation.ctypes, "CDLL", lambda name: object())
+    assert _evaluation.keep_freed_memory() is False

@@ -1,4 +1,4 @@
-"""What the steps that read encoders share: how they are told to read, and how scores are written.
+"""What the steps that score encoders share: the flags of the evaluation, and how scores are written.
 
 Files are written without xarray: importing it takes as long as a fifth of a cell's probes.
 """
@@ -9,14 +9,14 @@ import argparse
 import ctypes
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 
 import torch
 
 from maestrata.cubes.netcdf import CubeFile
 from maestrata.errors import ProbeError
-from maestrata.regression.cell import Plan
 from maestrata.regression.scorebook import ScoreBook
+from maestrata.regression.settings import Evaluation
+from maestrata.representation.encode import BATCH
 from maestrata.steps._flags import add_settings, read_settings
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
@@ -24,24 +24,23 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 
 def add_evaluation(parser: argparse.ArgumentParser) -> None:
     """Add the flags of the config's section `evaluation`, and where and how images are encoded."""
-    add_settings(parser, Plan)
+    add_settings(parser, Evaluation)
+    parser.add_argument("--batch", type=int, default=BATCH, help="images encoded at a time")
     parser.add_argument("--device", default="auto", help="where images are encoded: cpu, cuda, or auto")
 
 
-def evaluation_plan(args: argparse.Namespace) -> Plan:
-    """Return the plan that the flags of `add_evaluation` tell.
+def evaluation_of(args: argparse.Namespace) -> Evaluation:
+    """Return the settings that the flags of `add_evaluation` tell.
 
     Raises
     ------
     ProbeError
-        If a probe, one of its settings or the device does not exist, or a number is out of range.
+        If a probe does not exist, or a number is out of range.
     """
     for name, value in args.probe_settings.items():
         if not isinstance(value, Mapping):
             raise ProbeError(f"settings of probe {name!r}={value!r} must be a JSON object (--probe-settings)")
-    plan = replace(read_settings(args, Plan), device=find_device(args.device))
-    plan.check()
-    return plan
+    return read_settings(args, Evaluation)
 
 
 def find_device(name: str) -> str:
