@@ -1,4 +1,4 @@
-"""Controls without a network: features of pixels, and of linear maps of them.
+"""Controls without a network: features of pixels, of linear maps of them, and of exact inference.
 
 =============== ==============================================================================================
 ``pixels``      pixel values of the visible tokens: ``global`` their mean token (12 values of 2 x 2 pixels),
@@ -8,6 +8,8 @@
                 gives `width` numbers; ``aligned``: components of the pixels under the node, at most `width`
 ``linear_mae``  the linear masked autoencoder in closed form, its bottleneck as wide as the encoder, for the
                 cell's own patches and ratio: under ``global`` and ``cls``
+``posterior``   exact posterior means (probabilities of symbols): ``global`` those of all latents, levels 1 to
+                L, side by side, ``aligned`` those of the node; level 0: of the token's own variable
 =============== ==============================================================================================
 
 None of them has layers: they stand at the last one, where the primary features are. Components have no
@@ -21,10 +23,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from maestrata.masks import MaskPatches, realised_ratio
+from maestrata.inference.base import is_slow, posterior, supported
+from maestrata.masks import MaskPatches, mask_matrix, realised_ratio
 from maestrata.regression.data import Encode, EvalMasks, Features, Vectors
 from maestrata.representation.pooling import place_tokens, pooled
 from maestrata.theory.linear import linear_mae
+from maestrata.worlds.base import World
 
 
 def pixels(tokens: Vectors, layer: int) -> Encode:
@@ -103,6 +107,41 @@ def linear(
     def encode(masks: EvalMasks, poolings: Sequence[str]) -> Iterator[tuple[int, str, Features]]:
         placed = place_tokens(visible_tokens(tokens - mean, masks), masks.visible_ids, tokens.shape[1])
         yield from _twice(layer, placed.reshape(len(placed), -1) @ rows, poolings)
+
+    return encode
+
+
+def has_posterior(world: World) -> bool:
+    """Whether the posterior of a world is exact, and cheap enough for every image that a probe needs."""
+    return world.name in supported() and not is_slow(world)
+
+
+def posterior_means(world: World, images: NDArray[np.float32], layer: int) -> Encode:
+    """Features by exact inference, in the place of an encoder.
+
+    A probe on posterior means cannot beat them: the posterior mean is the best prediction there is. What the
+    probe loses from there to the ceiling is its own loss, and no encoder can be blamed for that much.
+
+    Parameters
+    ----------
+    world : World
+        One that `has_posterior`.
+    images : ndarray (n, channel, y, x)
+        Training images, then test images.
+    layer : int
+        Layer under which scores are filed: the models' last.
+    """
+
+    def encode(masks: EvalMasks, poolings: Sequence[str]) -> Iterator[tuple[int, str, Features]]:
+        shown = np.ones(world.grid.n_tokens, bool)
+        if masks.visible_ids is not None:
+            shown = mask_matrix(masks.visible_ids, world.grid.n_tokens)
+        by_level = sorted(posterior(world, images, shown, dtype=np.float32).mean.items())
+        if "global" in poolings:
+            latents = (mean.reshape(len(mean), -1) for level, mean in by_level if level)
+            yield layer, "global", np.concatenate(list(latents), axis=1)
+        if "aligned" in poolings:
+            yield layer, "aligned", (mean for _, mean in by_level)
 
     return encode
 

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAE, MAEConfig
-from maestrata.regression.controls import linear, pca, pixels
+from maestrata.regression.controls import has_posterior, linear, pca, pixels, posterior_means
 from maestrata.regression.data import Encode, EvalMasks, Features, ProbeData, Vectors
-from maestrata.regression.posterior import has_posterior, posterior_means
 from maestrata.regression.settings import Evaluation
 from maestrata.representation.encode import BATCH, image_tokens, layer_passes, represent
 from maestrata.representation.pooling import pool, pooled

@@ -9,8 +9,8 @@ from maestrata.inference.limits import Limits
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAEConfig
 from maestrata.regression.cell import score_controls
+from maestrata.regression.controls import has_posterior, posterior_means
 from maestrata.regression.data import EvalMasks
-from maestrata.regression.posterior import has_posterior, posterior_means
 from maestrata.regression.settings import Evaluation
 from maestrata.representation.pooling import POOLINGS
 
