@@ -17,12 +17,18 @@ from maestrata.config.load import load_config
 from maestrata.errors import MaestrataError
 from maestrata.run.plan import Plan
 from maestrata.run.start import check_folder, job_environment
+from maestrata.text import in_rst
 
 # Planning makes millions of objects that all live to its end: looking among them for what could be freed is an
 # eighth of the time.
 gc.set_threshold(100_000, 50, 100)
 
-os.environ.update(job_environment(ROOT))
+try:
+    os.environ.update(job_environment(ROOT))
+except MaestrataError as error:
+    sys.exit(f"error: {error}")
+# Commands keep the terminal as file 3: a step says there why it failed where its log cannot be written.
+shell.prefix("set -euo pipefail; exec 3>&2; export MAESTRATA_TERMINAL=3; ")
 CONFIGS = workflow.overwrite_configfiles or [ROOT / "config" / "config.yaml"]
 OVERRIDES = dict(workflow.config_settings.config)
 # `--config partial=true`: cubes and figures of what there is; nothing else is made
@@ -32,9 +38,8 @@ try:
 except MaestrataError as error:
     sys.exit(f"error: {error}")
 
-config.update(
-    run=PLAN.config.run, note=PLAN.config.note
-)  # for the captions of the report
+# for the captions of the report, which are reStructuredText
+config.update(run=PLAN.config.run, note=in_rst(PLAN.config.note))
 
 
 report: "workflow/report/workflow.rst"

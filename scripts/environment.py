@@ -49,6 +49,15 @@ def release(version):
     return tuple(int(n) for n in re.findall(r"\d+", version)[:2])
 
 
+def check_place(root):
+    """Refuse a folder whose path PATH, PYTHONPATH or Snakemake would take for something else."""
+    wrong = [character for character in (os.pathsep, "\n", "{", "}") if character in str(root)]
+    if wrong:
+        raise SetupError(
+            f"the path of this folder, {str(root)!r}, must not hold {wrong[0]!r}: move or rename it"
+        )
+
+
 def python_of(venv):
     """Return the path of an environment's interpreter."""
     return venv / "bin" / "python"
@@ -201,6 +210,7 @@ def main(argv=None):
     parser.add_argument("--wheelhouse", type=Path, help="install from this folder alone")
     arguments = parser.parse_args(argv)
     try:
+        check_place(ROOT)
         if sys.version_info < OLDEST_PYTHON:
             raise SetupError(
                 "Python {}.{} ({}) is too old, {}.{} or newer is needed: `make ... PYTHON=python3.12`".format(

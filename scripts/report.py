@@ -2,25 +2,67 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+
+from snakemake.cli import get_argument_parser, parse_config
 
 from maestrata.config.load import load_config
 from maestrata.errors import MaestrataError
+from maestrata.text import any_encoding
+
+# Options of Snakemake after which not the whole run has been made.
+PART = ("targets", "until", "omit_from", "batch", "unlock", "lint", "list_rules", "list_target_rules", "dag")
+PART += ("rulegraph", "filegraph", "d3dag", "summary", "detailed_summary", "archive", "cleanup_metadata")
+PART += (
+    "list_changes",
+    "list_input_changes",
+    "list_params_changes",
+    "delete_all_output",
+    "conda_create_envs_only",
+)
 
 
-def main(path: str) -> int:
-    """Write report.zip beside the results of the config at `path`; return the exit status."""
+def main(path: str, *given: str) -> int:
+    """Write report.zip beside the results of a run; return the exit status.
+
+    Parameters
+    ----------
+    path : str
+        Config of the run.
+    *given : str
+        What else Snakemake was given, ``ARGS`` of make: the run is the one that it made with these.
+    """
+    any_encoding()
+    command = ["--configfile", path, *given]
+    with contextlib.redirect_stderr(io.StringIO()):  # a warning is Snakemake's to give, once
+        args = get_argument_parser().parse_args(command)
+    if args.dryrun:
+        print("\na dry run: nothing was made")
+        return 0
+    part = [name for name in PART if getattr(args, name, None)]
+    if part:
+        print(f"\nnot the whole run (ARGS: {' '.join(given)}): no report was made")
+        return 0
     try:
-        config = load_config(path)
-    except MaestrataError as error:
+        overrides = dict(parse_config(args.config))
+        overrides.pop("partial", None)
+        config = load_config(*args.configfile, overrides=overrides)
+    except (MaestrataError, ValueError) as error:
         print(f"maestrata: {error}", file=sys.stderr)
         return 2
     folder = Path(config.results, config.run)
     report = folder / "report.zip"
-    command = [sys.executable, "-m", "snakemake", "--configfile", path, "--report", str(report)]
-    if subprocess.run([*command, "--quiet", "all"]).returncode:
+    again = [sys.executable, "-m", "snakemake", *_asked(args), "--report", str(report), "--quiet", "all"]
+    done = subprocess.run(again, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode:
+        print(
+            f"{done.stdout}\nmaestrata: the results are in {folder}/, but no report was made", file=sys.stderr
+        )
         return 1
     figures, cubes = (len(list(folder.glob(pattern))) for pattern in ("figures/**/*.pdf", "cubes/**/*.nc"))
     print(f"\nfigures  {folder / 'figures'}/  ({figures}, each as pdf and png)")
@@ -29,5 +71,12 @@ def main(path: str) -> int:
     return 0
 
 
+def _asked(args: object) -> Sequence[str]:
+    """Return the options that say which run it is."""
+    files = [str(path) for path in args.configfile]  # type: ignore[attr-defined]
+    values = list(args.config or [])  # type: ignore[attr-defined]
+    return ["--configfile", *files, *(["--config", *values] if values else [])]
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 from maestrata import __version__
 from maestrata.errors import GraphError, MaestrataError
 from maestrata.graphs import LatentGraph
+from maestrata.text import any_encoding
 
 EXIT_ERROR = 2
 _KEYS = ("edges", "dims", "observables")
@@ -27,6 +28,7 @@ _KEYS = ("edges", "dims", "observables")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status: 0, or 2 after one line on standard error."""
+    any_encoding()
     parser = _parser()
     args = parser.parse_args(argv)
     if args.command is None:
@@ -156,7 +158,8 @@ def read_graph(source: str) -> LatentGraph:
     """
     where = "<standard input>" if source == "-" else source
     try:
-        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+        text = sys.stdin.read() if source == "-" else Path(source).expanduser().read_text(encoding="utf-8")
+        text = text.removeprefix("\ufeff")  # the byte order mark with which some editors begin a file
         found = json.loads(text, object_pairs_hook=_no_repeats)
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

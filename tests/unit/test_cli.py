@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -66,6 +67,25 @@ def test_standard_input(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps({"edges": EDGES})))
     assert main(["locate", "-", "--masked", "x0"]) == 0
     assert capsys.readouterr().out.splitlines()[1].split() == ["a", "1", "1"]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_graph(tmp_path, monkeypatch, capsys):
+    text = "\ufeff" + json.dumps({"edges": EDGES})
+    (tmp_path / "graph.json").write_text(text, encoding="utf-8")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+    for place in (str(tmp_path / "graph.json"), "~/graph.json", "-"):
+        assert main(["locate", place, "--masked", "x0"]) == 0
+        assert capsys.readouterr().out.splitlines()[1].split() == ["a", "1", "1"]
+
+
+def test_an_encoding_without_a_nodes_name_is_no_crash(tmp_path):
+    graph = {"edges": [["試", "x0"], ["試", "x1"]]}
+    (tmp_path / "graph.json").write_text(json.dumps(graph), encoding="utf-8")
+    env = os.environ | {"PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "maestrata.cli", "locate", "graph.json", "--masked", "x0"]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.returncode == 0 and "\\u8a66" in done.stdout
 
 
 @pytest.mark.parametrize(

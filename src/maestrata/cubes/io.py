@@ -142,7 +142,7 @@ def open_cube(path: str | os.PathLike[str]) -> xr.Dataset:
     Parameters
     ----------
     path : path-like
-        A NetCDF-4 file that maestrata wrote.
+        A NetCDF-4 file that maestrata wrote; ``~`` is the home folder.
 
     Returns
     -------
@@ -158,8 +158,9 @@ def open_cube(path: str | os.PathLike[str]) -> xr.Dataset:
     """
     import xarray as xr
 
+    path = Path(path).expanduser()
     where = str(path)
-    if not Path(path).is_file():
+    if not path.is_file():
         raise CubeError(f"{where}: no such file; a cube is a NetCDF-4 file that maestrata wrote")
     try:
         # The schema has no packed values and no times; NaN is stored as NaN.

@@ -15,9 +15,30 @@ from maestrata.run.layout import FILES
 
 __all__ = ["check_folder", "job_environment"]
 
+# of a path in PYTHONPATH and PATH, and in Snakemake's own commands
+_BREAKS = {
+    os.pathsep: f"{os.pathsep!r}, which parts the folders of PYTHONPATH",
+    "\n": "a line break",
+    "{": "braces, which Snakemake fills in",
+    "}": "braces, which Snakemake fills in",
+}
+
 
 def job_environment(root: Path) -> dict[str, str]:
-    """Return the environment in which jobs find the code of the checkout at `root`, and this interpreter."""
+    """Return the environment in which jobs find the code of the checkout at `root`, and this interpreter.
+
+    Raises
+    ------
+    ConfigError
+        If the path of either holds what such a variable, or Snakemake, takes for something else.
+    """
+    for place in (root, Path(sys.executable).parent):
+        wrong = next((name for name in _BREAKS if name in str(place)), None)
+        if wrong is not None:
+            raise ConfigError(
+                f"{str(place)!r} must not hold {_BREAKS[wrong]}: jobs find their code by this path; move or "
+                "rename the folder"
+            )
     first = {"PYTHONPATH": str(root / "src"), "PATH": str(Path(sys.executable).parent)}
     return {name: os.pathsep.join(filter(None, [path, os.environ.get(name)])) for name, path in first.items()}
 

@@ -59,6 +59,7 @@ def load_model(path: str | os.PathLike[str]) -> MAE:
     TrainingError
         If the file is not there, truncated, or not weights of an MAE.
     """
+    path = Path(path).expanduser()
     try:
         with safe_open(os.fspath(path), framework="pt") as file:
             about = json.loads((file.metadata() or {})["maestrata"])

@@ -9,7 +9,7 @@ import pytest
 
 from maestrata.config.load import load_config
 from maestrata.errors import ConfigError
-from maestrata.run.start import check_folder
+from maestrata.run.start import check_folder, job_environment
 
 CONFIGS = Path(__file__).parents[3] / "config"
 
@@ -36,6 +36,19 @@ def test_a_read_only_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != locked and allowed(path, mode))
     with pytest.raises(ConfigError, match=rf"{locked} is read-only or another user's; make it writable"):
         check_folder(locked / "run")
+
+
+@pytest.mark.parametrize("name", ["a:b", "a\nb", "a{b", "a}b"])
+def test_a_checkout_whose_path_means_something_else_is_refused_in_one_line(name: str) -> None:
+    with pytest.raises(ConfigError, match="must not hold") as caught:
+        job_environment(Path("/somewhere") / name)
+    assert repr(f"/somewhere/{name}") in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a b", "a'b", 'a"b', "a$b", "a%b*", "ü試"])
+def test_other_paths_are_as_good_as_any(name: str) -> None:
+    assert job_environment(Path("/somewhere") / name)["PYTHONPATH"].startswith(f"/somewhere/{name}/src")
 
 
 BAD = ["..", ".", "a/b", "/etc", "", "a b", "$(touch x)", ".hidden", "a\n", "-a", "é", "a" * 65]

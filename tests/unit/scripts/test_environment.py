@@ -177,3 +177,17 @@ def test_broken_environment_is_not_a_traceback(checkout: Checkout) -> None:
     (checkout.venv / "bin/python").symlink_to("/nonexistent/python")
     status, _, errors = checkout.setup("runtime")
     assert status == 2 and errors.count("\n") == 1 and "make clean" in errors
+
+
+@pytest.mark.parametrize("name", ["a:b", "a{b", "a\nb"])
+def test_a_path_that_means_something_else_is_refused_in_one_line(name: str, tmp_path: Path) -> None:
+    place = tmp_path / name / "scripts"
+    place.mkdir(parents=True)
+    (place / "environment.py").write_text((ROOT / "scripts/environment.py").read_text())
+    done = subprocess.run(
+        [sys.executable, place / "environment.py", "venv"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "must not hold" in done.stderr
+    assert not (tmp_path / name / ".venv").exists()

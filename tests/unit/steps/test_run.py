@@ -6,6 +6,7 @@ import json
 import shlex
 import subprocess
 import sys
+import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from maestrata.errors import CubeError
 from maestrata.run.flags import as_flags
 from maestrata.settings import check, setting
 from maestrata.steps._flags import add_settings, add_world, read_settings
-from maestrata.steps._run import Parser, add_provenance, provenance, run, versions
+from maestrata.steps._run import Parser, add_provenance, provenance, run, threads_asked, versions
 
 
 def parse(*argv: str) -> tuple[Parser, object]:
@@ -54,6 +55,60 @@ def test_success_is_status_0() -> None:
     with pytest.raises(SystemExit) as caught:
         run(lambda: None)
     assert caught.value.code == 0
+
+
+@pytest.mark.parametrize(("text", "threads"), [("", 1), (" ", 1), ("4", 4), ("4,2", 4), (" 2 ", 2)])
+def test_threads_that_are_asked_for(text: str, threads: int) -> None:
+    assert threads_asked(text) == threads
+
+
+@pytest.mark.parametrize("text", ["many", "0", "-1", "1.5", ",2", "100000000", "\u0664"])
+def test_threads_that_cannot_be_are_one_line(
+    text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", text)
+    with pytest.raises(SystemExit) as caught:
+        run(lambda: None)
+    assert caught.value.code == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert f"OMP_NUM_THREADS={text!r} must be a number of threads, from 1 to 1024" in said
+
+
+def test_data_that_cannot_be_unpacked_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(lambda: zlib.decompress(b"no"))
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full on this machine")
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("raise CubeError('no cube')", "no cube"),
+        ("print('done', flush=True)", "No space left on device"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_the_reason_reaches_the_terminal_when_the_log_cannot_be_written(code: str, said: str) -> None:
+    program = f"""
+from maestrata.errors import CubeError
+from maestrata.steps._run import run
+def main():
+    {code}
+run(main)"""
+    # as the rules do it: the terminal is file 3 (Snakefile), all else goes to the log
+    command = (
+        f"exec 3>&2; export MAESTRATA_TERMINAL=3; {shlex.join([sys.executable, '-c', program])} > {FULL} 2>&1"
+    )
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+    assert done.returncode
+    assert done.stderr.count("\n") == 1
+    assert f"error: {said}" in done.stderr or (said.startswith("No space") and said in done.stderr)
 
 
 def test_provenance_tells_what_and_not_where() -> None:
