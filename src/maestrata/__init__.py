@@ -11,11 +11,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from maestrata.config import load_config
     from maestrata.cubes.io import open_cube
+    from maestrata.cubes.join import join
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "load_config", "open_cube"]
+__all__ = ["__version__", "join", "load_config", "open_cube"]
 
-_EXPORTS = {"load_config": "maestrata.config", "open_cube": "maestrata.cubes.io"}
+_EXPORTS = {
+    "join": "maestrata.cubes.join",
+    "load_config": "maestrata.config",
+    "open_cube": "maestrata.cubes.io",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -15,7 +15,7 @@ from maestrata.cubes.netcdf import Part
 from maestrata.cubes.schema import AXES, CELL
 from maestrata.errors import CubeError
 
-__all__ = ["DONE", "MISSING", "Grid", "Scan"]
+__all__ = ["DONE", "MISSING", "Grid", "Scan", "any_of", "merge_configs", "ordered"]
 
 Arrays = dict[str, NDArray[Any]]
 DONE, MISSING = 1, 2  # flags of `status`; 0 is not in the grid
@@ -139,7 +139,7 @@ class Scan:
     @property
     def coords(self) -> dict[str, list[Any]]:
         """Labels of every axis, in order."""
-        return {axis: _ordered(axis, values) for axis, values in self._axes.items()}
+        return {axis: ordered(axis, values) for axis, values in self._axes.items()}
 
     def provenance(self) -> dict[str, str]:
         """What the parts say: one value where they agree, else a JSON list; of configs, key by key.
@@ -150,23 +150,29 @@ class Scan:
         for name, texts in self._said.items():
             if name == "config" and all(t.startswith("{") for t in texts):
                 configs = [json.loads(t) for t in texts]
-                out["parts_config"] = json.dumps(_merged(configs), sort_keys=True)
+                out["parts_config"] = json.dumps(merge_configs(configs), sort_keys=True)
                 out["parts_worlds"] = json.dumps(_worlds(configs), sort_keys=True)
             else:
                 out[f"parts_{name}"] = next(iter(texts)) if len(texts) == 1 else json.dumps(sorted(texts))
         return out
 
 
-def _merged(configs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Value of each key where all agree, else {"any of": the values that occur}."""
-    found: dict[str, dict[str, Any]] = {}
+def merge_configs(configs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Value of each key where all agree, else ``{"any of": the values that occur}``."""
+    values: dict[str, dict[str, Any]] = {}
     for config in configs:
-        for key, value in config.items():
-            found.setdefault(key, {})[json.dumps(value, sort_keys=True)] = value
+        for key, stated in config.items():
+            for value in any_of(stated):
+                values.setdefault(key, {})[json.dumps(value, sort_keys=True)] = value
     return {
-        k: next(iter(v.values())) if len(v) == 1 else {"any of": [v[t] for t in sorted(v)]}
-        for k, v in found.items()
+        key: next(iter(each.values())) if len(each) == 1 else {"any of": [each[t] for t in sorted(each)]}
+        for key, each in values.items()
     }
+
+
+def any_of(stated: Any) -> list[Any]:
+    """Values that `merge_configs` gives for a key."""
+    return list(stated["any of"]) if isinstance(stated, dict) and set(stated) == {"any of"} else [stated]
 
 
 def _worlds(configs: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -178,8 +184,8 @@ def _worlds(configs: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _ordered(axis: str, values: Mapping[Any, None]) -> list[Any]:
-    """Numbers rising; names in the order of the schema, or of the files."""
+def ordered(axis: str, values: Mapping[Any, None]) -> list[Any]:
+    """Labels in order: numbers rising; names in the order of the schema, or of the files."""
     declared = AXES[axis]
     if declared.allowed:
         return [v for v in declared.allowed if v in values]

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from maestrata.cubes.io import open_cube
+from maestrata.cubes.sweep import any_of
 from maestrata.modules import constant
 from maestrata.run.differences import Comparison, Pair, Tolerance, cell_name
 
@@ -182,12 +183,7 @@ def _is_among(label: str, world: World, cube: xr.Dataset) -> bool:
         return known is None or known == {"kind": world.kind, "settings": world.settings}
     stated = _settings(cube)
     pairs = {"world_kind": world.kind, "world_settings": world.settings}
-    return all(value in _values(stated.get(key, value)) for key, value in pairs.items())
-
-
-def _values(stated: Any) -> list[Any]:
-    """Values that the files of a cube give for a key."""
-    return list(stated["any of"]) if isinstance(stated, dict) and set(stated) == {"any of"} else [stated]
+    return all(value in any_of(stated.get(key, value)) for key, value in pairs.items())
 
 
 def _trained_alike(here: xr.Dataset, there: xr.Dataset, result: Comparison) -> xr.DataArray:
