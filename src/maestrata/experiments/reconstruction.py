@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +80,12 @@ def run(job: Job) -> Table:
     settings, table = job.settings, Table()
     changes = {key: settings[key] for key in ("leaves", "token_pixels", "symbols")}
     world = worlds.make(job.world.name, job.world.seed, **{**job.world.settings, **changes})
-    cfg = _sizes(job.cfg, world)
+    cfg = replace(
+        job.cfg,
+        grid_height=world.grid.height,
+        grid_width=world.grid.width,
+        token_values=world.token_values,
+    )
     sample = world.sample(settings["scored"], "test")
     images, roots = sample.images, sample.latents[world.levels][:, 0, 0]
     weights = bootstrap_weights(world.seed, len(images), job.replicates)
@@ -210,15 +215,6 @@ def _grey(images: NDArray[np.floating]) -> Floats:
     """Pixel values as grey levels: -4 to 4 become 0 to 255."""
     found: Floats = (images.astype(np.float64) / HALF_RANGE + 1) * (GREY_LEVELS / 2)
     return found
-
-
-def _sizes(cfg: MAEConfig, world: World) -> MAEConfig:
-    sizes: dict[str, Any] = {
-        "grid_height": world.grid.height,
-        "grid_width": world.grid.width,
-        "token_values": world.token_values,
-    }
-    return MAEConfig(**{**cfg.__dict__, **sizes})
 
 
 def _masks(world: World, patches: MaskPatches, ratio: float, n: int) -> Masks:

@@ -1,5 +1,6 @@
-"""Train the masked autoencoder of one cell: weights and history. Goes on from a checkpoint where it was
-killed.
+"""Train the masked autoencoder of one cell: weights and history.
+
+A job that was killed goes on from its checkpoint.
 
 MAESTRATA_CHECKPOINT_SECONDS in the environment sets the time between two checkpoints (30 s).
 """
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from maestrata.cells import Cell
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAEConfig
 from maestrata.model.sizes import Sizes
@@ -47,8 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     # from the environment: it changes nothing of the result, so it must not enter its provenance
     seconds = float(os.environ.get("MAESTRATA_CHECKPOINT_SECONDS", "30"))
     checkpoint = Checkpoint(path, run_key(about), seconds)
-    place = f"w{world.seed} patch {patches.label} visible {args.visible} seed {args.seed}"
-    name = f"{args.world or world.name} {place}"
+    name = Cell(args.world or world.name, world.seed, patches.label, args.visible, args.seed).stem
     model, losses = train(world, patches, args.visible, args.seed, cfg, recipe, device, checkpoint, name)
     write_run(model, losses, recipe, args.weights, args.history, about)
     checkpoint.remove()

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from maestrata.cells import Cell
 from maestrata.errors import TrainingError
 from maestrata.geometry import patchify
 from maestrata.masks import MaskPatches, draw_masks
@@ -183,9 +184,9 @@ class StackedTrainer:
 
     def _name(self, member: int, members: int = 1) -> str:
         """Name the run of a member, or of the members from it on."""
-        world = self.worlds[member]
-        name = f"{world.name} w{world.seed} patch {self.patches.label} visible {self.visible} "
-        return f"{name}seed {self.seeds[member]}" + (f" and {members - 1} more" if members > 1 else "")
+        world, place = self.worlds[member], (self.patches.label, self.visible, self.seeds[member])
+        stem = Cell(world.name, world.seed, *place).stem
+        return f"{stem} and {members - 1} more" if members > 1 else stem
 
 
 def clip_per_member(flat: Sequence[Tensor], limit: float) -> None:

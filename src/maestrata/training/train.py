@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from maestrata.cells import Cell
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAE, MAEConfig
 from maestrata.training.checkpoint import Checkpoint
@@ -23,7 +24,7 @@ def train(
     recipe: Recipe,
     device: str = "cpu",
     checkpoint: Checkpoint | None = None,
-    name: str = "pretrain",
+    name: str = "",
 ) -> tuple[MAE, NDArray[np.float32]]:
     """Train one cell.
 
@@ -34,8 +35,10 @@ def train(
     seed : int
         Training seed: initial weights, masks, and which of the world's training images are seen.
     cfg : MAEConfig
-    device, checkpoint, name
+    device, checkpoint
         As of `maestrata.training.loop.fit`, which says what is repeatable and what is refused.
+    name : str
+        Names the run in its progress and in errors; by default the folder of the cell.
 
     Returns
     -------
@@ -44,4 +47,5 @@ def train(
     """
     model = initial_model(cfg, seed)
     batches = Batches(world, patches, visible, seed, recipe)
+    name = name or Cell(world.name, world.seed, patches.label, visible, seed).stem
     return model, fit(model, batches, model.loss, recipe, name, device, checkpoint)

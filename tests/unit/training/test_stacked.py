@@ -149,7 +149,7 @@ def test_a_loss_that_is_not_finite_names_the_member() -> None:
     trainer = _stack(members, [0, 5])
     with torch.no_grad():
         trainer.weights.flat[0][1].fill_(float("nan"))
-    with pytest.raises(TrainingError, match=r"w1 .*seed 5: the loss is nan at step 0 of 12"):
+    with pytest.raises(TrainingError, match=r"w1/p1x1/v3/s5: the loss is nan at step 0 of 12"):
         trainer.run()
 
 
