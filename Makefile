@@ -59,6 +59,7 @@ lock: install-dev ## write requirements.lock and requirements-dev.lock from pypr
 	$(RUN) python scripts/lock.py $(if $(UPGRADE),--upgrade)
 
 wheelhouse: venv ## collect wheels for a machine without a network (PYTHON=3.12 SKIP_INSTALLED=list)
+	@$(RUN) python -m pip install --quiet --constraint requirements.lock packaging
 	@$(RUN) python scripts/wheelhouse.py --folder "$(or $(WHEELHOUSE),wheelhouse)" \
 		$(if $(VERSION),--python $(VERSION)) $(if $(SKIP_INSTALLED),--skip "$(SKIP_INSTALLED)")
 

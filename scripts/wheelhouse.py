@@ -3,8 +3,8 @@
 Takes the pins of requirements.lock for the target's Python, builds wheels of packages that come as source
 only, and adds what those wheels need beyond the lock there (the CUDA libraries of a torch build, say). What
 the target has already (``SKIP_INSTALLED``) is left out, unless its version is too old for something that is
-collected. Runs in .venv, on Linux; the target is taken to have this machine's processor and C library, or a
-newer one.
+collected. Runs in .venv, with pip and packaging, on Linux; the target is taken to have this machine's
+processor and C library, or a newer one.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import tomllib
 import zipfile
 from pathlib import Path
 
-from pip._vendor.packaging.requirements import InvalidRequirement, Requirement
-from pip._vendor.packaging.tags import compatible_tags, cpython_tags
-from pip._vendor.packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.tags import compatible_tags, cpython_tags
+from packaging.utils import canonicalize_name, parse_wheel_filename
 
 ROOT = Path(__file__).resolve().parent.parent
 Version = tuple[int, int]

@@ -103,7 +103,12 @@ def test_conda_environment_has_the_ranges_of_the_project() -> None:
 
 
 # Distribution -> what it is imported as, where that differs.
-IMPORTED_AS = {"array-api-compat": "array_api_compat", "pyyaml": "yaml", "scikit-learn": "sklearn"}
+IMPORTED_AS = {
+    "array-api-compat": "array_api_compat",
+    "pyyaml": "yaml",
+    "scikit-image": "skimage",
+    "scikit-learn": "sklearn",
+}
 
 
 def test_dependencies_are_what_the_library_imports() -> None:

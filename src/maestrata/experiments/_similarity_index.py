@@ -1,9 +1,9 @@
-"""How alike two images are: SSIM, FSIM, PSNR and the mean squared error, over batches of one-channel images.
+"""How alike two images are: SSIM, FSIM and the mean squared error, over batches of one-channel images.
 
 SSIM (Wang, Bovik, Sheikh & Simoncelli, IEEE Trans. Image Process. 13, 2004) and FSIM (Zhang, Zhang, Mou &
-Zhang, IEEE Trans. Image Process. 20, 2011) compare local structure; the other two compare values. Images are
-grey levels, nominally 0 to 255: the constants of SSIM and FSIM are stated for that range. Values beyond it
-are allowed, and not clipped.
+Zhang, IEEE Trans. Image Process. 20, 2011) compare local structure. SSIM is scikit-image's; FSIM is our own,
+since no maintained library has it. Images are grey levels, nominally 0 to 255: the constants of SSIM and FSIM
+are stated for that range. Values beyond it are allowed, and not clipped.
 
 FSIM rests on phase congruency (Kovesi, Videre 1, 1999): how far the Fourier components at a point are in
 phase, whatever their amplitude. The response of a bank of log-Gabor filters, 4 scales and 4 orientations, is
@@ -24,18 +24,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.fft import fft2, ifft2
 from scipy.ndimage import correlate1d
+from skimage.metrics import structural_similarity
 
 from maestrata.errors import ExperimentError
 
-__all__ = ["GREY_LEVELS", "fsim", "mean_squared_error", "phase_congruency", "psnr", "ssim"]
+__all__ = ["GREY_LEVELS", "fsim", "mean_squared_error", "phase_congruency", "ssim"]
 
 Floats = NDArray[np.float64]
 
 GREY_LEVELS = 255.0
 """Range of the grey levels, L."""
 
-WINDOW, WINDOW_SIGMA = 11, 1.5  # Gaussian window of SSIM, in pixels
-K1, K2 = 0.01, 0.03
+WINDOW = 11  # pixels across SSIM's Gaussian window, which has deviation 1.5
 T1, T2 = 0.85, 160.0  # FSIM's constants for phase congruency and for gradients of 0..255
 SCALES, ORIENTATIONS = 4, 4
 SHORTEST_WAVE, WAVE_RATIO = 6.0, 2.0  # pixels; each scale twice as coarse as the one before
@@ -51,17 +51,6 @@ def mean_squared_error(one: ArrayLike, other: ArrayLike) -> Floats:
     """Mean squared error of each pair of images, (n,), in squared grey levels."""
     x, y = _pair(one, other, 1)
     found: Floats = np.square(x - y).mean((1, 2))
-    return found
-
-
-def psnr(one: ArrayLike, other: ArrayLike) -> Floats:
-    """Peak signal-to-noise ratio ``10 log10(255^2 / MSE)`` of each pair, (n,), in dB; inf where equal.
-
-    >>> float(psnr([[[0.0, 0.0]]], [[[25.5, 25.5]]])[0])
-    20.0
-    """
-    with np.errstate(divide="ignore"):
-        found: Floats = 10 * np.log10(GREY_LEVELS**2 / mean_squared_error(one, other))
     return found
 
 
@@ -84,25 +73,10 @@ def ssim(one: ArrayLike, other: ArrayLike) -> Floats:
     ExperimentError
         If the two are not of one shape, or too small.
     """
-    x, y = _pair(one, other, WINDOW)
-    mean_x, mean_y = _window(x), _window(y)
-    var_x, var_y = _window(x * x) - mean_x**2, _window(y * y) - mean_y**2
-    covariance = _window(x * y) - mean_x * mean_y
-    c1, c2 = (K1 * GREY_LEVELS) ** 2, (K2 * GREY_LEVELS) ** 2
-    index = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
-    index /= (mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2)
-    found: Floats = index.mean((1, 2))
-    return found
-
-
-def _window(values: Floats) -> Floats:
-    """Gaussian-weighted local means (n, y - 10, x - 10)."""
-    half = WINDOW // 2
-    weights = np.exp(-0.5 * (np.arange(-half, half + 1) / WINDOW_SIGMA) ** 2)
-    weights /= weights.sum()
-    for axis in (1, 2):
-        values = correlate1d(values, weights, axis=axis)
-    return values[:, half:-half, half:-half]
+    # window and constants of the paper: weights that are Gaussian, moments that are those of the window
+    options = {"gaussian_weights": True, "use_sample_covariance": False, "data_range": GREY_LEVELS}
+    pairs = zip(*_pair(one, other, WINDOW), strict=True)
+    return np.array([structural_similarity(a, b, **options) for a, b in pairs])
 
 
 class _Features(NamedTuple):

@@ -11,7 +11,6 @@ from maestrata.experiments._similarity_index import (
     fsim,
     mean_squared_error,
     phase_congruency,
-    psnr,
     ssim,
 )
 
@@ -59,14 +58,12 @@ def test_values_of_another_implementation(height, width, how, feature, structure
     assert ssim(image, other)[0] == pytest.approx(structure, abs=1e-12)
 
 
-def test_ssim_is_that_of_scikit_image():
-    metrics = pytest.importorskip("skimage.metrics")
+def test_ssim_of_a_batch_is_that_of_each_image():
     rng = np.random.default_rng(0)
     images = rng.uniform(0, 255, (3, 32, 40))
     others = images + rng.normal(0, 40, images.shape)
-    options = {"gaussian_weights": True, "use_sample_covariance": False, "data_range": 255}
-    for found, a, b in zip(ssim(images, others), images, others, strict=True):
-        assert found == pytest.approx(metrics.structural_similarity(a, b, **options), abs=1e-12)
+    alone = [ssim(a[None], b[None])[0] for a, b in zip(images, others, strict=True)]
+    np.testing.assert_allclose(ssim(images, others), alone, rtol=0, atol=1e-12)
 
 
 def test_what_can_be_derived_by_hand():
@@ -75,11 +72,9 @@ def test_what_can_be_derived_by_hand():
     c1 = 2.55**2
     assert ssim(a, b)[0] == pytest.approx((2 * 100 * 150 + c1) / (100**2 + 150**2 + c1), rel=1e-9)
     assert mean_squared_error(a, b)[0] == 2500
-    assert psnr(a, b)[0] == pytest.approx(20 * np.log10(255 / 50))
     # an image and its opposite about 0, mean 0 in every window: (c2 - 2v) / (c2 + 2v) at large v is -1
     x = np.tile([[1e4, -1e4], [-1e4, 1e4]], (16, 16))[None]
     assert ssim(x, -x)[0] == pytest.approx(-1, abs=1e-4)
-    assert np.isinf(psnr(a, a)[0])
 
 
 def test_identity_symmetry_and_range():
@@ -94,7 +89,7 @@ def test_identity_symmetry_and_range():
     assert (fsim(x, y) > 0).all()
 
 
-@pytest.mark.parametrize("index", [ssim, fsim, psnr, lambda a, b: -mean_squared_error(a, b)])
+@pytest.mark.parametrize("index", [ssim, fsim, lambda a, b: -mean_squared_error(a, b)])
 def test_more_noise_and_more_blur_are_less_alike(index):
     image = scene(48, 48)
     noise = np.random.default_rng(2).standard_normal(image.shape)
