@@ -65,7 +65,7 @@ class GaussianSurrogate(World):
     Parameters
     ----------
     of : World
-        Shapes, seed and geometry are its own: streams, masks and readings are those of the world.
+        Shapes, seed and geometry are its own: streams, masks and targets are those of the world.
     n : int
         Images that the covariance is estimated from.
     """

@@ -15,12 +15,12 @@ import torch
 from numpy.typing import NDArray
 
 from maestrata.errors import ExperimentError
-from maestrata.experiments._readers import PLAIN, cells_of, distinct_arms, mean_with_replicates
+from maestrata.experiments._features import PLAIN, cells_of, distinct_arms
 from maestrata.experiments.base import Job, Table
 from maestrata.geometry import TokenGrid
 from maestrata.model.mae import MAE, Block
 from maestrata.representation.encode import BATCH, image_tokens
-from maestrata.resampling import bootstrap_weights
+from maestrata.resampling import bootstrap_weights, mean_bootstrap
 
 __all__ = ["CELLS", "NAME", "SETTINGS", "SUMMARY", "WORLDS", "attention_weights", "run", "shared_mass"]
 
@@ -106,9 +106,7 @@ def run(job: Job) -> Table:
     world, chosen = job.world, int(job.settings["token"])
     grid = world.grid
     if not 0 <= chosen < grid.n_tokens:
-        raise ExperimentError(
-            f"attention: token={chosen} must lie in 0..{grid.n_tokens - 1} ({world.name})"
-        )
+        raise ExperimentError(f"attention: token={chosen} must lie in 0..{grid.n_tokens - 1} ({world.name})")
     images = world.sample(min(int(job.settings["test"]), job.test), "test").images
     weights = bootstrap_weights(world.seed, len(images), job.replicates)
     shown = int(job.settings["shown"]) if world.seed == int(job.settings["shown_world_seed"]) else 0
@@ -152,9 +150,9 @@ def _file_mass(
             "cls_mass": shared_mass(on_tokens[:, 0], grid, level, peak),
         }
         for name, mass in masses.items():
-            table.add_replicates(arm, name, level, *mean_with_replicates(mass, weights), n=n)
+            table.add_replicates(arm, name, level, *mean_bootstrap(mass, weights), n=n)
     itself = np.diagonal(on_tokens[:, 1:], axis1=1, axis2=2) / on_tokens[:, 1:].sum(-1)
-    table.add_replicates(arm, "self_mass", 0, *mean_with_replicates(itself.mean(1), weights), n=n)
+    table.add_replicates(arm, "self_mass", 0, *mean_bootstrap(itself.mean(1), weights), n=n)
 
 
 def _file_map(table: Table, arm: str, rows: Attention, chosen: int) -> None:

@@ -17,6 +17,7 @@ from maestrata.geometry import TokenGrid
 from maestrata.inference.settings import Samples
 from maestrata.masks import MaskPatches, realised_ratio
 from maestrata.model.mae import MAE, MAEConfig
+from maestrata.regression.data import ProbeData
 from maestrata.resampling import percentiles
 from maestrata.training.data import initial_model
 from maestrata.training.recipe import Recipe
@@ -111,6 +112,10 @@ class Job:
         """Training images a model: the setting ``images`` where there is one, else the recipe's."""
         return int(self.settings.get("images", self.recipe.images))
 
+    def draw(self, world: World | None = None) -> ProbeData:
+        """Draw what all in the job is scored on: images of its world, or of another one."""
+        return ProbeData.draw(world or self.world, self.probe_train, self.test, self.replicates)
+
     def initial(self, seed: int | None = None) -> MAE:
         """Return the untrained model that training with `seed` (default: the job's) starts from."""
         return initial_model(self.cfg, self.seed if seed is None else seed)
@@ -175,6 +180,13 @@ class Table:
         """Add a number with the percentile interval of its bootstrap replicates."""
         low, high = percentiles(np.asarray(replicates, np.float64))
         self.add(arm, quantity, level, value, float(low), float(high), n)
+
+    def add_levels(
+        self, arm: str, quantity: str, scores: NDArray[np.float64], n: float, first: int = 1
+    ) -> None:
+        """Add scores (levels, 1 + replicates), the number itself first, of the levels from `first` up."""
+        for level, (value, *replicates) in enumerate(scores, first):
+            self.add_replicates(arm, quantity, level, float(value), replicates, n)
 
     def place(self, arm: str, setting: float) -> None:
         """Say which number an arm stands for: its axis in a figure."""

@@ -10,11 +10,12 @@ import torch
 from numpy.typing import NDArray
 
 from maestrata.errors import ExperimentError
-from maestrata.experiments._reading import Reading, add_readings, differences, draw, read_levels
+from maestrata.experiments._features import Scores, score_levels
 from maestrata.experiments.base import Job, Table
 from maestrata.geometry import TokenGrid
 from maestrata.masks import MaskPatches, evaluation_masks, mask_matrix, visible_count
 from maestrata.random import stream
+from maestrata.representation.encode import last_layer
 from maestrata.training.data import Batches
 from maestrata.training.loop import Batch, fit
 
@@ -93,30 +94,30 @@ def inner_share(job: Job, patches: MaskPatches, visible: int) -> float:
 
 
 def run(job: Job) -> Table:
-    """Train with the standard loss and the two partial ones, and read every level.
+    """Train with the standard loss and the two partial ones, and score every level.
 
     Arms are ``{patches}/{standard|no_border|no_random}``, placed at the share of masked tokens in the loss;
     ``r2`` of levels 1 to L, and ``counted`` of level 0: that share. Of ``no_border`` also ``over_standard``
     and ``over_random``: its r2 less that of the other arms.
     """
-    table, evaluation = Table(), draw(job)
+    table, data = Table(), job.draw()
     recipe = replace(job.recipe, images=job.images)
     for label in job.settings["patches"]:
         patches = MaskPatches.parse(label, job.grid)
         visible = visible_count(patches.n_patches, job.settings["mask_ratio"])
         batches = Batches(job.world, patches, visible, job.seed, recipe)
         share = inner_share(job, patches, visible)
-        found: dict[str, dict[int, Reading]] = {}
+        scores: dict[str, Scores] = {}
         for name in ARMS:
             arm, model = f"{patches.label}/{name}", job.initial()
             own = batches if name == "standard" else counted_batches(name, job, batches, job.grid)
             fit(model, own, model.loss, recipe, arm)
-            found[name] = read_levels(model, job, evaluation)
-            add_readings(table, arm, found[name], job.test)
+            scores[name] = score_levels(last_layer(model, data.images), data)
+            table.add_levels(arm, "r2", scores[name], job.test)
             counts = 1.0 if name == "standard" else share
             table.add(arm, "counted", 0, counts)
             table.place(arm, counts)
         for quantity, other in (("over_standard", "standard"), ("over_random", "no_random")):
-            gain = differences(found["no_border"], found[other])
-            add_readings(table, f"{patches.label}/no_border", gain, job.test, quantity)
+            gain = scores["no_border"] - scores[other]
+            table.add_levels(f"{patches.label}/no_border", quantity, gain, job.test)
     return table

@@ -127,7 +127,7 @@ class Shared:
 
 @dataclass
 class _Images:
-    """The images that all arms are read on: some that probes are fitted to, then those that are scored."""
+    """The images that all arms share: some that probes are fitted to, then those that are scored."""
 
     tokens: Float32
     redrawn: Float32
@@ -166,7 +166,7 @@ class _Images:
 
 
 def run(job: Job) -> Table:
-    """Train at every width, and read the codes, those of an untrained model, components, exact predictions.
+    """Train at every width, and score the codes, those of an untrained model, components, exact predictions.
 
     Arms ``trained/1d`` (w = d_c outputs; so for the other multiples), ``random_init/1d``, ``pca/1d`` and
     ``exact`` (E[masked tokens | visible ones]); quantities in docs/experiments.md.
@@ -270,7 +270,7 @@ def _recovery(
     table: Table, arm: str, features: Float32, images: _Images, points: int
 ) -> tuple[float, NDArray[np.float64]]:
     """Add the R2 of c from features, by kernel ridge and by ridge; return the former with its replicates."""
-    truth = images.c[images.n_fit :]
+    truth = images.c[images.n_fit :].astype(np.float64)
     out = []
     # a one-to-one function need not be linear, hence the kernel; whitening lets all directions count alike
     spread = Whitening(features).apply(features)
@@ -288,7 +288,7 @@ def _regressed_leak(
     """Add the share of the whitened codes that the exact posterior of c does not predict."""
     together = np.concatenate(list(whitened.values()), axis=1)
     predicted = images.predict(belief, together, "kernel_ridge", points)
-    truth = together[images.n_fit :]
+    truth = together[images.n_fit :].astype(np.float64)
     lost, replicates = (1 - r2 for r2 in R2(truth, images.weights).of(predicted))
     start = 0
     for arm, code in whitened.items():

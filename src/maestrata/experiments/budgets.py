@@ -12,11 +12,12 @@ from dataclasses import replace
 import torch
 
 from maestrata.errors import ExperimentError, one_of
-from maestrata.experiments._reading import add_readings, draw, read_levels
+from maestrata.experiments._features import score_levels
 from maestrata.experiments.base import Job, Table
 from maestrata.masks import MaskPatches, realised_ratio, visible_count
 from maestrata.model.mae import MAEConfig
 from maestrata.random import stream
+from maestrata.representation.encode import last_layer
 from maestrata.training.data import Batches
 from maestrata.training.loop import Batch, fit
 
@@ -72,7 +73,7 @@ def some_counted(job: Job, batches: Callable[[int], Batch], counted: int) -> Cal
 
 
 def run(job: Job) -> Table:
-    """Train at every ratio under every budget, and read every level.
+    """Train at every ratio under every budget, and score every level.
 
     Arms ``{tokens|compute}/v{visible}``, placed at their ratio; quantities ``r2`` of levels 1 to L, and of
     level 0 ``images`` (seen in training), ``tokens_in_loss`` (masked tokens that counted, of all images) and
@@ -82,7 +83,7 @@ def run(job: Job) -> Table:
     ratio has. ``compute``: all masked tokens count; images in inverse proportion to `forward_products`, those
     at the ratio ``reference`` being ``images``.
     """
-    table, evaluation = Table(), draw(job)
+    table, data = Table(), job.draw()
     patches = MaskPatches(job.grid)
     counts = sorted({visible_count(patches.n_patches, r) for r in job.settings["mask_ratios"]}, reverse=True)
     fewest = patches.n_patches - counts[0]
@@ -101,7 +102,8 @@ def run(job: Job) -> Table:
             if counted < patches.n_patches - visible:
                 batches = some_counted(job, batches, counted)
             fit(model, batches, model.loss, recipe, arm)
-            add_readings(table, arm, read_levels(model, job, evaluation), job.test)
+            scores = score_levels(last_layer(model, data.images), data)
+            table.add_levels(arm, "r2", scores, job.test)
             seen = recipe.steps * recipe.batch
             for quantity, value in (("images", 1), ("tokens_in_loss", counted), ("products", cost)):
                 table.add(arm, quantity, 0, seen * value)

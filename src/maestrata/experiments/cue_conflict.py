@@ -12,23 +12,16 @@ agree, and so may use either; on test images where they disagree each answer is 
 
 from __future__ import annotations
 
-from itertools import chain
-
 import numpy as np
 from numpy.typing import NDArray
 
 from maestrata.errors import ExperimentError
-from maestrata.experiments._readers import (
-    Reader,
-    mean_with_replicates,
-    model_readers,
-    pixel_readers,
-    root_class,
-)
+from maestrata.experiments._features import Encode, encoders
 from maestrata.experiments.base import Job, Table
+from maestrata.experiments.measures import root_class
 from maestrata.random import stream
 from maestrata.regression.standardise import Standard
-from maestrata.resampling import bootstrap_weights
+from maestrata.resampling import bootstrap_weights, mean_bootstrap
 from maestrata.worlds.base import Noise, Sample, World
 
 __all__ = ["CELLS", "NAME", "SETTINGS", "SUMMARY", "WORLDS", "run", "two_classes", "with_texture"]
@@ -106,11 +99,10 @@ def run(job: Job) -> Table:
             raise ExperimentError(f"cue_conflict: {name}={len(pair.root)} images hold one class alone")
 
     table = Table()
-    for reader in chain(model_readers(job), pixel_readers(job, trained.agree)):
-        reader.note_ratio(table)
-        for name, right in _answers(reader, trained, scored).items():
-            share, replicates = mean_with_replicates(right, weights)
-            table.add_replicates(reader.arm, name, 0, share, replicates, n=len(right))
+    for arm, encode in encoders(job, table, fit=trained.agree):
+        for name, right in _answers(encode, trained, scored).items():
+            share, replicates = mean_bootstrap(right, weights)
+            table.add_replicates(arm, name, 0, share, replicates, n=len(right))
     return table
 
 
@@ -141,10 +133,10 @@ class _Pair:
         return np.where(self.apart, 1 - self.root, self.root)
 
 
-def _answers(reader: Reader, trained: _Pair, scored: _Pair) -> dict[str, NDArray[np.bool_]]:
+def _answers(encode: Encode, trained: _Pair, scored: _Pair) -> dict[str, NDArray[np.bool_]]:
     """Whether each test image was answered as the quantity's name says."""
-    agree, conflict = (reader.read(images) for images in (trained.agree, trained.conflict))
-    test_agree, test_conflict = (reader.read(images) for images in (scored.agree, scored.conflict))
+    agree, conflict = (encode(images) for images in (trained.agree, trained.conflict))
+    test_agree, test_conflict = (encode(images) for images in (scored.agree, scored.conflict))
     mixed = np.where(trained.apart[:, None], conflict, agree)
     test_mixed = np.where(scored.apart[:, None], test_conflict, test_agree)
     both = _Probe(agree, trained.root)

@@ -7,22 +7,15 @@ itself and in its embedding, against the share among all other images.
 
 from __future__ import annotations
 
-from itertools import chain
-
 import numpy as np
 from numpy.typing import NDArray
 
 from maestrata.errors import ExperimentError
-from maestrata.experiments._readers import (
-    PLAIN,
-    mean_with_replicates,
-    model_readers,
-    pixel_readers,
-    root_class,
-)
+from maestrata.experiments._features import PLAIN, encoders
 from maestrata.experiments.base import Job, Table
+from maestrata.experiments.measures import root_class
 from maestrata.random import integer_seed
-from maestrata.resampling import bootstrap_weights
+from maestrata.resampling import bootstrap_weights, mean_bootstrap
 
 __all__ = ["CELLS", "NAME", "SETTINGS", "SUMMARY", "WORLDS", "embed", "neighbour_share", "run"]
 
@@ -102,8 +95,8 @@ def run(job: Job) -> Table:
     Returns
     -------
     Table
-        At level 0. Arms of readers: ``purity`` and ``purity_embedded``, and ``mask_ratio``; arm ``chance``:
-        ``purity``, the share of other images of the same class. Arms ``READER/pNNN``: ``x``, ``y`` and
+        At level 0. Arms of encoders: ``purity`` and ``purity_embedded``, and ``mask_ratio``; arm ``chance``:
+        ``purity``, the share of other images of the same class. Arms ``ENCODER/pNNN``: ``x``, ``y`` and
         ``root_class`` of the points.
     """
     world, settings = job.world, job.settings
@@ -117,17 +110,15 @@ def run(job: Job) -> Table:
 
     table = Table()
     table.add("chance", "purity", 0, float((count * (count - 1)).sum() / (n * (n - 1))), n=n)
-    for reader in chain(model_readers(job, PLAIN), pixel_readers(job, np.asarray(test.images))):
-        reader.note_ratio(table)
-        vectors = reader.read(test.images)
+    for arm, encode in encoders(job, table, PLAIN, fit=np.asarray(test.images)):
+        vectors = encode(test.images)
         seed = integer_seed(world.seed, "experiment", _KEY)
         points = embed(vectors, float(settings["perplexity"]), int(settings["steps"]), seed)
         for name, where in (("purity", vectors), ("purity_embedded", points)):
-            share, replicates = mean_with_replicates(neighbour_share(where, labels, k), weights)
-            table.add_replicates(reader.arm, name, 0, share, replicates, n=n)
+            share, replicates = mean_bootstrap(neighbour_share(where, labels, k), weights)
+            table.add_replicates(arm, name, 0, share, replicates, n=n)
         if shown:
             for i, ((x, y), label) in enumerate(zip(points, labels, strict=True)):
-                arm = f"{reader.arm}/p{i:0{digits}d}"
                 for name, value in (("x", x), ("y", y), ("root_class", label)):
-                    table.add(arm, name, 0, float(value))
+                    table.add(f"{arm}/p{i:0{digits}d}", name, 0, float(value))
     return table

@@ -8,14 +8,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from maestrata.experiments._reading import add_readings, read_levels
+from maestrata.experiments._features import score_levels
 from maestrata.experiments.base import Job, Table
 from maestrata.experiments.measures import Whitening, leak, noise_below, redraw
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAE
 from maestrata.random import stream
 from maestrata.regression.data import ProbeData
-from maestrata.representation.encode import represent
+from maestrata.representation.encode import last_layer
 from maestrata.resampling import bootstrap_weights
 from maestrata.theory.examples import example_masks, ladder_mask
 from maestrata.training.data import Batches, fixed_masks
@@ -46,16 +46,16 @@ def masks(world: World) -> Iterator[tuple[tuple[str, ...], NDArray[np.bool_]]]:
 
 
 def run(job: Job) -> Table:
-    """Train one model a mask, and read it and the untrained model.
+    """Train one model a mask, and score it and the untrained model.
 
     Arms ``conservative``, ``ideal``, ``aggressive``, and ``ladder1`` to ``ladderL`` (placed at their rung);
     ``random_init`` holds what the untrained model gives for whole images. Quantities by level in
     docs/experiments.md.
     """
-    table, views = Table(), _Views(job)
+    table, images = Table(), _Images(job)
     patches, recipe = MaskPatches(job.grid), replace(job.recipe, images=job.images)
     start = job.initial()
-    _add_leak(table, ("random_init",), "leak_whole", views.whole(start), views)
+    _add_leak(table, ("random_init",), "leak_whole", images.whole(start), images)
     for arms, mask in masks(job.world):
         visible, model = int((~mask).sum()), job.initial()
         fixed = fixed_masks(mask, recipe.batch)
@@ -67,16 +67,16 @@ def run(job: Job) -> Table:
             if arm.startswith("ladder"):
                 table.place(arm, int(arm.removeprefix("ladder")))
         for which, suffix in ((model, ""), (start, "_random_init")):
-            _add_leak(table, arms, f"leak{suffix}", views.seen(which, mask), views)
-            readings = read_levels(views.evaluated(which, mask), job, views.evaluation)
+            _add_leak(table, arms, f"leak{suffix}", images.seen(which, mask), images)
+            scores = score_levels(_features(which, images.data.images, mask), images.data)
             for arm in arms:
-                add_readings(table, arm, readings, views.n_test, f"r2{suffix}")
-        _add_leak(table, arms, "leak_whole", views.whole(model), views)
+                table.add_levels(arm, f"r2{suffix}", scores, images.n_test)
+        _add_leak(table, arms, "leak_whole", images.whole(model), images)
     return table
 
 
-class _Views:
-    """The images that all models of a job are read on, and what is read of them.
+class _Images:
+    """The images of which all models of a job give features.
 
     Pairs for the leak are test images, each with its altered selves: with the noise below level l drawn anew,
     l = 1..L. Whitening is fitted on probe-training images.
@@ -85,7 +85,7 @@ class _Views:
     def __init__(self, job: Job) -> None:
         world, settings = job.world, job.settings
         n_fit, self.n_test = min(job.probe_train, settings["fit"]), min(job.test, settings["test"])
-        self.evaluation = ProbeData.draw(world, n_fit, self.n_test, job.replicates)
+        self.data = ProbeData.draw(world, n_fit, self.n_test, job.replicates)
         self.n_fit = n_fit
         self.pairs = min(settings["pairs"], self.n_test)
         noise = {level: eps[: self.pairs] for level, eps in world.sample(self.n_test, "test").noise.items()}
@@ -98,14 +98,10 @@ class _Views:
         self.altered = np.concatenate([world.generate(eps).images for eps in altered])
         self.weights = bootstrap_weights(world.seed, self.pairs, job.replicates)
 
-    def evaluated(self, model: MAE, mask: NDArray[np.bool_] | None) -> Float32:
-        """Pooled vectors of the images for probes and test: of their visible tokens, or of whole images."""
-        return _pooled(model, self.evaluation.images, mask)
-
     def seen(self, model: MAE, mask: NDArray[np.bool_] | None) -> tuple[Float32, Float32]:
-        """Pooled vectors of the images for whitening and the pairs, and of the altered images."""
-        images = self.evaluation.images[: self.n_fit + self.pairs]
-        return _pooled(model, images, mask), _pooled(model, self.altered, mask)
+        """Features of the images for whitening and the pairs, and of the altered images."""
+        images = self.data.images[: self.n_fit + self.pairs]
+        return _features(model, images, mask), _features(model, self.altered, mask)
 
     def whole(self, model: MAE) -> tuple[Float32, Float32]:
         """Return the same of whole images: the input is then the same for all masks."""
@@ -113,21 +109,18 @@ class _Views:
 
 
 def _add_leak(
-    table: Table, arms: tuple[str, ...], quantity: str, vectors: tuple[Float32, Float32], views: _Views
+    table: Table, arms: tuple[str, ...], quantity: str, features: tuple[Float32, Float32], images: _Images
 ) -> None:
-    plain, altered = vectors
-    whitening = Whitening(plain[: views.n_fit])
-    kept = whitening.apply(plain[views.n_fit :])
-    for level, part in zip(views.levels, np.split(altered, len(views.levels)), strict=True):
-        value, replicates = leak(kept, whitening.apply(part), views.weights)
+    plain, altered = features
+    whitening = Whitening(plain[: images.n_fit])
+    kept = whitening.apply(plain[images.n_fit :])
+    for level, part in zip(images.levels, np.split(altered, len(images.levels)), strict=True):
+        value, replicates = leak(kept, whitening.apply(part), images.weights)
         for arm in arms:
-            table.add_replicates(arm, quantity, level, value, replicates, views.pairs)
+            table.add_replicates(arm, quantity, level, value, replicates, images.pairs)
 
 
-def _pooled(model: MAE, images: Float32, mask: NDArray[np.bool_] | None) -> Float32:
-    """Mean of the patch tokens at the last layer, after its norm, (n, width)."""
-    depth, shown = model.cfg.depth, None
-    if mask is not None:
-        ids = np.flatnonzero(~mask)
-        shown = np.broadcast_to(ids, (len(images), len(ids))).copy()
-    return represent(model, images, shown, [depth])[depth][:, 1:].mean(1, dtype=np.float32)
+def _features(model: MAE, images: Float32, mask: NDArray[np.bool_] | None) -> Float32:
+    """Primary features, (n, width), of the tokens that a mask shows, or of whole images."""
+    shown = None if mask is None else np.tile(np.flatnonzero(~mask), (len(images), 1))
+    return last_layer(model, images, visible_ids=shown)

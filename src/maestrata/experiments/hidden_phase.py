@@ -7,28 +7,20 @@ The radii of the pairs still tell of the parents, and the likelihood of a masked
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 import torch
 
 from maestrata import worlds
+from maestrata.experiments._features import Scores, score_levels
 from maestrata.experiments._mixture import MixtureMAE, whitening_maps
-from maestrata.experiments._reading import (
-    Reading,
-    add_readings,
-    average,
-    differences,
-    draw,
-    pooled,
-    read_levels,
-)
 from maestrata.experiments.base import Job, Table
 from maestrata.masks import MaskPatches, visible_count
 from maestrata.model.mae import MAE
 from maestrata.random import integer_seed, stream
 from maestrata.regression.data import ProbeData
+from maestrata.representation.encode import last_layer
 from maestrata.training.data import Batches, as_tokens
 from maestrata.training.loop import Batch, fit
 from maestrata.training.recipe import Recipe
@@ -43,8 +35,6 @@ FINDS = ("worlds.additive_tree", "worlds.phase_tree")
 
 CALIBRATION = 8192  # images from which the whitening is taken
 _NOISE, _HEAD = 0, 1  # places in the streams
-
-Readings = dict[str, dict[int, Reading]]
 
 
 def run(job: Job) -> Table:
@@ -61,18 +51,18 @@ def run(job: Job) -> Table:
     hidden = {key: job.world.settings[key] for key in ("leaves", "dim", "rho", "fold", "token_pixels")}
     for name, kind in (("hidden", "phase_tree"), ("plain", "additive_tree")):
         world = worlds.make(kind, job.world.seed, **hidden)
-        evaluation = draw(job, world)
-        found: dict[str, Readings] = {"random_init": _read(job.initial(), job, evaluation)}
-        found["mse"] = _read(train_mse(job, world, table, name), job, evaluation)
+        data = job.draw(world)
+        scores = {"random_init": _score(job.initial(), data)}
+        scores["mse"] = _score(train_mse(job, world, table, name), data)
         if name == "hidden":
-            found["likelihood"] = _read(train_likelihood(job, world, table), job, evaluation)
-        for arm, readings in found.items():
-            for quantity, levels in readings.items():
-                _add(table, f"{name}/{arm}", f"r2{quantity}", levels, job.test)
+            scores["likelihood"] = _score(train_likelihood(job, world, table), data)
+        for arm, by_pooling in scores.items():
+            for pooling, levels in by_pooling.items():
+                table.add_levels(f"{name}/{arm}", f"r2{pooling}", levels, job.test, first=0)
                 for other, label in (("random_init", "over_random"), ("mse", "over_mse")):
                     if arm == "likelihood" or (arm, other) == ("mse", "random_init"):
-                        gain = differences(levels, found[other][quantity])
-                        _add(table, f"{name}/{arm}", f"{label}{quantity}", gain, job.test)
+                        gain = levels - scores[other][pooling]
+                        table.add_levels(f"{name}/{arm}", f"{label}{pooling}", gain, job.test, first=0)
     return table
 
 
@@ -115,16 +105,9 @@ def _batches(job: Job, world: World) -> Batches:
     return Batches(world, patches, visible, job.seed, _recipe(job))
 
 
-def _read(model: MAE, job: Job, evaluation: ProbeData) -> Readings:
-    """Readings of the last layer: mean of the tokens, and tokens side by side."""
-    tokens = pooled(model, evaluation.images, "concat")
+def _score(model: MAE, data: ProbeData) -> dict[str, Scores]:
+    """Scores of the mean of the tokens, and of the tokens side by side: mean over levels first."""
+    tokens = last_layer(model, data.images, "concat")
     mean = tokens.reshape(len(tokens), model.cfg.n_tokens, -1).mean(1, dtype=np.float32)
-    return {
-        suffix: read_levels(features, job, evaluation)
-        for suffix, features in (("", mean), ("_concat", tokens))
-    }
-
-
-def _add(table: Table, arm: str, quantity: str, levels: Mapping[int, Reading], n: int) -> None:
-    """Add a reading of every level, and at level 0 the mean over levels."""
-    add_readings(table, arm, {0: average(levels.values()), **levels}, n, quantity)
+    scores = {pooling: score_levels(x, data) for pooling, x in (("", mean), ("_concat", tokens))}
+    return {pooling: np.vstack([levels.mean(0), levels]) for pooling, levels in scores.items()}

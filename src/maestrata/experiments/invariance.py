@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from maestrata.experiments._readers import model_readers
+from maestrata.experiments._features import encoders
 from maestrata.experiments.base import Job, Table
 from maestrata.experiments.measures import Whitening, leak, noise_below, redraw
 from maestrata.random import stream
@@ -66,16 +66,15 @@ def run(job: Job) -> Table:
     weights = bootstrap_weights(world.seed, pairs, job.replicates)
 
     table = Table()
-    for reader in model_readers(job):
-        reader.note_ratio(table)
-        whitening = Whitening(reader.read(fit))
-        table.add(reader.arm, "rank", 0, whitening.rank, n=len(fit))
-        plain = reader.read(test.images)
+    for arm, encode in encoders(job, table):
+        whitening = Whitening(encode(fit))
+        table.add(arm, "rank", 0, whitening.rank, n=len(fit))
+        plain = encode(test.images)
         white = whitening.apply(plain)
         for (name, level), images in altered.items():
-            other = reader.read(np.asarray(images))
+            other = encode(np.asarray(images))
             share, replicates = leak(white, whitening.apply(other), weights)
-            table.add_replicates(reader.arm, name, level, share, replicates, n=pairs)
+            table.add_replicates(arm, name, level, share, replicates, n=pairs)
             share, replicates = leak(plain, other, weights)
-            table.add_replicates(reader.arm, f"{name}_plain", level, share, replicates, n=pairs)
+            table.add_replicates(arm, f"{name}_plain", level, share, replicates, n=pairs)
     return table

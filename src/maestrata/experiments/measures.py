@@ -1,4 +1,4 @@
-"""Measures that experiments share: whitening, leak, and noise that is drawn anew.
+"""Measures that experiments share: whitening, leak, noise that is drawn anew, and classes by the root.
 
 The leak of a representation f into some noise is the share of its variance that this noise makes,
 
@@ -6,7 +6,7 @@ The leak of a representation f into some noise is the share of its variance that
 
 x' being x with that noise drawn anew and all else kept. Conditionally on what is kept, f(x) and f(x') are
 independent and alike, so that it is ``E tr Cov(f | kept) / tr Cov f``: 0 where f is a function of what is
-kept, 1 where f is independent of it. It is read on whitened f, where every direction counts the same; a
+kept, 1 where f is independent of it. It is taken of whitened f, where every direction counts the same; a
 representation could otherwise hide what it holds in directions of little variance.
 """
 
@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from maestrata.errors import ExperimentError
+from maestrata.random import stream
 from maestrata.worlds.base import Noise, World
 
-__all__ = ["Nodes", "Whitening", "leak", "noise_below", "redraw", "whiten"]
+__all__ = ["Nodes", "Whitening", "leak", "noise_below", "redraw", "root_class", "root_direction", "whiten"]
 
 Floats = NDArray[np.float64]
 Nodes = Mapping[int, NDArray[np.bool_]]
@@ -28,6 +29,8 @@ Nodes = Mapping[int, NDArray[np.bool_]]
 
 CONSTANT = 1e-8
 """Directions with less than this share of the largest variance are rounding (float32), and left out."""
+
+_DIRECTION = 0  # index, in the stream "experiment", of the direction that root classes are cut along
 
 
 class Whitening:
@@ -110,9 +113,7 @@ def leak(
     """
     one, two = np.asarray(f, np.float64), np.asarray(redrawn, np.float64)
     if one.ndim != 2 or one.shape != two.shape:
-        raise ExperimentError(
-            f"representations of shapes {one.shape}, {two.shape} must be one shape (n, p)"
-        )
+        raise ExperimentError(f"representations of shapes {one.shape}, {two.shape} must be one shape (n, p)")
     counts = np.ones((1, len(one))) if weights is None else np.asarray(weights, np.float64)
     if counts.ndim != 2 or counts.shape[1] != len(one):
         raise ExperimentError(f"bootstrap weights of shape {counts.shape} do not fit {len(one)} pairs")
@@ -190,3 +191,30 @@ def redraw(world: World, noise: Noise, nodes: Nodes, rng: np.random.Generator) -
         where = np.asarray(chosen, bool)[..., None]
         found[level] = np.where(where, fresh[level], noise[level])
     return found
+
+
+def root_direction(world: World) -> NDArray[np.float64]:
+    """Draw the direction (unit vector of the root's dimension) along which a continuous world has classes."""
+    direction = stream(world.seed, "experiment", _DIRECTION).standard_normal(world.dims[world.levels])
+    return np.asarray(direction / np.linalg.norm(direction))
+
+
+def root_class(world: World, roots: NDArray[np.generic]) -> tuple[NDArray[np.int64], int]:
+    """Return the class of each image by its root, and how many classes there are.
+
+    Parameters
+    ----------
+    world : World
+    roots : array (n, 1, dim)
+        Latents of the highest level.
+
+    Returns
+    -------
+    labels : ndarray (n,) of int
+        The root's symbol; in a continuous world the side (0 or 1) of a fixed random plane through 0 on which
+        the root, N(0, I), lies: two classes of equal probability.
+    classes : int
+    """
+    if world.n_symbols is not None:
+        return np.asarray(roots)[:, 0, 0].astype(np.int64), world.n_symbols
+    return (np.asarray(roots)[:, 0] @ root_direction(world) > 0).astype(np.int64), 2

@@ -22,17 +22,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maestrata.experiments._readers import (
-    mean_with_replicates,
-    model_readers,
-    pixel_readers,
-    root_class,
-)
+from maestrata.experiments._features import encoders
 from maestrata.experiments.base import Job, Table
+from maestrata.experiments.measures import root_class
 from maestrata.inference.base import posterior
 from maestrata.random import stream
 from maestrata.regression.probes import make
-from maestrata.resampling import bootstrap_weights
+from maestrata.resampling import bootstrap_weights, mean_bootstrap
 from maestrata.worlds.base import Noise, World
 
 __all__ = ["CELLS", "NAME", "SETTINGS", "SUMMARY", "WORLDS", "Shift", "run", "shifts"]
@@ -124,10 +120,10 @@ def run(job: Job) -> Table:
     Returns
     -------
     Table
-        At level 0. Arm of a reader: ``accuracy`` on plain images, ``lost_share`` and ``shifted_accuracy``,
-        their means over the shifts, ``mask_ratio``. Arm ``READER/SHIFT``: ``accuracy``, ``lost`` (accuracy on
-        plain images less accuracy) and ``lost_share`` (lost, over the accuracy above chance on plain images).
-        In a grammar also ``excess_share``: `lost_share` less the ceiling's. Reader ``ceiling``: exact
+        At level 0. Arm of an encoder: ``accuracy`` on plain images, ``lost_share`` and ``shifted_accuracy``,
+        their means over the shifts, ``mask_ratio``. Arm ``ENCODER/SHIFT``: ``accuracy``, ``lost`` (accuracy
+        on plain images minus accuracy) and ``lost_share`` (lost, over the accuracy above chance there).
+        In a grammar also ``excess_share``: `lost_share` less the ceiling's. Encoder ``ceiling``: exact
         inference. Arm ``chance``: ``accuracy`` of the commonest class.
     """
     world, settings = job.world, dict(job.settings)
@@ -149,12 +145,10 @@ def run(job: Job) -> Table:
         own = bootstrap_weights(world.seed, n, job.replicates)
         beyond = _file(table, "ceiling", right, moved, chance, own)
     targets = np.eye(classes, dtype=np.float32)[root_class(world, fit.latents[world.levels])[0]]
-    for readers in (model_readers(job), pixel_readers(job, fit.images)):
-        for reader in readers:
-            reader.note_ratio(table)
-            probe = make("ridge").fit(reader.read(fit.images), targets)
-            right = [probe.predict(reader.read(x)).argmax(1) == labels for x in images]
-            _file(table, reader.arm, right, moved, chance, weights, beyond)
+    for arm, encode in encoders(job, table, fit=fit.images):
+        probe = make("ridge").fit(encode(fit.images), targets)
+        right = [probe.predict(encode(x)).argmax(1) == labels for x in images]
+        _file(table, arm, right, moved, chance, weights, beyond)
     return table
 
 
@@ -174,15 +168,15 @@ def _file(
     weights: NDArray[np.float32],
     ceiling: list[float] | None = None,
 ) -> list[float]:
-    """File one reader's answers, plain ones first; return its shares lost, shift by shift."""
+    """File one encoder's answers, plain ones first; return its shares lost, shift by shift."""
     n = len(right[0])
-    plain, plain_boot = mean_with_replicates(right[0], weights)
+    plain, plain_boot = mean_bootstrap(right[0], weights)
     table.add_replicates(arm, "accuracy", 0, plain, plain_boot, n=n)
     shares, boots, accuracies = [], [], []
     for k, (shift, answers) in enumerate(zip(moved, right[1:], strict=True)):
         label = f"{arm}/{shift.name}"
         table.place(label, shift.size)
-        accuracy, boot = mean_with_replicates(answers, weights)
+        accuracy, boot = mean_bootstrap(answers, weights)
         share, share_boot = nan, np.full(len(boot), nan)
         if plain - chance >= MIN_ABOVE_CHANCE:
             share = (plain - accuracy) / (plain - chance)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from maestrata.errors import ExperimentError
-from maestrata.experiments._reading import Reading, add_readings, average, differences, draw, read_levels
+from maestrata.experiments._features import Scores, score_levels
 from maestrata.experiments.base import Job, Table
 from maestrata.masks import MaskPatches, visible_count
+from maestrata.representation.encode import last_layer
 from maestrata.training.data import Batches
 from maestrata.training.loop import fit
 
@@ -21,7 +22,7 @@ ENDLESS = "endless"
 
 
 def run(job: Job) -> Table:
-    """Train on sets of every size, and on fresh images; read every level.
+    """Train on sets of every size, and on fresh images; score every level.
 
     Arms ``s{size}``, placed at the size, and ``endless``, placed at the images of the run: ``r2`` of levels 1
     to L, and ``mean_r2`` of level 0, their mean over levels. Arms ``change/last_doubling`` (the largest size
@@ -32,14 +33,14 @@ def run(job: Job) -> Table:
     recipe = replace(job.recipe, images=job.images)
     patches = MaskPatches(job.grid)
     visible = visible_count(patches.n_patches, job.settings["mask_ratio"])
-    table, evaluation = Table(), draw(job)
-    found: dict[int | None, dict[int, Reading]] = {}
+    table, data = Table(), job.draw()
+    scores: dict[int | None, Scores] = {}
     for size in (*sizes, None):
         arm, model = ENDLESS if size is None else f"s{size}", job.initial()
         own = replace(recipe, samples=size)
         fit(model, Batches(job.world, patches, visible, job.seed, own), model.loss, own, arm)
-        found[size] = read_levels(model, job, evaluation)
-        _add(table, arm, found[size], job.test, "r2", "mean_r2")
+        scores[size] = score_levels(last_layer(model, data.images), data)
+        _add(table, arm, scores[size], job.test, "r2", "mean_r2")
         table.place(arm, recipe.steps * recipe.batch if size is None else size)
     largest = sizes[-1]
     changes = {
@@ -47,8 +48,8 @@ def run(job: Job) -> Table:
         "change/endless": (None, largest),
         "change/whole_range": (largest, sizes[0]),
     }
-    for arm, (more, less) in changes.items():
-        _add(table, arm, differences(found[more], found[less]), job.test, "r2_change", "mean_r2_change")
+    for arm, (more, fewer) in changes.items():
+        _add(table, arm, scores[more] - scores[fewer], job.test, "r2_change", "mean_r2_change")
     return table
 
 
@@ -64,6 +65,6 @@ def _sizes(job: Job) -> list[int]:
     return sizes
 
 
-def _add(table: Table, arm: str, found: dict[int, Reading], n: int, each: str, mean: str) -> None:
-    add_readings(table, arm, found, n, each)
-    add_readings(table, arm, {0: average(found.values())}, n, mean)
+def _add(table: Table, arm: str, scores: Scores, n: int, each: str, mean: str) -> None:
+    table.add_levels(arm, each, scores, n)
+    table.add_levels(arm, mean, scores.mean(0, keepdims=True), n, first=0)

@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maestrata.errors import ExperimentError
-from maestrata.experiments._readers import PLAIN, cells_of, primary
+from maestrata.experiments._features import PLAIN, cells_of
 from maestrata.experiments.base import Job, Table, TrainedCell
+from maestrata.representation.encode import last_layer
 
 __all__ = ["CELLS", "NAME", "SEEDS", "SETTINGS", "SUMMARY", "WORLDS", "cka", "run"]
 
@@ -136,20 +137,20 @@ def run(job: Job) -> Table:
             f"similarity: no cell of training seed {job.seed} among the job's {len(job.cells)}"
         )
     test = job.world.sample(min(int(job.settings["test"]), job.test), "test")
-    read: dict[str, NDArray[np.floating]] = {
-        _key(c): primary(c.model(), test.images) for c in (*cells, *others)
+    features: dict[str, NDArray[np.floating]] = {
+        _key(c): last_layer(c.model(), test.images) for c in (*cells, *others)
     }
-    read["random_init"] = primary(job.initial().eval(), test.images)
+    features["random_init"] = last_layer(job.initial().eval(), test.images)
 
     pairs = [*_within(cells), *_across(cells, others), *_named(cells, others)]
     grouped: dict[tuple[str, str], list[_Pair]] = {}
     for pair in pairs:
         grouped.setdefault((pair.arm, pair.quantity), []).append(pair)
-    found, without = _all(read, grouped), []
+    found, without = _all(features, grouped), []
     order = np.arange(len(test.images)) % GROUPS
     for group in range(GROUPS):
         kept = order != group
-        without.append(_all({name: x[kept] for name, x in read.items()}, grouped))
+        without.append(_all({name: x[kept] for name, x in features.items()}, grouped))
     deviation = np.sqrt((GROUPS - 1) * np.var(without, axis=0))
     table = Table()
     for (arm, quantity), value, spread in zip(grouped, found, deviation, strict=True):
@@ -157,8 +158,10 @@ def run(job: Job) -> Table:
     return table
 
 
-def _all(read: dict[str, NDArray[np.floating]], grouped: dict[tuple[str, str], list[_Pair]]) -> list[float]:
-    compared = _Compared(read)
+def _all(
+    features: dict[str, NDArray[np.floating]], grouped: dict[tuple[str, str], list[_Pair]]
+) -> list[float]:
+    compared = _Compared(features)
     return [float(np.mean([compared.one(p.one, p.other) for p in pairs])) for pairs in grouped.values()]
 
 

@@ -5,19 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from maestrata.errors import ExperimentError
-from maestrata.experiments._reading import (
-    Reading,
-    add_readings,
-    average,
-    differences,
-    draw,
-    pixels,
-    read_levels,
-)
+from maestrata.experiments._features import Scores, pixels, score_levels
 from maestrata.experiments._surrogate import GaussianSurrogate
 from maestrata.experiments.base import Job, Table
 from maestrata.masks import MaskPatches, realised_ratio, visible_count
 from maestrata.regression.controls import principal_axes
+from maestrata.representation.encode import last_layer
 from maestrata.training.data import Batches
 from maestrata.training.loop import fit
 from maestrata.worlds.base import World
@@ -33,11 +26,9 @@ SETTINGS = {
 WORLDS = ("additive_tree", "latent_dag")  # symbols have no Gaussian twin; a Gaussian world is its own
 CELLS = False
 
-Readings = dict[int, Reading]
-
 
 def run(job: Job) -> Table:
-    """Train in the world and in its surrogate at every ratio; read both, and what is linear in the pixels.
+    """Train in the world and in its surrogate at every ratio; score both, and what is linear in the pixels.
 
     Arms ``world/...`` and ``surrogate/...``: ``v{visible}`` (placed at its ratio), ``linear`` (all pixels),
     ``pca``, ``random_init``, and ``shape`` over the ratios; ``difference/shape`` is the world's less the
@@ -58,43 +49,37 @@ def run(job: Job) -> Table:
     twin = GaussianSurrogate(job.world, job.settings["covariance_images"])
     shapes = {}
     for name, world in (("world", job.world), ("surrogate", twin)):
-        trained = _read(table, name, world, job, patches, counts, peak)
-        shapes[name] = differences(trained[peak], _middle(trained[counts[0]], trained[counts[-1]]))
-        add_readings(table, f"{name}/shape", shapes[name], job.test, "inverted_u")
+        trained = _train(table, name, world, job, patches, counts, peak)
+        shapes[name] = trained[peak] - (trained[counts[0]] + trained[counts[-1]]) / 2
+        table.add_levels(f"{name}/shape", "inverted_u", shapes[name], job.test)
     # other images in each: the two halves of a difference of replicates are independent
-    apart = differences(shapes["world"], shapes["surrogate"])
-    add_readings(table, "difference/shape", apart, job.test, "inverted_u")
+    table.add_levels("difference/shape", "inverted_u", shapes["world"] - shapes["surrogate"], job.test)
     return table
 
 
-def _read(
+def _train(
     table: Table, name: str, world: World, job: Job, patches: MaskPatches, counts: list[int], peak: int
-) -> dict[int, Readings]:
-    """Add controls and trained models of one world; returns the readings of the latter by visible count."""
-    evaluation = draw(job, world)
-    every = pixels(evaluation)
-    linear = read_levels(every, job, evaluation)
-    axes = principal_axes(every[: evaluation.n_train], job.cfg.width)
-    controls = {"linear": linear, "pca": read_levels(every @ axes, job, evaluation)}
-    controls["random_init"] = read_levels(job.initial(), job, evaluation)
-    for control, found in controls.items():
-        add_readings(table, f"{name}/{control}", found, job.test)
+) -> dict[int, Scores]:
+    """Add controls and trained models of one world; returns the scores of the latter by visible count."""
+    data = job.draw(world)
+    every = pixels(data)
+    linear = score_levels(every, data)
+    axes = principal_axes(every[: data.n_train], job.cfg.width)
+    controls = {"linear": linear, "pca": score_levels(every @ axes, data)}
+    controls["random_init"] = score_levels(last_layer(job.initial(), data.images), data)
+    for control, scores in controls.items():
+        table.add_levels(f"{name}/{control}", "r2", scores, job.test)
     recipe = replace(job.recipe, images=job.images)
     trained = {}
     for visible in counts:
         model, arm = job.initial(), f"{name}/v{visible}"
         fit(model, Batches(world, patches, visible, job.seed, recipe), model.loss, recipe, arm)
         table.place(arm, realised_ratio(patches.n_patches, visible))
-        trained[visible] = read_levels(model, job, evaluation)
-        add_readings(table, arm, trained[visible], job.test)
+        trained[visible] = score_levels(last_layer(model, data.images), data)
+        table.add_levels(arm, "r2", trained[visible], job.test)
         beyond = {"beyond_linear": trained[visible]}
         if arm == f"world/v{peak}":  # a thousand features: once
-            beyond["concat_beyond_linear"] = read_levels(model, job, evaluation, pooling="concat")
-        for quantity, found in beyond.items():
-            add_readings(table, arm, differences(found, linear), job.test, quantity)
+            beyond["concat_beyond_linear"] = score_levels(last_layer(model, data.images, "concat"), data)
+        for quantity, scores in beyond.items():
+            table.add_levels(arm, quantity, scores - linear, job.test)
     return trained
-
-
-def _middle(one: Readings, other: Readings) -> Readings:
-    """Mean of two readings of every level, replicate by replicate."""
-    return {level: average([reading, other[level]]) for level, reading in one.items()}

@@ -1,4 +1,4 @@
-"""A root whose sign no image tells: what is read of it, and of its magnitude."""
+"""A root whose sign no image tells: what can be predicted of it, and of its magnitude."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from maestrata.experiments._reading import add_readings, draw, pixels, pooled, read_levels, read_values
+from maestrata.experiments._features import pixels, score_levels, score_values
 from maestrata.experiments.base import Job, Table
 from maestrata.masks import MaskPatches, realised_ratio, visible_count
 from maestrata.regression.data import ProbeData
+from maestrata.representation.encode import last_layer
 from maestrata.scoring import TargetTable
 from maestrata.training.data import Batches
 from maestrata.training.loop import fit
@@ -24,32 +25,30 @@ CELLS = False
 
 def magnitudes(targets: TargetTable, level: int) -> NDArray[np.float32]:
     """Absolute values of the latents of a level, (n, nodes * dims)."""
-    groups = [g for g in targets.groups if (g.kind, g.level) == ("latent", level)]
-    return np.abs(np.concatenate([targets.values[:, g.columns] for g in groups], axis=1))
+    return np.abs(targets.values[:, targets.columns("latent", level)])
 
 
 def run(job: Job) -> Table:
-    """Read models trained at every ratio, the untrained one, and all pixels.
+    """Score models trained at every ratio, the untrained one, and all pixels.
 
     Arms ``v{visible}`` (placed at their ratio), ``random_init`` and ``linear``; quantities ``r2`` of levels 1
     to L, and ``r2_magnitude`` of the root, that of the absolute values of its coordinates.
     """
-    table, evaluation = Table(), draw(job)
-    _add(table, "linear", pixels(evaluation), evaluation, job)
-    _add(table, "random_init", pooled(job.initial(), evaluation.images), evaluation, job)
+    table, data = Table(), job.draw()
+    _add(table, "linear", pixels(data), data, job)
+    _add(table, "random_init", last_layer(job.initial(), data.images), data, job)
     patches, recipe = MaskPatches(job.grid), replace(job.recipe, images=job.images)
     for visible in sorted({visible_count(patches.n_patches, r) for r in job.settings["mask_ratios"]}):
         model, arm = job.initial(), f"v{visible}"
         fit(model, Batches(job.world, patches, visible, job.seed, recipe), model.loss, recipe, arm)
-        _add(table, arm, pooled(model, evaluation.images), evaluation, job)
+        _add(table, arm, last_layer(model, data.images), data, job)
         table.place(arm, realised_ratio(patches.n_patches, visible))
     return table
 
 
-def _add(table: Table, arm: str, features: NDArray[np.float32], evaluation: ProbeData, job: Job) -> None:
-    add_readings(table, arm, read_levels(features, job, evaluation), job.test)
+def _add(table: Table, arm: str, features: NDArray[np.float32], data: ProbeData, job: Job) -> None:
+    table.add_levels(arm, "r2", score_levels(features, data), job.test)
     root = job.world.levels
-    fitted, scored = (magnitudes(targets, root) for targets in (evaluation.train, evaluation.test))
-    add_readings(
-        table, arm, {root: read_values(features, fitted, scored, evaluation)}, job.test, "r2_magnitude"
-    )
+    fitted, scored = (magnitudes(targets, root) for targets in (data.train, data.test))
+    magnitude = score_values(features, fitted, scored, data)
+    table.add_levels(arm, "r2_magnitude", magnitude[None], job.test, first=root)

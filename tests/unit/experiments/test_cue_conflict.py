@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import nan
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +9,6 @@ import pytest
 
 from maestrata.errors import ExperimentError
 from maestrata.experiments import cue_conflict
-from maestrata.experiments._readers import Reader
 from maestrata.worlds import NoiseSpec, make
 
 
@@ -74,10 +72,9 @@ def _pair(rng, n):
         (2, {"root_share": 0.5, "agreement": 0.5, "root_alone": 0.5, "texture_alone": 0.5}),
     ],
 )
-def test_answers_go_to_the_cue_that_is_read(column, expected):
+def test_answers_go_to_the_cue_that_is_seen(column, expected):
     rng = np.random.default_rng(0)
-    reader = Reader("it", nan, lambda images: images[:, [column]])
-    found = cue_conflict._answers(reader, _pair(rng, 600), _pair(rng, 600))
+    found = cue_conflict._answers(lambda images: images[:, [column]], _pair(rng, 600), _pair(rng, 600))
     assert {name: right.mean() for name, right in found.items()} == pytest.approx(expected, abs=0.1)
 
 

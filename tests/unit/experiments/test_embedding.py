@@ -38,11 +38,11 @@ def test_settings_that_cannot_be_are_refused():
         neighbour_share(points, np.zeros(20, int), 20)
 
 
-def test_readers_are_embedded(cells_job, grammar):
+def test_encoders_are_embedded(cells_job, grammar):
     small = {"images_embedded": 60, "perplexity": 10.0, "steps": 250}
     axes, data = embedding.run(cells_job("embedding", grammar, visible=(1,), **small)).arrays()
-    readers = ["1x1/v1", "random_init", "pixels", "pca"]
-    assert [arm for arm in axes["arm"] if "/p" not in arm] == ["chance", *readers]
+    arms = ["1x1/v1", "random_init", "pixels", "pca"]
+    assert [arm for arm in axes["arm"] if "/p" not in arm] == ["chance", *arms]
 
     def at(arm, quantity):
         return data["value"][axes["arm"].index(arm), axes["quantity"].index(quantity), 0]
@@ -56,4 +56,4 @@ def test_readers_are_embedded(cells_job, grammar):
     other = embedding.run(
         cells_job("embedding", grammar, visible=(1,), shown_world_seed=4, **small)
     ).arrays()[0]
-    assert other["arm"] == ["chance", *readers]
+    assert other["arm"] == ["chance", *arms]

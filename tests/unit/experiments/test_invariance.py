@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import nan
 
 import numpy as np
 import pytest
 
 from maestrata.errors import ExperimentError
 from maestrata.experiments import invariance
-from maestrata.experiments._readers import Reader
 from maestrata.geometry import patchify
 from maestrata.worlds import make
 
@@ -25,8 +23,8 @@ def numbers(table):
 def test_a_token_of_a_gaussian_tree_changes_by_what_its_ancestor_does_not_explain(cells_job, monkeypatch):
     rho = 0.8
     world = make("gaussian_tree", 3, leaves=8, dim=2, rho=rho)
-    token = Reader("1x1/v2", 0.75, lambda images: patchify(images, 2)[:, 5])
-    monkeypatch.setattr(invariance, "model_readers", lambda job: iter([token]))
+    token = "1x1/v2", lambda images: patchify(images, 2)[:, 5]
+    monkeypatch.setattr(invariance, "encoders", lambda job, table: iter([token]))
     job = replace(cells_job("invariance", world, pairs=3000), probe_train=4000, test=3000)
     axes, value = numbers(invariance.run(job))
     assert value("1x1/v2", "rank") == 2  # of 12 pixel values
@@ -38,7 +36,7 @@ def test_a_token_of_a_gaussian_tree_changes_by_what_its_ancestor_does_not_explai
             assert value("1x1/v2", "high_redrawn" + kind, level) == pytest.approx(explained, abs=0.04)
 
 
-def test_models_are_read_beside_their_start(cells_job, grammar):
+def test_models_are_measured_with_their_start(cells_job, grammar):
     table = invariance.run(cells_job("invariance", grammar, pairs=200))
     axes, value = numbers(table)
     assert axes["arm"] == ["1x1/v1", "1x1/v3", "random_init"]
@@ -63,7 +61,3 @@ def test_two_cells_of_one_label_are_refused(cells_job):
     job = cells_job("invariance")
     with pytest.raises(ExperimentError, match="two of the job's cells are 1x1/v1"):
         invariance.run(replace(job, cells=(job.cells[0], job.cells[0])))
-
-
-def test_a_control_has_no_ratio():
-    assert np.isnan(Reader("pixels", nan, lambda images: images).ratio)

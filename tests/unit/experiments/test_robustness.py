@@ -81,9 +81,9 @@ def test_what_is_at_chance_has_no_share_to_lose(cells_job):
     axes, data = robustness.run(cells_job("robustness", world, test=300)).arrays()
     below = data["value"][:, axes["quantity"].index("accuracy"), 0] - 0.5 < robustness.MIN_ABOVE_CHANCE
     shares = data["value"][:, axes["quantity"].index("lost_share"), 0]
-    readers = [i for i, arm in enumerate(axes["arm"]) if arm.count("/") == arm.startswith("1x1")]
-    readers.remove(axes["arm"].index("chance"))
-    assert any(below[i] for i in readers)
-    for i in readers:
+    encoders = [i for i, arm in enumerate(axes["arm"]) if arm.count("/") == arm.startswith("1x1")]
+    encoders.remove(axes["arm"].index("chance"))
+    assert any(below[i] for i in encoders)
+    for i in encoders:
         assert np.isnan(shares[i]) == below[i], axes["arm"][i]
     assert "excess_share" not in axes["quantity"]  # no exact ceiling

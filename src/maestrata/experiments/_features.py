@@ -1,0 +1,148 @@
+"""The primary features of models and controls in experiments, and how they are scored.
+
+As in the sweep: last encoder layer after its norm, mean of the patch tokens, whole image; ridge, its penalty
+chosen per target on held-out training images; R2 on test images, averaged over dimensions and nodes, with
+replicates from the world's own bootstrap weights, so that differences of scores of one world are paired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from maestrata.errors import ExperimentError
+from maestrata.experiments.base import Job, Table, TrainedCell
+from maestrata.geometry import patchify
+from maestrata.regression.controls import principal_axes
+from maestrata.regression.data import ProbeData
+from maestrata.regression.probes.ridge import Probe
+from maestrata.representation.encode import last_layer
+from maestrata.resampling import R2
+
+PLAIN = "1x1"
+"""Label of mask patches of one token, on which the claims about ratios rest."""
+
+Float32 = NDArray[np.float32]
+Encode = Callable[[Float32], Float32]
+"""Images (n, channel, y, x) -> features (n, p)."""
+Scores = NDArray[np.float64]
+"""R2 (..., 1 + replicates): of the test images, then of each bootstrap replicate of them."""
+
+
+def cells_of(job: Job, patches: str | None = None) -> tuple[TrainedCell, ...]:
+    """Return the job's trained models, of some mask patches alone if asked.
+
+    Raises
+    ------
+    ExperimentError
+        If there is none: nothing can then be said about training.
+    """
+    cells = tuple(cell for cell in job.cells if patches in (None, cell.patches.label))
+    if not cells:
+        which = "" if patches is None else f" with mask patches {patches}"
+        raise ExperimentError(
+            f"world {job.world.name!r}, world seed {job.world.seed}: there are 0 trained models{which} among "
+            f"the job's {len(job.cells)} cells; at least 1 is needed"
+        )
+    return cells
+
+
+def distinct_arms(cells: tuple[TrainedCell, ...]) -> tuple[TrainedCell, ...]:
+    """Check that no two cells would be filed under one label."""
+    labels = [cell.arm for cell in cells]
+    twice = next((label for label in labels if labels.count(label) > 1), None)
+    if twice is not None:
+        raise ExperimentError(f"two of the job's cells are {twice}; each must be there once")
+    return cells
+
+
+def encoders(
+    job: Job, table: Table, patches: str | None = None, fit: Float32 | None = None
+) -> Iterator[tuple[str, Encode]]:
+    """Yield arms and what gives their features: trained models, the untrained one, and pixels if asked for.
+
+    Parameters
+    ----------
+    job : Job
+    table : Table
+        The realised masking ratio of each trained model is added to it as the quantity ``mask_ratio``: in a
+        world of another size one arm is another ratio.
+    patches : str, optional
+        The trained models of these mask patches alone.
+    fit : ndarray (n, channel, y, x), optional
+        Images on which principal components are fitted, as many as the encoder is wide. Without them the
+        controls ``pixels`` (the mean pixel token) and ``pca`` are left out.
+
+    Yields
+    ------
+    arm : str
+        Label of a cell, or ``random_init``, ``pixels`` or ``pca``. A model is loaded when it is its turn.
+    encode : callable
+    """
+    for cell in distinct_arms(cells_of(job, patches)):
+        table.add(cell.arm, "mask_ratio", 0, cell.mask_ratio)
+        yield cell.arm, partial(last_layer, cell.model())
+    yield "random_init", partial(last_layer, job.initial().eval())
+    if fit is not None:
+        side = job.world.token_pixels
+        axes = principal_axes(np.asarray(fit, np.float32).reshape(len(fit), -1), job.cfg.width)
+        yield "pixels", lambda images: patchify(images, side).mean(1, dtype=np.float32)
+        yield "pca", lambda images: images.reshape(len(images), -1) @ axes
+
+
+def pixels(data: ProbeData) -> Float32:
+    """All pixels of the images, (n, values)."""
+    return data.images.reshape(len(data.images), -1)
+
+
+def score_levels(features: Float32, data: ProbeData) -> Scores:
+    """Score the latents of every level, predicted by ridge.
+
+    Parameters
+    ----------
+    features : ndarray (probe_train + test, p)
+        Of the images of `data`, training images first.
+    data : ProbeData
+        From `Job.draw`.
+
+    Returns
+    -------
+    ndarray (levels, 1 + replicates)
+        From level 1 up: R2 averaged over dimensions, then nodes.
+
+    Raises
+    ------
+    ExperimentError
+        If there are not as many rows of features as images.
+    """
+    if len(features) != len(data.images):
+        raise ExperimentError(f"{len(features)} rows of features must be {len(data.images)}, one an image")
+    start = data.n_train
+    prediction = Probe().fit(features[:start], data.train.values).predict(features[start:])
+    scores = sorted(data.scorer.score(prediction).items())
+    return np.stack([np.append(score.r2, score.boot) for (kind, _), score in scores if kind == "latent"])
+
+
+def score_values(features: Float32, fitted: ArrayLike, scored: ArrayLike, data: ProbeData) -> Scores:
+    """Score any values, such as a function of the latents, predicted by ridge.
+
+    Parameters
+    ----------
+    features : ndarray (n_train + n_test, p)
+        Of the images of `data`.
+    fitted, scored : array (n_train, t), (n_test, t)
+        Values of the training and of the test images.
+    data : ProbeData
+
+    Returns
+    -------
+    ndarray (1 + replicates,)
+        R2 averaged over the t columns.
+    """
+    train, test = np.asarray(fitted, np.float32), np.asarray(scored, np.float64)
+    prediction = Probe().fit(features[: len(train)], train).predict(features[len(train) :])
+    r2, replicates = R2(test, data.scorer.weights).of(prediction)
+    return np.append(r2.mean(), replicates.mean(1))
