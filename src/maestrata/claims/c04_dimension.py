@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from maestrata.claims._experiment import measured
-from maestrata.claims._one_mask import best, gated, less, places
-from maestrata.claims.base import Evidence, Row, Test
-
-__all__ = ["BESIDE", "NEEDS", "NUMBER", "RULE", "SAYS", "TESTS", "TITLE", "TRAINS", "rows", "sentence"]
+from maestrata.claims.one_mask import NEAR_OPTIMUM, bottleneck, test
+from maestrata.claims.rule import Contrast
+from maestrata.results import Combined, largest_of
 
 NUMBER = 4
 TITLE = "The dimension of c must be given"
@@ -26,47 +24,48 @@ RULE = (
 NEEDS = ("experiments/bottleneck",)
 TRAINS = True
 
-NAME = "bottleneck"
 HALF, FULL, DOUBLE = "trained/0.5d", "trained/1d", "trained/2d"
 MARGIN = 0.05
+LARGEST = largest_of(*(bottleneck("progress", arm) for arm in (HALF, FULL, DOUBLE)))
+
+
+def gain(quantity: str, arm: str, base: str) -> Combined:
+    """Gain of a quantity from one width to another."""
+    return bottleneck(quantity, arm) - bottleneck(quantity, base)
+
+
+UP, BEYOND = gain("progress", FULL, HALF), gain("progress", DOUBLE, FULL)
+RISE = gain("leak", DOUBLE, FULL)
 
 TESTS = (
-    Test("skill gained from d_c / 2 to d_c", "above", MARGIN, units="skill"),
-    Test("skill gained from d_c to 2 d_c", "below", MARGIN, units="skill"),
-    Test("rise of the leak from d_c to 2 d_c", "above", 0.0, units="share"),
+    test("skill gained from d_c / 2 to d_c", UP.where(LARGEST, NEAR_OPTIMUM), "above", MARGIN, units="skill"),
+    test(
+        "skill gained from d_c to 2 d_c", BEYOND.where(LARGEST, NEAR_OPTIMUM), "below", MARGIN, units="skill"
+    ),
+    test(
+        "rise of the leak from d_c to 2 d_c", RISE.where(LARGEST, NEAR_OPTIMUM), "above", 0.0, units="share"
+    ),
 )
-BESIDE = tuple(
-    Test(f"{test.name}, all worlds", test.side, test.threshold, units=test.units) for test in TESTS
-) + (
-    Test("rise of the leak from d_c / 2 to d_c, all worlds", "above", 0.0, units="share"),
-    Test("R2 of c gained from d_c / 2 to d_c, all worlds", "above", MARGIN),
-    Test("R2 of c gained from d_c to 2 d_c, all worlds", "below", MARGIN),
-    Test("largest share explained of what can be", "above", 0.9, units="share"),
+SECONDARY = (
+    test("skill gained from d_c / 2 to d_c, all worlds", UP, "above", MARGIN, units="skill"),
+    test("skill gained from d_c to 2 d_c, all worlds", BEYOND, "below", MARGIN, units="skill"),
+    test("rise of the leak from d_c to 2 d_c, all worlds", RISE, "above", 0.0, units="share"),
+    test(
+        "rise of the leak from d_c / 2 to d_c, all worlds",
+        gain("leak", FULL, HALF),
+        "above",
+        0.0,
+        units="share",
+    ),
+    test("R2 of c gained from d_c / 2 to d_c, all worlds", gain("r2", FULL, HALF), "above", MARGIN),
+    test("R2 of c gained from d_c to 2 d_c, all worlds", gain("r2", DOUBLE, FULL), "below", MARGIN),
+    test("largest share explained of what can be", LARGEST, "above", 0.9, units="share"),
 )
 
 
-def rows(evidence: Evidence) -> dict[str, list[Row]]:
-    """Return the numbers of every world; see `RULE`."""
-    found = {}
-    for label, key in places(evidence, NAME):
-
-        def gain(quantity: str, arm: str, base: str, label: str = label) -> list[Row]:
-            return less(*(measured(evidence, NAME, label, at, quantity) for at in (arm, base)))
-
-        progress = best(evidence, NAME, label, (HALF, FULL, DOUBLE))
-        plain = [gain("progress", FULL, HALF), gain("progress", DOUBLE, FULL), gain("leak", DOUBLE, FULL)]
-        for test, every in zip(TESTS, plain, strict=True):
-            found[key.format(test.name)] = gated(every, progress)
-        beside = [*plain, gain("leak", FULL, HALF), gain("r2", FULL, HALF), gain("r2", DOUBLE, FULL)]
-        largest = [Row(label, seed, value) for seed, value in sorted(progress.items())]
-        for test, every in zip(BESIDE, [*beside, largest], strict=True):
-            found[key.format(test.name)] = every
-    return found
-
-
-def sentence(means: Mapping[str, tuple[float, float, float]]) -> str:
-    """Say what was found."""
-    up, beyond, leak = (means[test.name][0] for test in TESTS)
+def sentence(contrasts: Mapping[str, Contrast]) -> str:
+    """Say what came out."""
+    up, beyond, leak = (contrasts[test.name].estimate for test in TESTS)
     return (
         f"Doubling the outputs up to d_c gains {up:+.2f} of skill, doubling them once more {beyond:+.2f}; "
         f"the leak then changes by {leak:+.2f}."

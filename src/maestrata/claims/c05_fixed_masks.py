@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
-import numpy as np
-
-from maestrata.claims._experiment import arms, measured
-from maestrata.claims._one_mask import less, places
-from maestrata.claims.base import Evidence, Missing, Row, Test
-
-__all__ = ["BESIDE", "NEEDS", "NUMBER", "RULE", "SAYS", "TESTS", "TITLE", "TRAINS", "rows", "sentence"]
+from maestrata.claims.one_mask import test
+from maestrata.claims.rule import Contrast
+from maestrata.results import CubeSet, Expression, Numbers, Select, slope_of
+from maestrata.results.read import Level, arms_of
 
 NUMBER = 5
 TITLE = "Fixed masks: conservative, ideal, aggressive"
@@ -29,94 +27,90 @@ RULE = (
 NEEDS = ("experiments/fixed_masks",)
 TRAINS = True
 
-NAME = "fixed_masks"
-IDEAL, OTHERS = "ideal", ("conservative", "aggressive")
+CUBE = "experiments/fixed_masks"
 LOW = 2
 """Noise below this level is low. With 16 leaves these are the lower levels of 0 to 4, and level 1 is the
 lowest that any mask can make shared: the noise of a token is never in c."""
-UNITS = "share"
+
+
+def measured(arm: str, quantity: str, level: Level = LOW, base: str | None = None) -> Expression:
+    """Select a quantity of the model of a mask, or what it has above a base such as the untrained model."""
+    of = Select(CUBE, quantity, arm, level=level)
+    return of if base is None else of - Select(CUBE, base, arm, level=level)
+
+
+def ideal_minus(arm: str, quantity: str, base: str | None = None) -> Expression:
+    """Contrast the ideal mask with another one."""
+    return measured("ideal", quantity, base=base) - measured(arm, quantity, base=base)
+
+
+@dataclass(frozen=True)
+class Slope(Expression):
+    """Slope of a quantity over the rungs of the ladder that a run has, two or more."""
+
+    quantity: str
+    level: Level = LOW
+    base: str | None = None
+
+    def numbers(self, cubes: CubeSet, world: str) -> Numbers:
+        """Look for the rungs, and read them."""
+        if CUBE not in cubes or world not in self.worlds(cubes):
+            return measured("ladder1", "leak").numbers(cubes, world)
+        cube = cubes.one(CUBE)
+        rungs = arms_of(cube, world, "ladder", "leak")
+        if len(rungs) < 2:
+            return Numbers.none(
+                f"experiment fixed_masks has {len(rungs)} rungs in the world {world!r}: two are needed"
+            )
+        parts = [measured(rung, self.quantity, self.level, self.base) for rung in rungs]
+        return slope_of(parts, cube["setting"].sel(arm=rungs).values.tolist()).numbers(cubes, world)
+
+    def worlds(self, cubes: CubeSet) -> list[str]:
+        """List the labels of the experiment."""
+        return measured("ideal", "leak").worlds(cubes)
+
+
+share = partial(test, side="below", threshold=0.0, units="share")
+a_rung = partial(test, side="below", threshold=0.0, units="share a rung")
 
 TESTS = (
-    Test("leak, ideal less conservative", "below", 0.0, units=UNITS),
-    Test("leak, ideal less aggressive", "below", 0.0, units=UNITS),
-    Test("slope of the leak over the ladder", "below", 0.0, units="share a rung"),
+    share("leak, ideal minus conservative", ideal_minus("conservative", "leak")),
+    share("leak, ideal minus aggressive", ideal_minus("aggressive", "leak")),
+    a_rung("slope of the leak over the ladder", Slope("leak")),
 )
-# Trained less untrained takes off what a mask does without training, such as how many tokens a mean is over.
-BESIDE = (
-    Test("change of the leak by training, ideal less conservative", "below", 0.0, units=UNITS),
-    Test("change of the leak by training, ideal less aggressive", "below", 0.0, units=UNITS),
-    Test("slope of the change of the leak by training", "below", 0.0, units="share a rung"),
-    Test("leak of whole images, ideal less conservative", "below", 0.0, units=UNITS),
-    Test("leak of whole images, ideal less aggressive", "below", 0.0, units=UNITS),
-    Test("slope of the leak of whole images", "below", 0.0, units="share a rung"),
-    Test("change of R2 of level 1 by training, slope over the ladder", "below", 0.0, units="R2 a rung"),
-    Test("change of R2 of the root by training, slope over the ladder", "above", 0.0, units="R2 a rung"),
+# Trained minus untrained takes off what a mask does without training, such as how many tokens a mean is over.
+START = "leak_random_init"
+SECONDARY = (
+    share(
+        "change of the leak by training, ideal minus conservative", ideal_minus("conservative", "leak", START)
+    ),
+    share("change of the leak by training, ideal minus aggressive", ideal_minus("aggressive", "leak", START)),
+    a_rung("slope of the change of the leak by training", Slope("leak", base=START)),
+    share("leak of whole images, ideal minus conservative", ideal_minus("conservative", "leak_whole")),
+    share("leak of whole images, ideal minus aggressive", ideal_minus("aggressive", "leak_whole")),
+    a_rung("slope of the leak of whole images", Slope("leak_whole")),
+    test(
+        "change of R2 of level 1 by training, slope over the ladder",
+        Slope("r2", 1, "r2_random_init"),
+        "below",
+        0.0,
+        units="R2 a rung",
+    ),
+    test(
+        "change of R2 of the root by training, slope over the ladder",
+        Slope("r2", "root", "r2_random_init"),
+        "above",
+        0.0,
+        units="R2 a rung",
+    ),
 )
 
 
-def rows(evidence: Evidence) -> dict[str, list[Row]]:
-    """Return the contrasts of every world; see `RULE`."""
-    found = {}
-    for label, key in places(evidence, NAME):
-        rungs = {a: at for a, at in arms(evidence, NAME, label, "leak").items() if a.startswith("ladder")}
-        if len(rungs) < 2:
-            raise Missing(
-                f"experiment {NAME} has {len(rungs)} rungs in the world {label!r}: two are needed"
-            )
-        reader = _Reader(evidence, label, rungs)
-        top = int(max(rungs.values()))
-        given = [*reader.contrasts("leak"), *reader.contrasts("leak", "leak_random_init")]
-        given += reader.contrasts("leak_whole")
-        given += [reader.slope("r2", level, "r2_random_init") for level in (1, top)]
-        for test, of_worlds in zip((*TESTS, *BESIDE), given, strict=True):
-            found[key.format(test.name)] = of_worlds
-    return found
-
-
-def sentence(means: Mapping[str, tuple[float, float, float]]) -> str:
-    """Say what was found."""
-    conservative, aggressive, slope = (means[test.name][0] for test in TESTS)
+def sentence(contrasts: Mapping[str, Contrast]) -> str:
+    """Say what came out."""
+    conservative, aggressive, slope = (contrasts[test.name].estimate for test in TESTS)
     return (
         f"Low-level noise makes {conservative:+.3f} of the variance under the ideal mask against the "
         f"conservative one, {aggressive:+.3f} against the aggressive one, and {slope:+.3f} a rung of the "
         "ladder."
     )
-
-
-@dataclass(frozen=True)
-class _Reader:
-    """Contrasts of masks in the worlds of one label, of a quantity or of what it has above another."""
-
-    evidence: Evidence
-    label: str
-    rungs: Mapping[str, float]
-
-    def read(self, arm: str, quantity: str, level: int, base: str | None) -> list[Row]:
-        value = measured(self.evidence, NAME, self.label, arm, quantity, level)
-        if base is None:
-            return value
-        return less(value, measured(self.evidence, NAME, self.label, arm, base, level))
-
-    def contrasts(self, quantity: str, base: str | None = None) -> list[list[Row]]:
-        """Ideal less either of the others, and the slope over the ladder, at the low level."""
-        ideal = self.read(IDEAL, quantity, LOW, base)
-        apart = [less(ideal, self.read(other, quantity, LOW, base)) for other in OTHERS]
-        return [*apart, self.slope(quantity, LOW, base)]
-
-    def slope(self, quantity: str, level: int, base: str | None = None) -> list[Row]:
-        """Least-squares slope over the rungs, of every world that has them all."""
-        at = np.array(list(self.rungs.values()))
-        weights = (at - at.mean()) / np.square(at - at.mean()).sum()
-        by_seed: dict[int, list[Row]] = {}
-        for arm in self.rungs:
-            for row in self.read(arm, quantity, level, base):
-                by_seed.setdefault(row.world_seed, []).append(row)
-        found = []
-        for seed, given in sorted(by_seed.items()):
-            if len(given) == len(at):
-                value = float(weights @ [row.value for row in given])
-                # of the same images, joined as if independent
-                half = float(np.sqrt(np.square(weights) @ [((r.high - r.low) / 2) ** 2 for r in given]))
-                seeds = min(row.seeds for row in given)
-                found.append(Row(self.label, seed, value, value - half, value + half, seeds))
-        return found

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
-from maestrata.claims.base import Evidence, Missing, Row, Test, elsewhere
-from maestrata.claims.skill import PRIMARY, Cell, Profiles, has, labels, read, theory_of
+from maestrata.claims.rule import Contrast, Test
 from maestrata.claims.statistics import leave_one_out_choice
+from maestrata.results import CubeSet, Expression, Numbers, Select
+from maestrata.results.numbers import aligned
+from maestrata.results.read import Level
 
 NUMBER = 6
 TITLE = "An intermediate masking ratio serves high levels best"
@@ -25,100 +28,92 @@ RULE = (
 )
 NEEDS = ("regression",)
 TRAINS = True
-TESTS = (
-    Test("root: peak over .1", "above", 0.0, units="skill"),
-    Test("root: peak over .9", "above", 0.0, units="skill"),
-)
-BESIDE = (
-    Test("level below the root: peak over .1", "above", 0.0, units="skill"),
-    Test("level below the root: peak over .9", "above", 0.0, units="skill"),
-    Test("level 1: peak over .1", "above", 0.0, units="skill"),
-    Test("level 1: peak over .9", "above", 0.0, units="skill"),
-    Test("supply times demand: peak over .1", "above", 0.0, units="level"),
-    Test("supply times demand: peak over .9", "above", 0.0, units="level"),
-    Test("linear MAE, root: peak over .1", "above", 0.0, units="R2"),
-    Test("linear MAE, root: peak over .9", "above", 0.0, units="R2"),
-)
 
-ENDS = (0.1, 0.9)
 INSIDE = (0.25, 0.5, 0.75)
 
 
-def rows(evidence: Evidence) -> dict[str, list[Row]]:
-    """Peak less either end, in every world."""
-    cells, profiles = _cells(evidence, PRIMARY)
-    found: dict[str, list[Row]] = {}
-    peaks: NDArray[np.intp] = np.zeros(0, np.intp)
-    for name, position in (("root", -1), ("level below the root", -2), ("level 1", 0)):
-        if len(profiles.levels) < abs(position):
-            continue
-        peaks_here = _peaks(profiles, position)
-        peaks = peaks_here if position == -1 else peaks
-        for end in (0, 1):
-            found[_name(name, end)] = _over(profiles, peaks_here, end, position)
-    for name, variable in (("supply times demand", "supply_demand"), ("linear MAE, root", "linear_r2")):
-        try:
-            theirs = theory_of(evidence, variable, profiles, cells)
-        except Missing:
-            continue
-        if "level" in theirs.dims:
-            theirs = theirs.sel(level=int(profiles.levels[-1]))
-        values = theirs.transpose("cell", "world_seed").values
-        for end in (0, 1):
-            found[_name(name, end)] = profiles.rows(_at(values, peaks) - values[end])
-    for label in labels(evidence):
-        if label == PRIMARY:
-            continue
-        try:
-            _, other = _cells(evidence, label)
-        except Missing:
-            continue
-        peaks_there = _peaks(other, -1)
-        for end in (0, 1):
-            found[elsewhere(_name("root", end), label)] = _over(other, peaks_there, end, -1)
-    return found
+@dataclass(frozen=True)
+class Peak(Expression):
+    """A number at the best ratio of `INSIDE`, of those that a run has.
+
+    Attributes
+    ----------
+    of : callable
+        From a ratio to the number.
+    best : callable
+        From a ratio to the score that says which is best: for each world by its mean over all the others.
+    """
+
+    of: Callable[[float], Select]
+    best: Callable[[float], Select]
+
+    def numbers(self, cubes: CubeSet, world: str) -> Numbers:
+        """Choose, and take the number there."""
+        pairs = [(self.of(r).numbers(cubes, world), self.best(r).numbers(cubes, world)) for r in INSIDE]
+        there = [pair for pair in pairs if not (pair[0].lacking or pair[1].lacking)]
+        if not there:
+            return Numbers.none(pairs[0][0].lacking or pairs[0][1].lacking)
+        of = aligned([number for pair in there for number in pair])
+        numbers, scores = of[0::2], np.array([score.mean[:, 0] for score in of[1::2]])
+        complete = np.isfinite(scores).all(0)
+        peak = np.full(len(complete), len(scores) - 1)  # alone: .75, or the highest there is
+        if complete.sum() > 1:
+            peak[complete] = leave_one_out_choice(scores[:, complete].T)
+        at = (peak, np.arange(len(peak)))
+        value, below, above, bound = (
+            np.stack([getattr(number, name) for number in numbers])[at]
+            for name in ("value", "below", "above", "bound")
+        )
+        return replace(numbers[0], value=value, below=below, above=above, bound=bound)
+
+    def worlds(self, cubes: CubeSet) -> list[str]:
+        """List the labels of the number's cube."""
+        return self.of(INSIDE[0]).worlds(cubes)
 
 
-def sentence(means: Mapping[str, tuple[float, float, float]]) -> str:
-    """What was found, in a sentence."""
-    parts = []
-    for end in (0, 1):
-        mean, low, high = means[_name("root", end)]
-        interval = f" [{low:+.3f}, {high:+.3f}]" if np.isfinite(low) else ""
-        parts.append(f"{mean:+.3f}{interval} over r = {ENDS[end]:g}")
-    return f"At its peak between them the root gains {' and '.join(parts)}."
+def skill(ratio: float, level: Level = "root") -> Select:
+    """Select the skill of a level."""
+    return Select("regression", "skill", ratio=ratio, level=level)
 
 
-def _name(what: str, end: int) -> str:
-    return f"{what}: peak over {ENDS[end]:g}".replace("0.", ".")
+def supply_demand(ratio: float) -> Select:
+    """Select the rival account by supply and demand."""
+    return Select("theory", "supply_demand", ratio=ratio)
 
 
-def _cells(evidence: Evidence, label: str) -> tuple[list[Cell], Profiles]:
-    """Both ends, and as many ratios between them as the run has."""
-    inside = [Cell(ratio) for ratio in INSIDE if has(evidence, label, Cell(ratio))]
-    if not inside:
-        raise Missing(f"world {label!r} has no cell at a ratio of {', '.join(f'{r:g}' for r in INSIDE)}")
-    cells = [*(Cell(ratio) for ratio in ENDS), *inside]
-    return cells, read(evidence, label, cells)
+def linear(ratio: float) -> Select:
+    """Select what a linear MAE would recover of the root."""
+    return Select("theory", "linear_r2", ratio=ratio, level="root")
 
 
-def _peaks(profiles: Profiles, position: int) -> NDArray[np.intp]:
-    """Cell of the peak for each world, chosen in the others."""
-    inside = (profiles.mean / profiles.divisor)[len(ENDS) :, :, position]
-    complete = np.isfinite(inside).all(0)
-    peaks = np.full(inside.shape[1], len(inside) - 1)  # alone: .75, or the highest there is
-    if complete.sum() > 1:
-        peaks[complete] = leave_one_out_choice(inside[:, complete].T)
-    return peaks + len(ENDS)
+def over(
+    ratio: float, of: Callable[[float], Select], best: Callable[[float], Select] | None = None
+) -> Expression:
+    """Contrast the peak with an end."""
+    return Peak(of, best or of) - of(ratio)
 
 
-def _at(values: NDArray[np.float64], peaks: NDArray[np.intp]) -> NDArray[np.float64]:
-    return values[peaks, np.arange(values.shape[1])]
+below, lowest = partial(skill, level=-2), partial(skill, level="lowest")
+up = partial(Test, side="above", threshold=0.0, units="skill")
+aside = partial(Test, side="above", threshold=0.0, units="skill", elsewhere=False)
+
+TESTS = (
+    up("root: peak over .1", over(0.1, skill)),
+    up("root: peak over .9", over(0.9, skill)),
+)
+SECONDARY = (
+    aside("level below the root: peak over .1", over(0.1, below)),
+    aside("level below the root: peak over .9", over(0.9, below)),
+    aside("level 1: peak over .1", over(0.1, lowest)),
+    aside("level 1: peak over .9", over(0.9, lowest)),
+    aside("supply times demand: peak over .1", over(0.1, supply_demand, skill), units="level"),
+    aside("supply times demand: peak over .9", over(0.9, supply_demand, skill), units="level"),
+    aside("linear MAE, root: peak over .1", over(0.1, linear, skill), units="R2"),
+    aside("linear MAE, root: peak over .9", over(0.9, linear, skill), units="R2"),
+)
 
 
-def _over(profiles: Profiles, peaks: NDArray[np.intp], end: int, position: int) -> list[Row]:
-    divisor = profiles.divisor[:, position]
-    values, half = profiles.mean[..., position] / divisor, profiles.half[..., position] / divisor
-    # Quadrature takes no account of the images that both cells share: rather too wide.
-    spread = np.hypot(_at(half, peaks), half[end])
-    return profiles.rows(_at(values, peaks) - values[end], spread, ~profiles.exact[:, position])
+def sentence(contrasts: Mapping[str, Contrast]) -> str:
+    """Say what came out."""
+    low, high = (contrasts[test.name].text() for test in TESTS)
+    return f"At its peak between them the root gains {low} over r = 0.1 and {high} over r = 0.9."

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
-from maestrata.claims import _arms
-from maestrata.claims._arms import Contrast, Reading
-from maestrata.claims.base import Evidence, Row, Test
-
-__all__ = ["BESIDE", "NEEDS", "NUMBER", "RULE", "SAYS", "TESTS", "TITLE", "TRAINS", "rows", "sentence"]
+from maestrata.claims.rule import Contrast, Test
+from maestrata.results import Select
 
 NUMBER = 12
 TITLE = "Cue conflict: root over texture (shape bias)"
@@ -20,50 +18,41 @@ SAYS = (
 RULE = (
     "A linear probe is fitted where the root's class and a texture, the common sign of one coordinate of the "
     "tokens' noise, agree; on test images where they disagree, the share of answers for the root among "
-    "those for either (with two classes, all). Mask patches of one token: share at .75 less random init "
-    "above 0, and less the share at .1 above 0. Both are needed; either one reversed speaks against. The "
+    "those for either (with two classes, all). Mask patches of one token: share at .75 minus random init "
+    "above 0, and minus the share at .1 above 0. Both are needed; either one reversed speaks against. The "
     "threshold is 0: the share itself depends on how strong the texture is made, an order does not."
 )
 NEEDS = ("experiments/cue_conflict",)
 TRAINS = True
 
-SHARE = "root_share"
-UNITS = "share"
+answers = partial(Select, "experiments/cue_conflict", interval="centred")
+for_root = partial(answers, "root_share", "1x1/")  # from models of mask patches of one token
+root_alone, texture_alone = partial(answers, "root_alone", "1x1/"), partial(answers, "texture_alone", "1x1/")
+START = answers("root_share", "random_init")
+share, accuracy = partial(Test, units="share"), partial(Test, units="accuracy")
 
 TESTS = (
-    Test("share for the root, .75 less random init", "above", 0.0, units=UNITS),
-    Test("share for the root, .75 less .1", "above", 0.0, units=UNITS),
+    share("share for the root, .75 minus random init", for_root(ratio=0.75) - START, "above", 0.0),
+    share("share for the root, .75 minus .1", for_root(ratio=0.75) - for_root(ratio=0.1), "above", 0.0),
 )
-BESIDE = (
-    Test("share for the root, .75 less .9", "above", 0.0, units=UNITS),
-    Test("share for the root at .75", "above", 0.5, units=UNITS),
-    Test("root alone told right, .75 less .1", "above", 0.0, units="accuracy"),
-    Test("texture alone told right, .75 less .1", "below", 0.0, units="accuracy"),
+SECONDARY = (
+    share("share for the root, .75 minus .9", for_root(ratio=0.75) - for_root(ratio=0.9), "above", 0.0),
+    share("share for the root at .75", for_root(ratio=0.75), "above", 0.5),
+    accuracy(
+        "root alone told right, .75 minus .1", root_alone(ratio=0.75) - root_alone(ratio=0.1), "above", 0.0
+    ),
+    accuracy(
+        "texture alone told right, .75 minus .1",
+        texture_alone(ratio=0.75) - texture_alone(ratio=0.1),
+        "below",
+        0.0,
+    ),
 )
 
 
-def _between(quantity: str, less: str | float) -> Contrast:
-    return Contrast(Reading(quantity, 0.75), Reading(quantity, less))
-
-
-_CONTRASTS = {
-    TESTS[0].name: _between(SHARE, "random_init"),
-    TESTS[1].name: _between(SHARE, 0.1),
-    BESIDE[0].name: _between(SHARE, 0.9),
-    BESIDE[1].name: Contrast(Reading(SHARE, 0.75)),
-    BESIDE[2].name: _between("root_alone", 0.1),
-    BESIDE[3].name: _between("texture_alone", 0.1),
-}
-
-
-def rows(evidence: Evidence) -> dict[str, list[Row]]:
-    """Return the contrasts of every world; see `RULE`."""
-    return _arms.rows(evidence, "cue_conflict", _CONTRASTS, [test.name for test in TESTS])
-
-
-def sentence(means: Mapping[str, tuple[float, float, float]]) -> str:
-    """Say what was found."""
-    start, low = (means[test.name][0] for test in TESTS)
+def sentence(contrasts: Mapping[str, Contrast]) -> str:
+    """Say what came out."""
+    start, low = (contrasts[test.name].estimate for test in TESTS)
     return (
         "Where root and texture disagree, the share of answers for the root at ratio .75 is "
         f"{abs(start):.3f} {'higher' if start > 0 else 'lower'} than from the untrained encoder and "

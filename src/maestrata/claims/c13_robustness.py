@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
-from maestrata.claims import _arms
-from maestrata.claims._arms import Contrast, Reading
-from maestrata.claims.base import Evidence, Row, Test
-
-__all__ = ["BESIDE", "NEEDS", "NUMBER", "RULE", "SAYS", "TESTS", "TITLE", "TRAINS", "rows", "sentence"]
+from maestrata.claims.rule import Contrast, Test
+from maestrata.results import Select
 
 NUMBER = 13
 TITLE = "Robustness to shifted noise"
@@ -17,53 +15,44 @@ SAYS = (
     "low-level statistics of the images shift (the paper's ImageNet variants)."
 )
 RULE = (
-    "Probes for the root's class are fitted to plain images. Share lost: accuracy on plain images less that "
-    "under a shift, over accuracy on plain images less chance; less the same of exact inference that knows "
+    "Probes for the root's class are fitted to plain images. Share lost: accuracy on plain images minus that "
+    "under a shift, over accuracy on plain images minus chance; minus the same of exact inference that knows "
     "of the shift, where there is one (one number a world, which drops out of contrasts); mean over the "
-    "shifts. Mask patches of one token: share lost at .75 less random init below 0, and less the share lost "
-    "at .1 below 0. Both are needed; either one reversed speaks against. The threshold is 0, that of an "
+    "shifts. Mask patches of one token: share lost at .75 minus random init below 0, and minus the share "
+    "lost at .1 below 0. Both are needed; either one reversed speaks against. The threshold is 0, that of an "
     "order; beside them, whether the share lost beyond the ceiling's stays below .05, claim 7's margin."
 )
 NEEDS = ("experiments/robustness",)
 TRAINS = True
 
-LOST = "lost_share"
-UNITS = "share"
+shifted = partial(Select, "experiments/robustness", interval="centred")
+lost = partial(shifted, "lost_share", "1x1/")  # by models of mask patches of one token
+under_shift = partial(shifted, "shifted_accuracy", "1x1/")
+share, accuracy = partial(Test, units="share"), partial(Test, units="accuracy")
+START = "random_init"
 
 TESTS = (
-    Test("share lost, .75 less random init", "below", 0.0, units=UNITS),
-    Test("share lost, .75 less .1", "below", 0.0, units=UNITS),
+    share("share lost, .75 minus random init", lost(ratio=0.75) - shifted("lost_share", START), "below", 0.0),
+    share("share lost, .75 minus .1", lost(ratio=0.75) - lost(ratio=0.1), "below", 0.0),
 )
-BESIDE = (
-    Test("share lost, .75 less .9", "below", 0.0, units=UNITS),
-    Test("share lost beyond the ceiling's, .75", "below", 0.05, units=UNITS),
-    Test("accuracy under shift, .75 less .1", "above", 0.0, units="accuracy"),
-    Test("accuracy under shift, .75 less random init", "above", 0.0, units="accuracy"),
+SECONDARY = (
+    share("share lost, .75 minus .9", lost(ratio=0.75) - lost(ratio=0.9), "below", 0.0),
+    share("share lost beyond the ceiling's, .75", shifted("excess_share", "1x1/", ratio=0.75), "below", 0.05),
+    accuracy(
+        "accuracy under shift, .75 minus .1", under_shift(ratio=0.75) - under_shift(ratio=0.1), "above", 0.0
+    ),
+    accuracy(
+        "accuracy under shift, .75 minus random init",
+        under_shift(ratio=0.75) - shifted("shifted_accuracy", START),
+        "above",
+        0.0,
+    ),
 )
 
 
-def _between(quantity: str, less: str | float) -> Contrast:
-    return Contrast(Reading(quantity, 0.75), Reading(quantity, less))
-
-
-_CONTRASTS = {
-    TESTS[0].name: _between(LOST, "random_init"),
-    TESTS[1].name: _between(LOST, 0.1),
-    BESIDE[0].name: _between(LOST, 0.9),
-    BESIDE[1].name: Contrast(Reading("excess_share", 0.75)),
-    BESIDE[2].name: _between("shifted_accuracy", 0.1),
-    BESIDE[3].name: _between("shifted_accuracy", "random_init"),
-}
-
-
-def rows(evidence: Evidence) -> dict[str, list[Row]]:
-    """Return the contrasts of every world; see `RULE`."""
-    return _arms.rows(evidence, "robustness", _CONTRASTS, [test.name for test in TESTS])
-
-
-def sentence(means: Mapping[str, tuple[float, float, float]]) -> str:
-    """Say what was found."""
-    start, low = (means[test.name][0] for test in TESTS)
+def sentence(contrasts: Mapping[str, Contrast]) -> str:
+    """Say what came out."""
+    start, low = (contrasts[test.name].estimate for test in TESTS)
     return (
         f"Under shifted noise the probe at ratio .75 loses a share of its accuracy {abs(start):.3f} "
         f"{'smaller' if start < 0 else 'larger'} than from the untrained encoder and {abs(low):.3f} "

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
-import numpy as np
-
-from maestrata.claims._experiment import labels, measured, root
-from maestrata.claims.base import Evidence, Row, Test, elsewhere
-from maestrata.claims.skill import PRIMARY
+from maestrata.claims.rule import Contrast, Test
+from maestrata.results import Select
 
 NUMBER = 17
 TITLE = "It is not sample starvation"
@@ -25,41 +23,35 @@ RULE = (
 )
 NEEDS = ("experiments/samples",)
 TRAINS = True
-ROOT = "root: R2, last doubling of the training set"
-LEVELS = "mean over levels: R2, last doubling of the training set"
-TESTS = (Test(ROOT, "within", MARGIN), Test(LEVELS, "within", MARGIN))
-ENDLESS = "root: R2, fresh images at every step less the largest set"
-FIRST = "root: R2, largest less smallest training set"
-BESIDE = (
-    Test(ENDLESS, "within", MARGIN),
-    Test(FIRST, "above", 0.0),  # that the sweep reaches down to where samples are too few
+
+change = partial(Select, "experiments/samples")
+root = partial(change, "r2_change", level="root")
+
+TESTS = (
+    Test("root: R2, last doubling of the training set", root("change/last_doubling"), "within", MARGIN),
+    Test(
+        "mean over levels: R2, last doubling of the training set",
+        change("mean_r2_change", "change/last_doubling"),
+        "within",
+        MARGIN,
+    ),
+)
+SECONDARY = (
+    Test(
+        "root: R2, fresh images at every step minus the largest set",
+        root("change/endless"),
+        "within",
+        MARGIN,
+    ),
+    # that the sweep reaches down to where samples are too few
+    Test("root: R2, largest minus smallest training set", root("change/whole_range"), "above", 0.0),
 )
 
-NAME = "samples"
 
-
-def rows(evidence: Evidence) -> dict[str, list[Row]]:
-    """Changes over the sizes of the training set, in every world."""
-    found = {}
-    for label in labels(evidence, NAME):
-        top = root(evidence, NAME, label)
-        given = {
-            ROOT: measured(evidence, NAME, label, "change/last_doubling", "r2_change", top),
-            LEVELS: measured(evidence, NAME, label, "change/last_doubling", "mean_r2_change"),
-            ENDLESS: measured(evidence, NAME, label, "change/endless", "r2_change", top),
-            FIRST: measured(evidence, NAME, label, "change/whole_range", "r2_change", top),
-        }
-        for test, own in given.items():
-            found[test if label == PRIMARY else elsewhere(test, label)] = own
-    return found
-
-
-def sentence(means: Mapping[str, tuple[float, float, float]]) -> str:
-    """What was found, in a sentence."""
-    parts = []
-    for test in (ROOT, LEVELS):
-        mean, low, high = means[test]
-        parts.append(f"{mean:+.3f}" + (f" [{low:+.3f}, {high:+.3f}]" if np.isfinite(low) else ""))
+def sentence(contrasts: Mapping[str, Contrast]) -> str:
+    """Say what came out."""
+    root_change, mean_change = (contrasts[test.name].text() for test in TESTS)
     return (
-        f"The last doubling of the training set changes R2 of the root by {parts[0]}, of all by {parts[1]}."
+        f"The last doubling of the training set changes R2 of the root by {root_change}, of all by "
+        f"{mean_change}."
     )

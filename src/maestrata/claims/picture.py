@@ -1,50 +1,158 @@
-"""A contrast as a small inline SVG: rows as dots, mean and interval over worlds, threshold."""
+"""One drawing of a contrast, for the page and the figure: its axis, and a small inline SVG.
+
+`axis` says where threshold, shading, dots and interval lie. `picture` draws them: dots for the worlds, a bar
+and a diamond for their mean and its interval.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import floor, isfinite, log10
 
-from maestrata.claims.verdict import Contrast
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["COLORS", "picture"]
+from maestrata.claims.rule import Contrast, Lies, Side
+from maestrata.claims.verdict import Verdict
 
-# Okabe-Ito and greys, dark enough for white text.
-COLORS = {
-    "not_run": "#767676",
-    "inconclusive": "#555555",
-    "supported": "#0072B2",
-    "contradicted": "#B34A00",
+__all__ = ["LIES", "LOOKS", "Axis", "Look", "axis", "picture", "towards"]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a verdict is told: by word and sign, and by a colour dark enough for white text.
+
+    Attributes
+    ----------
+    word, sign, color : str
+        Colours are those of Okabe and Ito, and greys.
+    marker : str
+        Of Matplotlib.
+    """
+
+    word: str
+    sign: str
+    color: str
+    marker: str
+
+
+LOOKS: dict[Verdict, Look] = {
+    "not_run": Look("not run", "–", "#767676", "_"),
+    "inconclusive": Look("inconclusive", "○", "#555555", "o"),
+    "supported": Look("supported", "●", "#0072B2", "^"),
+    "contradicted": Look("contradicted", "✕", "#B34A00", "v"),
 }
-_LIES = {"for": "supported", "against": "contradicted", "open": "inconclusive"}
+
+LIES: dict[Lies, Verdict] = {"for": "supported", "against": "contradicted", "open": "inconclusive"}
+"""As which verdict a contrast is drawn, by where its interval lies."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The axis of a contrast, in its own units.
+
+    Attributes
+    ----------
+    low, high : float
+        Its ends.
+    thresholds : tuple of float
+        One, or both ends of an equivalence.
+    shaded : (float, float)
+        Where the claim would be supported.
+    ticks : tuple of float
+        Round numbers, three to seven.
+    goes_on : (bool, bool)
+        Whether the interval goes on beyond the left and the right end, where it is cut.
+    """
+
+    low: float
+    high: float
+    thresholds: tuple[float, ...]
+    shaded: tuple[float, float]
+    ticks: tuple[float, ...]
+    goes_on: tuple[bool, bool]
+
+    def at(self, value: float) -> float:
+        """Return where a value lies, from 0 (left end) to 1 (right end); beyond them, at the end."""
+        return (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
+
+
+def axis(side: Side, threshold: float, values: Sequence[float], interval: tuple[float, float]) -> Axis:
+    """Lay out the axis of a contrast that has at least one row: it holds threshold, rows, and 0 where near.
+
+    The interval is cut at the ends of the axis: that of two or three worlds can be many times as wide as
+    their rows lie apart.
+
+    Parameters
+    ----------
+    side : {"above", "below", "within"}
+    threshold : float
+    values : sequence of float
+        Numbers of the worlds.
+    interval : (float, float)
+        Over worlds; NaN where there is none.
+    """
+    thresholds = (-threshold, threshold) if side == "within" else (threshold,)
+    shown = [*values, *thresholds]
+    if min(shown) > 0 and min(shown) < max(shown) / 2:
+        shown.append(0.0)
+    wide = max(shown) - min(shown) or max(abs(shown[0]), 1.0)
+    # As much of the interval as does not press the rows together.
+    ends = [end for end in interval if isfinite(end)]
+    low = max(min([*shown, *ends]), min(shown) - 0.5 * wide) - 0.04 * wide
+    high = min(max([*shown, *ends]), max(shown) + 0.5 * wide) + 0.04 * wide
+    shaded = {"above": (threshold, high), "below": (low, threshold), "within": (-threshold, threshold)}[side]
+    goes_on = (interval[0] < low, interval[1] > high)
+    return Axis(low, high, thresholds, shaded, tuple(_ticks(low, high)), goes_on)
+
+
+def towards(side: Side, threshold: float, values: ArrayLike) -> NDArray[np.float64]:
+    """Distance from the threshold, positive on the side that speaks for the claim.
+
+    Examples
+    --------
+    >>> towards("below", 0.1, [0.3, 0.0]).tolist()
+    [-0.2, 0.1]
+    >>> towards("within", 0.05, [-0.04, 0.04, 0.1]).round(3).tolist()
+    [0.01, 0.01, -0.05]
+    """
+    x = np.asarray(values, np.float64)
+    if side == "within":
+        return threshold - np.abs(x)
+    return (x - threshold) * (1 if side == "above" else -1)
+
+
 WIDTH, HEIGHT = 480.0, 46.0
 _LEFT, _RIGHT = 14.0, 466.0
 _DOTS, _BAR, _AXIS = 11.0, 24.0, 34.0
 
 
 def picture(c: Contrast) -> str:
-    """Draw a contrast that has at least one row; the x axis holds threshold, 0 and all rows.
-
-    The interval is cut at the ends of the axis, where an arrow says that it goes on: that of two or three
-    worlds can be many times as wide as their rows lie apart.
-    """
-    low, high = _range(c)
+    """Draw a contrast that has at least one row; an arrow says that its interval goes on beyond the axis."""
+    values = [row.value for row in c.rows]
+    drawn = axis(c.test.side, c.test.threshold, values, (c.low, c.high))
 
     def x(value: float) -> float:
-        return _LEFT + (min(max(value, low), high) - low) / (high - low) * (_RIGHT - _LEFT)
+        return _LEFT + drawn.at(value) * (_RIGHT - _LEFT)
 
-    color = COLORS[_LIES[c.lies]]
-    parts = [_shade(c, x), _line(_LEFT, _AXIS, _RIGHT, _AXIS, "#888888")]
-    ends = (-c.test.threshold, c.test.threshold) if c.test.side == "within" else (c.test.threshold,)
-    parts += [_line(x(end), 3, x(end), _AXIS, "#333333", "4 3") for end in ends]
-    if low < 0 < high:
+    color = LOOKS[LIES[c.lies]].color
+    left, right = map(x, drawn.shaded)
+    size = f'width="{max(right - left, 0):.1f}" height="{_AXIS - 3:g}"'
+    parts = [f'<rect x="{left:.1f}" y="3" {size} fill="#DCEBF5"/>']
+    parts += [_line(_LEFT, _AXIS, _RIGHT, _AXIS, "#888888")]
+    parts += [_line(x(end), 3, x(end), _AXIS, "#333333", "4 3") for end in drawn.thresholds]
+    if drawn.low < 0 < drawn.high:
         parts.append(_line(x(0), _AXIS - 3, x(0), _AXIS + 3, "#333333"))
-    for row in c.rows:
-        parts.append(
-            f'<circle cx="{x(row.value):.1f}" cy="{_DOTS:g}" r="3" fill="{color}" fill-opacity="0.55"/>'
-        )
-    parts.append(_interval(c, x, low, high, color))
-    parts += [_tick(x(value), value) for value in _ticks(low, high)]
+    parts += [
+        f'<circle cx="{x(value):.1f}" cy="{_DOTS:g}" r="3" fill="{color}" fill-opacity="0.55"/>'
+        for value in values
+    ]
+    if isfinite(c.low):
+        parts.append(_line(x(c.low), _BAR, x(c.high), _BAR, color, width=2))
+        parts += [_end(x(c.low), drawn.goes_on[0], -1, color), _end(x(c.high), drawn.goes_on[1], 1, color)]
+    parts.append(f'<path d="M{x(c.estimate):.1f} {_BAR - 5:g}l5 5l-5 5l-5 -5z" fill="{color}"/>')
+    parts += [_tick(x(value), value) for value in drawn.ticks]
     label = f"{c.name}: mean {c.estimate:+.3g}"
     if isfinite(c.low):
         label += f", 95 % interval {c.low:+.3g} to {c.high:+.3g}"
@@ -53,41 +161,10 @@ def picture(c: Contrast) -> str:
     return f'<svg viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img" aria-label="{label}">{body}</svg>'
 
 
-def _range(c: Contrast) -> tuple[float, float]:
-    values = [row.value for row in c.rows]
-    threshold = c.test.threshold
-    shown = [*values, threshold, *((-threshold,) if c.test.side == "within" else ())]
-    if min(shown) > 0 and min(shown) < max(shown) / 2:
-        shown.append(0.0)
-    wide = max(shown) - min(shown) or max(abs(shown[0]), 1.0)
-    # As much of the interval as does not press the rows together.
-    ends = [end for end in (c.low, c.high) if isfinite(end)]
-    low = max(min([*shown, *ends]), min(shown) - 0.5 * wide)
-    high = min(max([*shown, *ends]), max(shown) + 0.5 * wide)
-    return low - 0.04 * wide, high + 0.04 * wide
-
-
-def _shade(c: Contrast, x: Callable[[float], float]) -> str:
-    threshold = c.test.threshold
-    start = {"above": x(threshold), "below": _LEFT, "within": x(-threshold)}[c.test.side]
-    end = {"above": _RIGHT, "below": x(threshold), "within": x(threshold)}[c.test.side]
-    size = f'width="{max(end - start, 0):.1f}" height="{_AXIS - 3:g}"'
-    return f'<rect x="{start:.1f}" y="3" {size} fill="#DCEBF5"/>'
-
-
-def _interval(c: Contrast, x: Callable[[float], float], low: float, high: float, color: str) -> str:
-    middle = x(c.estimate)
-    parts = []
-    if isfinite(c.low):
-        parts.append(_line(x(c.low), _BAR, x(c.high), _BAR, color, width=2))
-        for end, beyond, sign in ((c.low, c.low < low, -1), (c.high, c.high > high, 1)):
-            at = x(end)
-            if beyond:
-                parts.append(f'<path d="M{at:.1f} {_BAR - 4:g}l{5 * sign} 4l{-5 * sign} 4z" fill="{color}"/>')
-            else:
-                parts.append(_line(at, _BAR - 4, at, _BAR + 4, color, width=2))
-    parts.append(f'<path d="M{middle:.1f} {_BAR - 5:g}l5 5l-5 5l-5 -5z" fill="{color}"/>')
-    return "".join(parts)
+def _end(at: float, goes_on: bool, sign: int, color: str) -> str:
+    if goes_on:
+        return f'<path d="M{at:.1f} {_BAR - 4:g}l{5 * sign} 4l{-5 * sign} 4z" fill="{color}"/>'
+    return _line(at, _BAR - 4, at, _BAR + 4, color, width=2)
 
 
 def _tick(at: float, value: float) -> str:
@@ -98,7 +175,6 @@ def _tick(at: float, value: float) -> str:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Round numbers, three to seven."""
     raw = (high - low) / 5
     power = 10.0 ** floor(log10(raw))
     step = next(power * k for k in (1, 2, 5, 10) if power * k >= raw * 0.9999)

@@ -8,10 +8,11 @@ A claim module has
 - ``RULE``: the statistic, its threshold and direction, in words;
 - ``NEEDS``: keys of the cubes without which it cannot be judged (``regression``, ``experiments/NAME``);
 - ``TRAINS``: whether models are trained for it, which puts it into the family of Holm's correction;
-- ``TESTS``: the tests that decide (`base.Test`), all of which must speak for it;
-- ``BESIDE`` (optional): tests that are shown and never decide;
-- ``rows(evidence) -> dict[str, list[Row]]``: for each test, one number a world;
-- ``sentence(means) -> str`` (optional): what was found, from test name -> (estimate, low, high).
+- ``TESTS``: the tests that decide (`rule.Test`), all of which must speak for it;
+- ``SECONDARY`` (optional): tests that are shown and never decide;
+- ``sentence(contrasts) -> str`` (optional): what came out, from the name of a test to its `rule.Contrast`.
+
+`NUMBER`, `NEEDS` and `TRAINS` must be plain: the workflow reads them without importing the module.
 
 Other modules of the package are what the claims share.
 """
@@ -22,14 +23,15 @@ import re
 from types import ModuleType
 
 from maestrata import modules
-from maestrata.claims.base import Test
+from maestrata.claims.rule import ANY, WORLDS, Test, named
 from maestrata.errors import ClaimError, one_of
 
-__all__ = ["available", "beside", "load", "load_all"]
+__all__ = ["available", "load", "load_all", "secondary", "test_of"]
 
 _NAME = re.compile(r"c(\d\d)_[a-z0-9_]+")
-_ATTRIBUTES = ("NUMBER", "TITLE", "SAYS", "RULE", "NEEDS", "TRAINS", "TESTS", "rows")
+_ATTRIBUTES = ("NUMBER", "TITLE", "SAYS", "RULE", "NEEDS", "TRAINS", "TESTS")
 _TITLE_LENGTH = 60
+MOST_LEVELS = 64
 
 
 def available() -> tuple[str, ...]:
@@ -56,9 +58,34 @@ def load_all() -> list[ModuleType]:
     return [load(name) for name in available()]
 
 
-def beside(claim: ModuleType) -> tuple[Test, ...]:
+def secondary(claim: ModuleType) -> tuple[Test, ...]:
     """Return the tests of a claim that never decide."""
-    return tuple(getattr(claim, "BESIDE", ()))
+    return tuple(getattr(claim, "SECONDARY", ()))
+
+
+def test_of(number: int, name: str, world: str = "") -> Test:
+    """Return the test of a claim that has a contrast of this name.
+
+    Parameters
+    ----------
+    number : int
+        The claim's.
+    name : str
+        As in a cube of verdicts.
+    world : str
+        Label of the worlds of its rows.
+
+    Raises
+    ------
+    ClaimError
+        If there is none.
+    """
+    claim = next((claim for claim in load_all() if number == claim.NUMBER), None)
+    tests = () if claim is None else (*claim.TESTS, *secondary(claim))
+    for test in tests:
+        if name in {named(test.name, k, label) for k in (None, *range(MOST_LEVELS)) for label in ("", world)}:
+            return test
+    raise ClaimError(f"claim {number} has no test of the name {name!r}")
 
 
 def check(claim: ModuleType, name: str) -> None:
@@ -74,7 +101,7 @@ def check(claim: ModuleType, name: str) -> None:
         raise ClaimError(f"{where}: TITLE must have 1 to {_TITLE_LENGTH} characters, not {len(claim.TITLE)}")
     if not claim.TESTS:
         raise ClaimError(f"{where}: TESTS must hold the tests that decide")
-    tests = (*claim.TESTS, *beside(claim))
+    tests = (*claim.TESTS, *secondary(claim))
     names = [test.name for test in tests]
     if len(set(names)) < len(names):
         raise ClaimError(f"{where}: two tests share a name, of {', '.join(names)}")
@@ -86,6 +113,8 @@ def _check_test(test: Test, where: str) -> None:
     at = f"{where}: test {test.name!r}"
     if test.side not in ("above", "below", "within"):
         raise ClaimError(f"{at}: side {one_of(test.side, ('above', 'below', 'within'))}")
+    if test.world not in (*WORLDS, ANY):
+        raise ClaimError(f"{at}: world {one_of(test.world, (*WORLDS, ANY))}")
     if test.side == "within" and not test.threshold > 0:
         raise ClaimError(f"{at}: the margin {test.threshold} of an equivalence must be above 0")
     gap = test.contrary - test.threshold if test.side != "above" else test.threshold - test.contrary

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from maestrata.claims.picture import COLORS, picture
-from maestrata.claims.verdict import MIN_WORLDS, Contrast, Outcome
+from maestrata.claims.picture import LOOKS, picture
+from maestrata.claims.rule import Contrast
+from maestrata.claims.verdict import MIN_WORLDS, Outcome, Verdict
 from maestrata.cubes.io import build
 from maestrata.cubes.schema import KINDS
 from maestrata.errors import ClaimError
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["dataset", "markdown", "page", "write_text"]
-
-SIGNS = {"not_run": "–", "inconclusive": "○", "supported": "●", "contradicted": "✕"}
 
 
 def dataset(outcomes: Sequence[Outcome]) -> xr.Dataset:
@@ -39,9 +38,9 @@ def dataset(outcomes: Sequence[Outcome]) -> xr.Dataset:
     rows = [(k, row) for k, (_, c) in enumerate(contrasts) for row in c.rows]
     data: dict[str, Any] = {
         "verdict": [code[o.verdict] for o in outcomes],
-        "title": [o.title for o in outcomes],
+        "title": [str(o.claim.TITLE) for o in outcomes],
         "sentence": [o.sentence for o in outcomes],
-        "rule": [o.rule for o in outcomes],
+        "rule": [str(o.claim.RULE) for o in outcomes],
         "p": [o.p for o in outcomes],
         "p_holm": [o.p_holm for o in outcomes],
         "n_worlds": [o.n_worlds for o in outcomes],
@@ -77,7 +76,7 @@ def markdown(outcomes: Sequence[Outcome], note: str = "") -> str:
         Told in the title, such as "smoke: not evidence".
     """
     lines = [f"# {_title(note)}", "", _summary(outcomes), "", *_markdown_table(outcomes), ""]
-    lines += ["## Contrasts", "", _reading_help(), ""]
+    lines += ["## Contrasts", "", _help(), ""]
     lines += ["| # | contrast | decides | mean over worlds [95 %] | units | speaks for | worlds | lies |"]
     lines += ["|---|---|---|---|---|---|---|---|"]
     for outcome in outcomes:
@@ -85,10 +84,10 @@ def markdown(outcomes: Sequence[Outcome], note: str = "") -> str:
             cells = (
                 str(outcome.number),
                 c.name,
-                "yes" if c.decides else "beside",
+                "yes" if c.decides else "secondary",
                 estimate_text(c),
                 c.units,
-                side_text(c),
+                c.test.asked,
                 worlds_text(c),
                 c.lies if c.decides else "",
             )
@@ -98,12 +97,12 @@ def markdown(outcomes: Sequence[Outcome], note: str = "") -> str:
 
 def _markdown_table(outcomes: Sequence[Outcome]) -> list[str]:
     lines = [
-        "| # | claim | verdict | what was found | worlds | p | p (Holm) |",
+        "| # | claim | verdict | what came out | worlds | p | p (Holm) |",
         "|---|---|---|---|---|---|---|",
     ]
     for o in outcomes:
-        verdict = f"{SIGNS[o.verdict]} {_word(o)}"
-        cells = (str(o.number), o.title, verdict, o.sentence, str(o.n_worlds), _p(o.p), _p(o.p_holm))
+        verdict = f"{LOOKS[o.verdict].sign} {LOOKS[o.verdict].word}"
+        cells = (str(o.number), o.claim.TITLE, verdict, o.sentence, str(o.n_worlds), _p(o.p), _p(o.p_holm))
         lines.append(f"| {' | '.join(_cell(text) for text in cells)} |")
     return lines
 
@@ -125,7 +124,7 @@ def page(outcomes: Sequence[Outcome], note: str = "") -> str:
 <main>
 <h1>{title}</h1>
 <p>{escape(_summary(outcomes))}</p>
-<p class="help">{escape(_reading_help())} Dots: one world each. Bar and diamond: mean over worlds and its
+<p class="help">{escape(_help())} Dots: one world each. Bar and diamond: mean over worlds and its
 interval. Dashed: the threshold; shaded: where the claim would be supported. An arrow: it goes on beyond.</p>
 {blocks}
 </main>
@@ -163,13 +162,6 @@ def estimate_text(c: Contrast) -> str:
     return f"{c.estimate:+.3g}{interval}"
 
 
-def side_text(c: Contrast) -> str:
-    """Say where the interval must lie, such as ``above 0``."""
-    return (
-        f"within ±{c.test.threshold:g}" if c.test.side == "within" else f"{c.test.side} {c.test.threshold:g}"
-    )
-
-
 def worlds_text(c: Contrast) -> str:
     """Say how many worlds are in a contrast, and how many are left out."""
     return f"{len(c.rows)}" + (f" ({c.left_out} left out)" if c.left_out else "")
@@ -179,7 +171,7 @@ def _article(outcome: Outcome) -> str:
     deciding = [c for c in outcome.contrasts if c.decides and c.rows]
     pictures = "\n".join(
         f"<figure><figcaption>{escape(c.name)}: <b>{escape(estimate_text(c))}</b> {escape(c.units)}"
-        f" <span>(for the claim: {escape(side_text(c))})</span></figcaption>{picture(c)}</figure>"
+        f" <span>(for the claim: {escape(c.test.asked)})</span></figcaption>{picture(c)}</figure>"
         for c in deciding
     )
     p = (
@@ -187,15 +179,16 @@ def _article(outcome: Outcome) -> str:
         if not isfinite(outcome.p)
         else f" · p = {_p(outcome.p)}, {_p(outcome.p_holm)} after Holm's correction"
     )
-    badge = f'<span class="verdict" style="background:{COLORS[outcome.verdict]}">'
+    look = LOOKS[outcome.verdict]
+    badge = f'<span class="verdict" style="background:{look.color}">{look.sign} {look.word}</span>'
     return f"""<article id="claim-{outcome.number}">
-<h2><span class="number">{outcome.number}</span> {escape(outcome.title)}
-{badge}{SIGNS[outcome.verdict]} {_word(outcome)}</span></h2>
+<h2><span class="number">{outcome.number}</span> {escape(outcome.claim.TITLE)}
+{badge}</h2>
 <p>{escape(outcome.sentence)}</p>
 {pictures}
 <details><summary>{outcome.n_worlds} worlds{p} · what would sink it, and all contrasts</summary>
-<p>{escape(outcome.says)}</p>
-<p>{escape(outcome.rule)}</p>
+<p>{escape(outcome.claim.SAYS)}</p>
+<p>{escape(outcome.claim.RULE)}</p>
 {_contrast_table(outcome.contrasts)}</details>
 </article>"""
 
@@ -208,10 +201,10 @@ def _contrast_table(contrasts: Sequence[Contrast]) -> str:
     for c in contrasts:
         cells = (
             c.name,
-            "yes" if c.decides else "beside",
+            "yes" if c.decides else "secondary",
             estimate_text(c),
             c.units,
-            side_text(c),
+            c.test.asked,
             worlds_text(c),
         )
         lines.append("<tr>" + "".join(f"<td>{escape(text)}</td>" for text in cells) + "</tr>")
@@ -222,24 +215,21 @@ def _title(note: str) -> str:
     return "Verdicts on the paper's claims" + (f" [{note}]" if note else "")
 
 
+_ORDER: tuple[Verdict, ...] = ("supported", "contradicted", "inconclusive", "not_run")
+
+
 def _summary(outcomes: Sequence[Outcome]) -> str:
-    words = {"supported": "supported", "contradicted": "contradicted"}
-    words |= {"inconclusive": "inconclusive", "not_run": "not run"}
-    counts = {verdict: sum(o.verdict == verdict for o in outcomes) for verdict in words}
-    found = ", ".join(f"{counts[verdict]} {word}" for verdict, word in words.items() if counts[verdict])
-    return f"{len(outcomes)} claim{'s' * (len(outcomes) != 1)}: {found or 'none'}."
+    counts = [(sum(o.verdict == verdict for o in outcomes), verdict) for verdict in _ORDER]
+    told = ", ".join(f"{count} {LOOKS[verdict].word}" for count, verdict in counts if count)
+    return f"{len(outcomes)} claim{'s' * (len(outcomes) != 1)}: {told or 'none'}."
 
 
-def _reading_help() -> str:
+def _help() -> str:
     return (
         "Intervals are 95 % t intervals over worlds (ci_world), training seeds averaged within a world; p "
         "values are exact sign-flip tests, corrected by Holm over the claims that train models. With fewer "
         f"than {MIN_WORLDS} worlds such a claim is inconclusive by rule, whatever its number."
     )
-
-
-def _word(outcome: Outcome) -> str:
-    return outcome.verdict.replace("_", " ")
 
 
 def _p(p: float) -> str:

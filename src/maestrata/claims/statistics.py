@@ -1,4 +1,4 @@
-"""Statistics over worlds: intervals, exact tests, corrections, and choices that do not flatter.
+"""Statistics over worlds: exact tests, corrections, and choices that do not flatter.
 
 The unit is the world. Nothing here knows a claim or a cube: plain arrays in, plain numbers out. NaN is not
 handled: callers leave such worlds out.
@@ -11,7 +11,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtrit
 
 from maestrata.errors import ClaimError
 from maestrata.random import stream
@@ -24,7 +23,6 @@ __all__ = [
     "sign_flip",
     "squared_distance",
     "squared_distance_pseudovalues",
-    "t_interval",
 ]
 
 Floats = NDArray[np.float64]
@@ -37,29 +35,6 @@ DRAWS = (1 << 17) - 1
 _CHUNK = 1 << 14
 
 
-def t_interval(values: ArrayLike, confidence: float = 0.95) -> tuple[float, float, float]:
-    """Mean with its t interval.
-
-    Parameters
-    ----------
-    values : array, shape (n,)
-    confidence : float
-
-    Returns
-    -------
-    mean, low, high : float
-        NaN throughout for no value; with one value, NaN ends.
-    """
-    x = _vector(values)
-    if not len(x):
-        return np.nan, np.nan, np.nan
-    mean = float(x.mean())
-    if len(x) == 1:
-        return mean, np.nan, np.nan
-    half = float(x.std(ddof=1)) / np.sqrt(len(x)) * float(stdtrit(len(x) - 1, (1 + confidence) / 2))
-    return mean, mean - half, mean + half
-
-
 def sign_flip(
     values: ArrayLike, centre: float = 0.0, side: Literal["greater", "less", "two-sided"] = "two-sided"
 ) -> float:
@@ -68,6 +43,9 @@ def sign_flip(
     All ``2^n`` assignments of signs are counted up to `EXACT_UP_TO` values (the halves' sums are enumerated,
     sorted, and their pairs counted by bisection); beyond, `DRAWS` are drawn from the stream ``claims``, the
     observed one included.
+
+    Not `scipy.stats.permutation_test`: it misses ties where the sum is about 0 (its tolerance is relative to
+    the sum), takes 2^n memory and 150 times as long at n = 12, and has no joint test. Else its p are the same.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from types import ModuleType
 
 from maestrata.claims import registry
-from maestrata.claims.base import Test
+from maestrata.claims.rule import Test
 from maestrata.claims.verdict import ALPHA, MIN_WORLDS
 
 __all__ = ["render"]
@@ -27,8 +27,8 @@ A test *speaks for* its claim where the whole 95 % t interval over worlds lies o
 p < {ALPHA:g} after Holm's correction over the claims that train models; else **inconclusive**, and by rule
 with fewer than {MIN_WORLDS} worlds. The p value for a claim is the largest of its tests (all must hold); the
 one against it is the joint sign-flip test of all its tests (max-T); both are doubled one-sided values, exact
-over worlds. A test that is made at every level of a world counts as one test a level. What stands *beside* is
-shown and never decides.
+over worlds. A test that is made at every level of a world counts as one test a level. Secondary tests
+are shown and never decide.
 """
 
 
@@ -55,7 +55,7 @@ def render(claims: Iterable[ModuleType] | None = None) -> str:
         lines += [f"Needs {needs}; {family}.", ""]
         lines += ["| test | decides | speaks for | against | units |", "|---|---|---|---|---|"]
         lines += [_row(test, "yes") for test in claim.TESTS]
-        lines += [_row(test, "beside") for test in registry.beside(claim)]
+        lines += [_row(test, "secondary") for test in registry.secondary(claim)]
         lines.append("")
     return "\n".join(lines)
 

@@ -14,8 +14,8 @@ from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
 from maestrata.claims import registry as claims
-from maestrata.claims import verdict as rules
-from maestrata.claims.base import Test
+from maestrata.claims.picture import LOOKS, towards
+from maestrata.claims.rule import Test
 from maestrata.figures.registry import CubeSet
 from maestrata.figures.style import Style
 
@@ -33,13 +33,8 @@ CAPTION = (
 )
 NEEDS = ("verdicts",)
 
-# verdict -> (word, colour, marker); words and markers carry it too
-VERDICTS = {
-    0: ("not run", "#999999", "_"),
-    1: ("inconclusive", "#666666", "o"),
-    2: ("supported", "#0072B2", "^"),
-    3: ("contradicted", "#D55E00", "v"),
-}
+# verdict -> (word, colour, marker), in the order of the cube's flags; words and markers carry it too
+VERDICTS = {k: (look.word, look.color, look.marker) for k, look in enumerate(LOOKS.values())}
 SIGNS = {"above": ">", "below": "<", "within": "within ±"}
 LINE = 0.152  # inches a line
 _ABOVE, _BELOW = 0.5, 0.42  # inches for title and legend, and for the footer
@@ -123,14 +118,15 @@ def _claim(ax: Axes, y: int, cube: xr.Dataset, number: int) -> None:
 def _test(ax: Axes, y: int, cube: xr.Dataset, number: int, at: int) -> None:
     here = cube.isel(contrast=at)
     name = str(here.contrast_name.values)
-    test = declared(number, name)
+    rows_of = cube.row_contrast.values == at
+    test = claims.test_of(number, name, str(cube.row_world.values[rows_of][0]))
     color = VERDICTS[int(cube.verdict.sel(claim=number))][1]
-    rows = cube.row_value.values[cube.row_contrast.values == at]
-    values = towards(test, rows)
-    ends = towards(test, [float(here.low), float(here.high)])
+    rows = cube.row_value.values[rows_of]
+    values = towards(test.side, test.threshold, rows)
+    ends = towards(test.side, test.threshold, [float(here.low), float(here.high)])
     if test.side == "within" and float(here.low) < 0 < float(here.high):
         ends = np.array([ends.min(), test.threshold])  # 0, which is best, lies inside
-    mean = float(towards(test, [float(here.estimate)])[0])
+    mean = float(towards(test.side, test.threshold, [float(here.estimate)])[0])
     size = max(np.nanmax(np.abs(np.concatenate([values, ends, [mean]]))), 1e-12)
     middle, half = (_LEFT + _RIGHT) / 2, (_RIGHT - _LEFT) / 2
 
@@ -145,29 +141,6 @@ def _test(ax: Axes, y: int, cube: xr.Dataset, number: int, at: int) -> None:
     shown = name if len(name) <= 50 else f"{name[:49]}…"
     ax.text(_NAMES + 0.012, y, shown, fontsize="x-small", va="center")
     ax.text(_NUMBERS, y, _numbers(here, test), fontsize="x-small", va="center")
-
-
-def towards(test: Test, values: ArrayLike) -> NDArray[np.float64]:
-    """Distance from the threshold, positive on the side that speaks for the claim.
-
-    Examples
-    --------
-    >>> towards(Test("leak", "below", 0.1), [0.3, 0.0]).tolist()
-    [-0.2, 0.1]
-    >>> towards(Test("same", "within", 0.05), [-0.04, 0.04, 0.1]).round(3).tolist()
-    [0.01, 0.01, -0.05]
-    """
-    found = np.asarray(values, np.float64)
-    if test.side == "within":
-        return test.threshold - np.abs(found)
-    return (found - test.threshold) * (1 if test.side == "above" else -1)
-
-
-def declared(number: int, name: str) -> Test:
-    """Return the test of a claim that a contrast belongs to."""
-    module = next(m for m in claims.load_all() if m.NUMBER == number)
-    tests = {test.name: test for test in (*module.TESTS, *claims.beside(module))}
-    return tests[rules._test_of(name, tests) or name]
 
 
 def _numbers(here: xr.Dataset, test: Test) -> str:

@@ -5,14 +5,16 @@ Cubes may be of any kind and in any order; a claim that needs one that is not gi
 
 from __future__ import annotations
 
+import argparse
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 from maestrata.claims import registry, report
-from maestrata.claims.base import Evidence
+from maestrata.claims.rule import WORLDS
 from maestrata.claims.verdict import judge
 from maestrata.cubes.io import open_cube, write_cube
+from maestrata.results import CubeSet
 from maestrata.steps._run import Parser, add_provenance, provenance, run
 
 log = logging.getLogger(__name__)
@@ -25,6 +27,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--claims", nargs="+", default=registry.available(), help="names of claims; all by default"
     )
+    parser.add_argument(
+        "--worlds",
+        nargs="+",
+        metavar="ROLE=LABEL",
+        type=_role,
+        default=[],
+        help="labels of the worlds that claims are judged in, where they are not "
+        + " ".join(f"{role}={label}" for role, label in WORLDS.items()),
+    )
     parser.add_argument("--note", default="", help="told in the title, such as 'smoke: not evidence'")
     parser.add_argument("--output", type=Path, required=True, help="the cube of verdicts, .nc")
     parser.add_argument("--table", type=Path, default=None, help="markdown, .md")
@@ -33,14 +44,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     claims = sorted(map(registry.load, args.claims), key=lambda claim: int(claim.NUMBER))
-    outcomes = judge(Evidence(open_cube(path) for path in args.cubes), claims)
+    outcomes = judge(CubeSet(open_cube(path) for path in args.cubes), claims, dict(args.worlds))
     for outcome in outcomes:
-        log.info("%2d %-13s %s", outcome.number, outcome.verdict.replace("_", " "), outcome.title)
+        log.info("%2d %-13s %s", outcome.number, outcome.verdict.replace("_", " "), outcome.claim.TITLE)
     write_cube(report.dataset(outcomes), args.output, provenance(args))
     if args.table is not None:
         report.write_text(args.table, report.markdown(outcomes, args.note))
     if args.page is not None:
         report.write_text(args.page, report.page(outcomes, args.note))
+
+
+def _role(text: str) -> tuple[str, str]:
+    """Parse ``sweep=additive``."""
+    role, equals, label = text.partition("=")
+    if not (role and equals and label):
+        raise argparse.ArgumentTypeError(f"{text!r} must be ROLE=LABEL, such as sweep=additive")
+    return role, label
 
 
 if __name__ == "__main__":

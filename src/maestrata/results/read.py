@@ -1,0 +1,248 @@
+"""What a selection reads: the one place where claims look into the cubes of a run.
+
+Plain indexing of each array after its labels have been looked up. What is not there gives `Numbers.none`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maestrata.results.cubes import CubeSet
+from maestrata.results.numbers import Numbers
+from maestrata.results.primary import PRIMARY
+from maestrata.results.statistics import nanmean
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from maestrata.results.select import Select
+
+__all__ = ["LEAST_CEILING", "RATIO_TOLERANCE", "Level", "arms_of", "ratio_of", "read", "realised_ratio"]
+
+Level: TypeAlias = Literal["image", "root", "lowest", "all", "each"] | int
+Floats = NDArray[np.float64]
+
+LEAST_CEILING = 0.05
+"""A ceiling below this is not divided by: the number stays R2."""
+
+RATIO_TOLERANCE = 0.05
+"""How far the realised masking ratio of an arm may lie from the one asked for (.125 counts as .1)."""
+
+_SCORES = {"r2": "r2", "gain": "gain", "skill": "r2", "gained_skill": "gain"}
+_OVER_CEILING = ("skill", "gained_skill")
+
+
+def read(cubes: CubeSet, what: Select, world: str) -> Numbers:
+    """Return what a selection is of, in the worlds of a label."""
+    cube = cubes.get(what.cube)
+    if cube is None:
+        return Numbers.none(f"the run has no cube {what.cube!r}")
+    if world not in cube["world"].values:
+        return Numbers.none(f"{_named(what)} has no world {world!r}")
+    if what.cube == "regression":
+        return _of_sweep(cubes, cube, what, world)
+    if what.cube == "theory":
+        return _of_theory(cube, what, world)
+    return _of_experiment(cube, what, world)
+
+
+def _named(what: Select) -> str:
+    names = {"regression": "the sweep", "theory": "the theory"}
+    return names.get(what.cube, f"experiment {what.cube.partition('/')[2]}")
+
+
+# ------------------------------------------------------------------------------------------- an experiment
+def _of_experiment(cube: xr.Dataset, what: Select, world: str) -> Numbers:
+    if what.quantity not in cube["quantity"].values:
+        return Numbers.none(f"{_named(what)} has no quantity {what.quantity!r}")
+    arm: str | None = what.arm
+    if what.ratio is not None:
+        arm = _nearest(cube, what, world)
+    if arm is None or arm not in cube["arm"].values:
+        at = "" if what.ratio is None else f" at a masking ratio near {what.ratio:g}"
+        return Numbers.none(f"{_named(what)} has no arm {what.arm!r}{at} in the world {world!r}")
+    place = _place(cube, {"world": world, "arm": arm, "quantity": what.quantity})
+    names = ("value", "low", "high", "n")
+    value, low, high, n = (_taken(cube[name], place, ("world_seed", "seed", "level")) for name in names)
+    # What was measured without a value (a loss of what was at chance) has its number of samples all the same.
+    there = np.isfinite(value) | np.isfinite(n)
+    return _at_level(what, world, cube["world_seed"].values, cube["level"].values, there, value, low, high)
+
+
+def arms_of(cube: xr.Dataset, world: str, begin: str, quantity: str) -> list[str]:
+    """List the arms with a given beginning in which a quantity was measured, in the order of the file."""
+    if quantity not in cube["quantity"].values:
+        return []
+    place = _place(cube, {"world": world, "quantity": quantity})
+    values = _taken(cube["value"], place, ("arm", "world_seed", "seed", "level"))
+    measured = np.isfinite(values).any((1, 2, 3))
+    return [str(arm) for arm in cube["arm"].values[measured] if str(arm).startswith(begin)]
+
+
+def ratio_of(cube: xr.Dataset, world: str, arm: str) -> float:
+    """Masking ratio that an arm stands for in a world: its quantity `mask_ratio`, else its setting."""
+    if "mask_ratio" in cube["quantity"].values:
+        place = _place(cube, {"world": world, "arm": arm, "quantity": "mask_ratio"})
+        values = _taken(cube["value"], place, ("world_seed", "seed", "level"))
+        if np.isfinite(values).any():
+            return float(np.nanmax(values))
+    return float(cube["setting"].sel(arm=arm))
+
+
+def _nearest(cube: xr.Dataset, what: Select, world: str) -> str | None:
+    """Arm that begins as asked, and whose masking ratio lies nearest to the one asked for."""
+    assert what.ratio is not None
+    arms = arms_of(cube, world, what.arm, what.quantity)
+    apart = [(abs(ratio_of(cube, world, arm) - what.ratio), arm) for arm in arms]
+    near = [(distance, arm) for distance, arm in apart if distance <= RATIO_TOLERANCE]
+    return min(near)[1] if near else None
+
+
+# ----------------------------------------------------------------------------------------------- the sweep
+def _of_sweep(cubes: CubeSet, cube: xr.Dataset, what: Select, world: str) -> Numbers:
+    labels = {"world": world, "encoder": what.arm, **PRIMARY, **what.labels}
+    for axis, label in labels.items():
+        if label not in cube[axis].values:
+            return Numbers.none(f"the sweep has no {axis} {label!r}")
+    position = _position(cube, what)
+    if isinstance(position, str):
+        return Numbers.none(position)
+    place = _place(cube, labels) | position
+    variable = _SCORES[what.quantity]
+    order = ("world_seed", "seed", "level", "layer")
+    names = ("r2", variable, f"{variable}_low", f"{variable}_high")
+    r2, *scores = (_taken(cube[name], place, order) for name in names)
+    # models may differ in depth
+    last = r2.shape[-1] - 1 - np.isfinite(r2[..., ::-1]).argmax(-1)
+    value, low, high = (np.take_along_axis(x, last[..., None], -1)[..., 0] for x in scores)
+    seeds, levels = cube["world_seed"].values, cube["level"].values
+    numbers = _at_level(what, world, seeds, levels, np.isfinite(value), value, low, high).centred()
+    if what.quantity in _OVER_CEILING and not numbers.lacking:
+        return numbers.divided(_ceiling(cubes, world, numbers.world_seeds, numbers.levels))
+    return numbers
+
+
+def realised_ratio(cubes: CubeSet, what: Select, world: str) -> float:
+    """Share of patches that a cell of the sweep masks; NaN where the run does not have it."""
+    cube = cubes.get(what.cube)
+    position = None if cube is None else _position(cube, what)
+    if cube is None or isinstance(position, str | None) or world not in cube["world"].values:
+        return float("nan")
+    return float(cube["realised_ratio"].sel(world=world).isel(position))
+
+
+def _ceiling(cubes: CubeSet, world: str, world_seeds: NDArray[np.int64], levels: NDArray[np.int64]) -> Floats:
+    """Exact R2 of each level from the whole image, (worlds, levels); NaN where there is none to divide by."""
+    ceiling = np.full((len(world_seeds), len(levels)), np.nan)
+    limits = cubes.get("limits")
+    wanted = {"world": world, "bound": "exact", "eval_ratio": PRIMARY["eval_ratio"], "target": "latent"}
+    if limits is None or any(label not in limits[axis].values for axis, label in wanted.items()):
+        return ceiling
+    # The whole image is the same whatever the masks were in training.
+    masks = ("patch_size", "offset", "mask_ratio")
+    values = nanmean(_taken(limits["r2"], _place(limits, wanted), ("world_seed", "level", *masks)), (2, 3, 4))
+    there = {int(seed): i for i, seed in enumerate(limits["world_seed"].values)}
+    columns = {int(level): k for k, level in enumerate(limits["level"].values)}
+    for i, seed in enumerate(world_seeds):
+        for k, level in enumerate(levels):
+            if int(seed) in there and int(level) in columns:
+                ceiling[i, k] = values[there[int(seed)], columns[int(level)]]
+    return np.where(ceiling >= LEAST_CEILING, ceiling, np.nan)
+
+
+# ---------------------------------------------------------------------------------------------- the theory
+def _of_theory(cube: xr.Dataset, what: Select, world: str) -> Numbers:
+    position = _position(cube, what)
+    if isinstance(position, str):
+        return Numbers.none(position)
+    place = _place(cube, {"world": world, **what.labels}) | position
+    has_levels = "level" in cube[what.quantity].dims
+    values = _taken(cube[what.quantity], place, ("world_seed", "level") if has_levels else ("world_seed",))
+    value = values[:, None, :] if has_levels else values[:, None, None]
+    levels = cube["level"].values if has_levels else np.zeros(1, np.int64)
+    nothing = np.full_like(value, np.nan)
+    seeds = cube["world_seed"].values
+    return _at_level(what, world, seeds, levels, np.isfinite(value), value, nothing, nothing)
+
+
+# ------------------------------------------------------------------------------------------------- shared
+def _position(cube: xr.Dataset, what: Select) -> dict[str, int] | str:
+    """Place of a cell of the sweep on the axes of a cube, or what it lacks."""
+    place = {}
+    ratio = np.nan if what.ratio is None else what.ratio
+    for axis, value in (("mask_ratio", ratio), ("patch_size", what.patch), ("offset", what.offset)):
+        near = np.flatnonzero(np.isclose(cube[axis].values, value))
+        if not len(near):
+            return f"{_named(what)} has no {axis} {value:g}"
+        place[axis] = int(near[0])
+    return place
+
+
+def _place(cube: xr.Dataset, labels: Mapping[str, str]) -> dict[str, int]:
+    return {axis: int(np.flatnonzero(cube[axis].values == label)[0]) for axis, label in labels.items()}
+
+
+def _taken(array: xr.DataArray, place: Mapping[str, int], order: tuple[str, ...]) -> Floats:
+    values: Any = array.variable.isel(place).transpose(*order).values
+    return np.asarray(values, np.float64)
+
+
+def _at_level(
+    what: Select,
+    world: str,
+    world_seeds: NDArray[np.int64],
+    levels: NDArray[np.int64],
+    there: NDArray[np.bool_],
+    *arrays: Floats,
+) -> Numbers:
+    """Take the level that is asked for, of arrays (worlds, seeds, levels), and the worlds that have any."""
+    measured = np.flatnonzero(there.any((0, 1)))
+    chosen = _levels(what.level, levels, measured)
+    worlds = there[..., chosen].any((1, 2))
+    if not worlds.any():
+        return Numbers.none(_absent(what, world))
+    value, low, high = (array[worlds][..., chosen] for array in arrays)
+    if what.level == "all":
+        here = there[worlds][..., chosen]
+        value = np.where(here, value, 0.0).sum(2, keepdims=True) / _count(here)
+        # levels share images and model: the width of a mean is at most the mean width
+        half = np.where(here, (high - low) / 2, 0.0).sum(2, keepdims=True) / _count(here)
+        low, high, numbers_of = value - half, value + half, np.zeros(1, np.int64)
+    else:
+        numbers_of = levels[chosen]
+    return Numbers.measured(world_seeds[worlds], numbers_of, value, low, high)
+
+
+def _levels(level: Level, levels: NDArray[np.int64], measured: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Positions of the levels that are asked for, among those that were measured."""
+    latent = measured[levels[measured] > 0]
+    if level == "image":
+        return measured[levels[measured] == 0]
+    if level == "root":
+        return latent[-1:]
+    if level == "lowest":
+        return latent[:1]
+    if isinstance(level, int):
+        if level < 0:
+            return latent[level : level + 1 or None] if len(latent) >= -level else latent[:0]
+        return measured[levels[measured] == level]
+    return latent
+
+
+def _count(there: NDArray[np.bool_]) -> Floats:
+    n = there.sum(2, keepdims=True).astype(np.float64)
+    return np.where(n > 0, n, np.nan)
+
+
+def _absent(what: Select, world: str) -> str:
+    if what.cube == "theory":
+        return f"the theory has no {what.quantity} in the world {world!r}"
+    if what.cube == "regression":
+        patch = f"{what.patch} token{'s' * (what.patch > 1)}{', offset' * what.offset}"
+        return f"world {world!r} has no cell of {patch}, r = {what.ratio:g}"
+    at = "" if isinstance(what.level, str) else f" at level {what.level}"
+    return f"{_named(what)} has no {what.quantity!r} of {what.arm!r}{at} in the world {world!r}"

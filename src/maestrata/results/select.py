@@ -1,0 +1,175 @@
+"""Declarations of one number a world: `Select`, contrasts of them, and what else is made of selections.
+
+``Select("regression", "skill", ratio=0.75) - Select("regression", "skill", ratio=0.1)`` reads nothing. Asked
+for its `numbers` in the worlds of a label, it reads the cubes; what a run does not hold gives no number, and
+says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal
+
+import numpy as np
+
+from maestrata.results.cubes import CubeSet
+from maestrata.results.numbers import Numbers, aligned, weighted
+from maestrata.results.read import Level, read
+
+__all__ = ["Combined", "Expression", "Select", "largest_of", "mean_of", "slope_of"]
+
+
+class Expression:
+    """What gives one number for every world of a label."""
+
+    def numbers(self, cubes: CubeSet, world: str) -> Numbers:
+        """Return the numbers of the worlds of a label.
+
+        Parameters
+        ----------
+        cubes : CubeSet
+        world : str
+            The label.
+        """
+        raise NotImplementedError
+
+    def worlds(self, cubes: CubeSet) -> list[str]:
+        """List the labels of worlds in the cube that is read: the first, where it is made of several."""
+        raise NotImplementedError
+
+    def __sub__(self, other: Expression) -> Combined:
+        """Return a contrast: this minus another, world by world and seed by seed."""
+        return Combined((self, other), _minus)
+
+    def __rmul__(self, factor: float) -> Combined:
+        """Return it times a number."""
+        return Combined((self,), partial(_scaled, factor=factor))
+
+    def where(self, reached: Expression, least: float) -> Combined:
+        """Return it with a number only where another expression, such as progress, is at least `least`.
+
+        Other worlds are left out, and counted.
+        """
+        return Combined((self, reached), partial(_kept, least=least))
+
+
+@dataclass(frozen=True)
+class Select(Expression):
+    """A quantity that a cube holds.
+
+    Attributes
+    ----------
+    cube : str
+        ``regression``, ``theory`` or ``experiments/NAME``.
+    quantity : str
+        A quantity of the experiment, a variable of the theory cube, or, of the regression cube, ``r2``,
+        ``gain`` (over random init), ``skill`` or ``gained_skill``: the former two over the exact ceiling.
+        Without a ceiling skill is R2, and a bound (`numbers.Row.bound`).
+    arm : str
+        An arm of the experiment, or an encoder of the regression cube. With `ratio`, the arms that begin so.
+    ratio : float, optional
+        Masking ratio: as asked for in the sweep, as realised (the nearest, by at most .05) in an experiment.
+    patch, offset : int
+        Mask patch of the sweep: its size in tokens, and 1 if it is offset by half a block.
+    level : {"image", "root", "lowest", "all", "each"} or int
+        ``image``: level 0, numbers of the whole image. ``root``: the highest level, ``lowest``: the lowest
+        above 0, ``all``: the mean over levels above 0, ``each``: all of them apart. An integer is a level, or
+        counts from the root (-1), so that -2 is the level below it.
+    labels : mapping
+        Labels on further axes: of features that are not the primary ones (``{"pooling": "concat"}``), or of
+        the theory (``{"tie": "lowest"}``).
+    interval : {"measured", "centred", "none"}
+        Interval over samples: its ends as measured, or half its width to either side, or none.
+    """
+
+    cube: str
+    quantity: str
+    arm: str = "trained"
+    ratio: float | None = None
+    patch: int = 1
+    offset: int = 0
+    level: Level = "image"
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    interval: Literal["measured", "centred", "none"] = "measured"
+
+    def numbers(self, cubes: CubeSet, world: str) -> Numbers:
+        """Read the cube."""
+        numbers = read(cubes, self, world)
+        if self.interval == "centred":
+            return numbers.centred()
+        return numbers.bare() if self.interval == "none" else numbers
+
+    def worlds(self, cubes: CubeSet) -> list[str]:
+        """List the labels of the cube."""
+        cube = cubes.get(self.cube)
+        return [] if cube is None else [str(label) for label in cube["world"].values]
+
+
+@dataclass(frozen=True)
+class Combined(Expression):
+    """Numbers made of those of several expressions.
+
+    Attributes
+    ----------
+    parts : tuple of Expression
+    by : callable
+        From their numbers, of the same worlds and levels, to one `Numbers`.
+    all_needed : bool
+        Whether a run must have all parts; else `by` is given those that it has.
+    """
+
+    parts: tuple[Expression, ...]
+    by: Callable[[Sequence[Numbers]], Numbers]
+    all_needed: bool = True
+
+    def numbers(self, cubes: CubeSet, world: str) -> Numbers:
+        """Read the parts, and combine them."""
+        given = [part.numbers(cubes, world) for part in self.parts]
+        lacking = [numbers.lacking for numbers in given if numbers.lacking]
+        if lacking and (self.all_needed or len(lacking) == len(given)):
+            return Numbers.none(lacking[0])
+        return self.by(aligned([numbers for numbers in given if not numbers.lacking]))
+
+    def worlds(self, cubes: CubeSet) -> list[str]:
+        """List the labels of the first part."""
+        return self.parts[0].worlds(cubes)
+
+
+def mean_of(*parts: Expression) -> Combined:
+    """Return the mean of those parts that a run has; a world needs all of these."""
+    return Combined(parts, _mean, all_needed=False)
+
+
+def slope_of(parts: Sequence[Expression], at: Sequence[float]) -> Combined:
+    """Return the least-squares slope of some parts over where they stand; a world needs all of them."""
+    centred = np.asarray(at, np.float64) - np.mean(at)
+    return Combined(tuple(parts), partial(weighted, weights=centred / np.square(centred).sum()))
+
+
+def largest_of(*parts: Expression) -> Combined:
+    """Return the largest of those parts that a run has, training seeds averaged, without an interval."""
+    return Combined(parts, _largest, all_needed=False)
+
+
+def _minus(sides: Sequence[Numbers]) -> Numbers:
+    one, other = sides
+    return one.minus(other)
+
+
+def _mean(parts: Sequence[Numbers]) -> Numbers:
+    return weighted(parts, np.full(len(parts), 1 / len(parts)))
+
+
+def _scaled(parts: Sequence[Numbers], factor: float) -> Numbers:
+    return weighted(parts, [factor])
+
+
+def _kept(sides: Sequence[Numbers], least: float) -> Numbers:
+    one, reached = sides
+    return one.kept(reached.mean[:, 0] >= least)
+
+
+def _largest(parts: Sequence[Numbers]) -> Numbers:
+    return parts[0].derived(np.fmax.reduce([part.mean[:, 0] for part in parts]))
