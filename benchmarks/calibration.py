@@ -3,7 +3,7 @@
     python benchmarks/calibration.py
 
 Rows: numbers of simulated worlds for every sort of claim there is (as many one-sided tests and
-equivalences); sweeps: simulated regression cubes for claims 6, 7 and 8 (`maestrata.claims.calibration` says
+equivalences); sweeps: simulated regression cubes for claims 6, 7 and 8 (`simulated_claims` says
 how both are drawn). "Alone" is a claim judged by itself, which is where it errs most; "first step" asks for
 what Holm's correction asks of the smallest p of all claims that train models. Intervals are exact 95 %
 binomial ones (Clopper and Pearson).
@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import simulated_claims
 from scipy.stats import beta
 
-from maestrata.claims import calibration, registry
+from maestrata.claims import registry
 from maestrata.figures.save import save
 from maestrata.figures.style import Style
 from maestrata.random import stream
@@ -46,26 +47,26 @@ def simulate(rows: int, sweeps: int, file: Path) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads(file.read_text()) if file.exists() else []
     done = {(e["tests"], e["scenario"], e["worlds"], e["simulations"]): e for e in found}
     claims = {claim.NUMBER: claim for claim in registry.load_all() if claim.TRAINS}
-    signatures: dict[calibration.Signature, list[int]] = {}
+    signatures: dict[simulated_claims.Signature, list[int]] = {}
     for number, claim in claims.items():
-        signatures.setdefault(calibration.signature(claim), []).append(number)
+        signatures.setdefault(simulated_claims.signature(claim), []).append(number)
     found = []
     for n in WORLDS:
         for tests, numbers in sorted(signatures.items(), key=lambda item: str(item[0])):
-            for j, scenario in enumerate(calibration.SCENARIOS):
+            for j, scenario in enumerate(simulated_claims.SCENARIOS):
                 e = done.get((str(tests), scenario, n, rows))
                 if e is None:
                     rng = stream(0, "claims", 2, n, tests.one_sided, tests.within, j)
-                    rates = calibration.row_rates(tests, scenario, n, rows, rng, FAMILY)
+                    rates = simulated_claims.row_rates(tests, scenario, n, rows, rng, FAMILY)
                     null = scenario.startswith("null")
                     e = entry("rows", str(tests), numbers, scenario, null, n, rates)
                 found.append(e | {"claims": numbers})
                 keep(found, done, file)
-        for k, (name, sweep) in enumerate(calibration.SWEEPS.items()):
+        for k, (name, sweep) in enumerate(simulated_claims.SWEEPS.items()):
             e = done.get((f"claim {sweep.claim}", name, n, sweeps))
             if e is None:
                 rng = stream(0, "claims", 3, n, k)
-                rates = calibration.sweep_rates(name, claims[sweep.claim], n, sweeps, rng, FAMILY)
+                rates = simulated_claims.sweep_rates(name, claims[sweep.claim], n, sweeps, rng, FAMILY)
                 e = entry("sweep", f"claim {sweep.claim}", [sweep.claim], name, sweep.null, n, rates)
             found.append(e)
             keep(found, done, file)
@@ -81,7 +82,7 @@ def keep(found: list[dict[str, Any]], done: dict[Any, dict[str, Any]], file: Pat
 
 
 def entry(
-    kind: str, what: str, numbers: list[int], scenario: str, null: bool, n: int, rates: calibration.Rates
+    kind: str, what: str, numbers: list[int], scenario: str, null: bool, n: int, rates: simulated_claims.Rates
 ) -> dict[str, Any]:
     """One study as plain data."""
     return {

@@ -20,8 +20,9 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import nct, t
 
+from maestrata.claims.picture import towards
+from maestrata.claims.registry import test_of
 from maestrata.cubes.io import open_cube
-from maestrata.figures.verdicts import declared, towards
 
 POWER = 0.8
 MOST = 100_000
@@ -74,7 +75,8 @@ def main(argv: list[str] | None = None) -> int:
         sd = float(rows.std(ddof=1))
         mean, threshold = float(cube.estimate.values[i]), float(cube.threshold.values[i])
         name = str(cube.contrast_name.values[i])
-        distance = abs(float(towards(declared(number, name), [mean])[0]))
+        test = test_of(number, name, str(cube.row_world.values[cube.row_contrast.values == i][0]))
+        distance = abs(float(towards(test.side, test.threshold, [mean])[0]))
         n = worlds_needed(distance / sd, 0.05 / family)
         needed = "more than 100,000" if n == inf else f"{n:,.0f}"
         print(f"| {number} | {name} | {len(rows)} | {mean:+.3g} | {sd:.2g} | {threshold:g} | {needed} |")

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from maestrata.claims import registry as claims
-from maestrata.claims.base import Row
 from maestrata.claims.report import dataset
-from maestrata.claims.verdict import judge_rows
+from maestrata.claims.rule import contrast
+from maestrata.claims.verdict import correct, outcome_of
 from maestrata.cubes.io import build
+from maestrata.results import Row
 
 # arm, quantity, level, value, half the interval's width (0: none), samples, what the arm stands for
 Number = tuple[str, str, int, float, float, float, float]
@@ -270,16 +271,13 @@ def cube(
 def verdicts(world: str = "additive", world_seeds: int = 12) -> Any:
     """Return a cube of verdicts on made-up rows: the first claims have some, the others were not run."""
     rng = np.random.default_rng(7)
-    found: list[Any] = []
+    outcomes = []
     for i, claim in enumerate(claims.load_all()):
-        rows = {
-            test.name: [
-                Row(world, k, value, value - 0.02, value + 0.02)
-                for k, value in enumerate(
-                    test.threshold + 0.1 * (-1) ** i + 0.05 * rng.standard_normal(world_seeds)
-                )
-            ]
-            for test in claim.TESTS
-        }
-        found.append((claim, rows if i < 6 else "not in this run"))
-    return dataset(judge_rows(found))
+        contrasts = []
+        for test in claim.TESTS:
+            values = test.threshold + 0.1 * (-1) ** i + 0.05 * rng.standard_normal(world_seeds)
+            rows = [Row(world, k, value, value - 0.02, value + 0.02) for k, value in enumerate(values)]
+            contrasts.append(contrast(test, rows))
+        run = i < 6
+        outcomes.append(outcome_of(claim, contrasts if run else [], "" if run else "not in this run"))
+    return dataset(correct(outcomes))

@@ -97,6 +97,6 @@ def sentence(contrasts: Mapping[str, Contrast]) -> str:
     return (
         f"Given any set smaller than c some {10 ** min(least, least_separating):.1g} nats or more are left, "
         f"given c none; c is unique for {round(unique * masks)} of {masks} masks where every node is "
-        f"invertible (Assumption 1), and for {round(unique_separating * masks)} as the smallest separating set, without "
-        "invertibility."
+        f"invertible (Assumption 1), and for {round(unique_separating * masks)} as the smallest separating "
+        "set, without invertibility."
     )

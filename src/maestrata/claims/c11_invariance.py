@@ -20,7 +20,8 @@ RULE = (
     "that changes when the noise below level l is drawn anew (levels l and above kept), over what changes "
     "when all noise is, mean over l = 1..L: trained minus random init below 0. And the mirror, noise at "
     "level l and above drawn anew with what is below kept: trained minus random init above 0. Both are "
-    "needed; either one reversed speaks against. The threshold is 0: no size of change has a meaning of its own."
+    "needed; either one reversed speaks against. The threshold is 0: no size of change has a meaning of its "
+    "own."
 )
 NEEDS = ("experiments/invariance",)
 TRAINS = True

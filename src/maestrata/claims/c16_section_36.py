@@ -34,7 +34,8 @@ def aligned_minus_offset(level: Level) -> Combined:
     """Contrast aligned with offset masks: mean over the pairs of cells that a run has."""
     cell = partial(Select, "regression", "r2", level=level)
     return mean_of(
-        *(cell(ratio=r, patch=s) - cell(ratio=r, patch=s, offset=1) for s in SIZES for r in RATIOS)
+        *(cell(ratio=r, patch=s) - cell(ratio=r, patch=s, offset=1) for s in SIZES for r in RATIOS),
+        lacking="the sweep has no mask patches both aligned and offset",
     )
 
 

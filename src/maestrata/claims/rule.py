@@ -2,8 +2,8 @@
 
 A test speaks *for* its claim where the 95 % t interval over worlds lies wholly on its side of the
 threshold, and *against* it where it lies wholly beyond `Test.contrary` on the other side. Its p value is that
-of an exact sign-flip test, doubled, so that a claim wrongly supported and one wrongly contradicted share 5 %, as the two
-ends of the interval do. From tests to a claim's verdict: `verdict`.
+of an exact sign-flip test, doubled, so that a claim wrongly supported and one wrongly contradicted share 5 %,
+as the two ends of the interval do. From tests to a claim's verdict: `verdict`.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def sign_flip(
     observed one included.
 
     Not `scipy.stats.permutation_test`: it misses ties where the sum is about 0 (its tolerance is relative to
-    the sum), takes 2^n memory and 150 times as long at n = 12, and has no joint test. Else its p are the same.
+    the sum), takes 2^n memory and 150 times as long at n = 12, and has no joint test. Else its p is ours.
 
     Parameters
     ----------

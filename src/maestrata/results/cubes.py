@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from maestrata.errors import CubeError
@@ -34,6 +34,9 @@ class CubeSet:
 
     def __contains__(self, kind: str) -> bool:
         return kind in self._cubes
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._cubes)
 
     def all(self, kind: str) -> list[xr.Dataset]:
         """Return all cubes of a kind, in the order given; may be empty."""

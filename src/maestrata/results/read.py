@@ -41,7 +41,7 @@ def read(cubes: CubeSet, what: Select, world: str) -> Numbers:
     cube = cubes.get(what.cube)
     if cube is None:
         return Numbers.none(f"the run has no cube {what.cube!r}")
-    if world not in cube["world"].values:
+    if world not in _axis(cube, "world"):
         return Numbers.none(f"{_named(what)} has no world {world!r}")
     if what.cube == "regression":
         return _of_sweep(cubes, cube, what, world)
@@ -57,37 +57,37 @@ def _named(what: Select) -> str:
 
 # ------------------------------------------------------------------------------------------- an experiment
 def _of_experiment(cube: xr.Dataset, what: Select, world: str) -> Numbers:
-    if what.quantity not in cube["quantity"].values:
+    if what.ratio is None and what.arm not in _axis(cube, "arm"):
+        return Numbers.none(f"{_named(what)} has no arm {what.arm!r}")
+    if what.quantity not in _axis(cube, "quantity"):
         return Numbers.none(f"{_named(what)} has no quantity {what.quantity!r}")
-    arm: str | None = what.arm
-    if what.ratio is not None:
-        arm = _nearest(cube, what, world)
-    if arm is None or arm not in cube["arm"].values:
-        at = "" if what.ratio is None else f" at a masking ratio near {what.ratio:g}"
-        return Numbers.none(f"{_named(what)} has no arm {what.arm!r}{at} in the world {world!r}")
+    arm = what.arm if what.ratio is None else _nearest(cube, what, world)
+    if arm is None:
+        at = f"arm {what.arm!r} at a masking ratio near {what.ratio:g}"
+        return Numbers.none(f"{_named(what)} has no {at} in the world {world!r}")
     place = _place(cube, {"world": world, "arm": arm, "quantity": what.quantity})
     names = ("value", "low", "high", "n")
-    value, low, high, n = (_taken(cube[name], place, ("world_seed", "seed", "level")) for name in names)
+    value, low, high, n = (_taken(cube, name, place, ("world_seed", "seed", "level")) for name in names)
     # What was measured without a value (a loss of what was at chance) has its number of samples all the same.
     there = np.isfinite(value) | np.isfinite(n)
-    return _at_level(what, world, cube["world_seed"].values, cube["level"].values, there, value, low, high)
+    return _at_level(what, world, _axis(cube, "world_seed"), _axis(cube, "level"), there, value, low, high)
 
 
 def arms_of(cube: xr.Dataset, world: str, begin: str, quantity: str) -> list[str]:
     """List the arms with a given beginning in which a quantity was measured, in the order of the file."""
-    if quantity not in cube["quantity"].values:
+    if quantity not in _axis(cube, "quantity"):
         return []
     place = _place(cube, {"world": world, "quantity": quantity})
-    values = _taken(cube["value"], place, ("arm", "world_seed", "seed", "level"))
+    values = _taken(cube, "value", place, ("arm", "world_seed", "seed", "level"))
     measured = np.isfinite(values).any((1, 2, 3))
-    return [str(arm) for arm in cube["arm"].values[measured] if str(arm).startswith(begin)]
+    return [str(arm) for arm in _axis(cube, "arm")[measured] if str(arm).startswith(begin)]
 
 
 def ratio_of(cube: xr.Dataset, world: str, arm: str) -> float:
     """Masking ratio that an arm stands for in a world: its quantity `mask_ratio`, else its setting."""
-    if "mask_ratio" in cube["quantity"].values:
+    if "mask_ratio" in _axis(cube, "quantity"):
         place = _place(cube, {"world": world, "arm": arm, "quantity": "mask_ratio"})
-        values = _taken(cube["value"], place, ("world_seed", "seed", "level"))
+        values = _taken(cube, "value", place, ("world_seed", "seed", "level"))
         if np.isfinite(values).any():
             return float(np.nanmax(values))
     return float(cube["setting"].sel(arm=arm))
@@ -106,7 +106,7 @@ def _nearest(cube: xr.Dataset, what: Select, world: str) -> str | None:
 def _of_sweep(cubes: CubeSet, cube: xr.Dataset, what: Select, world: str) -> Numbers:
     labels = {"world": world, "encoder": what.arm, **PRIMARY, **what.labels}
     for axis, label in labels.items():
-        if label not in cube[axis].values:
+        if label not in _axis(cube, axis):
             return Numbers.none(f"the sweep has no {axis} {label!r}")
     position = _position(cube, what)
     if isinstance(position, str):
@@ -115,11 +115,11 @@ def _of_sweep(cubes: CubeSet, cube: xr.Dataset, what: Select, world: str) -> Num
     variable = _SCORES[what.quantity]
     order = ("world_seed", "seed", "level", "layer")
     names = ("r2", variable, f"{variable}_low", f"{variable}_high")
-    r2, *scores = (_taken(cube[name], place, order) for name in names)
+    r2, *scores = (_taken(cube, name, place, order) for name in names)
     # models may differ in depth
     last = r2.shape[-1] - 1 - np.isfinite(r2[..., ::-1]).argmax(-1)
     value, low, high = (np.take_along_axis(x, last[..., None], -1)[..., 0] for x in scores)
-    seeds, levels = cube["world_seed"].values, cube["level"].values
+    seeds, levels = _axis(cube, "world_seed"), _axis(cube, "level")
     numbers = _at_level(what, world, seeds, levels, np.isfinite(value), value, low, high).centred()
     if what.quantity in _OVER_CEILING and not numbers.lacking:
         return numbers.divided(_ceiling(cubes, world, numbers.world_seeds, numbers.levels))
@@ -130,7 +130,7 @@ def realised_ratio(cubes: CubeSet, what: Select, world: str) -> float:
     """Share of patches that a cell of the sweep masks; NaN where the run does not have it."""
     cube = cubes.get(what.cube)
     position = None if cube is None else _position(cube, what)
-    if cube is None or isinstance(position, str | None) or world not in cube["world"].values:
+    if cube is None or isinstance(position, str | None) or world not in _axis(cube, "world"):
         return float("nan")
     return float(cube["realised_ratio"].sel(world=world).isel(position))
 
@@ -140,13 +140,13 @@ def _ceiling(cubes: CubeSet, world: str, world_seeds: NDArray[np.int64], levels:
     ceiling = np.full((len(world_seeds), len(levels)), np.nan)
     limits = cubes.get("limits")
     wanted = {"world": world, "bound": "exact", "eval_ratio": PRIMARY["eval_ratio"], "target": "latent"}
-    if limits is None or any(label not in limits[axis].values for axis, label in wanted.items()):
+    if limits is None or any(label not in _axis(limits, axis) for axis, label in wanted.items()):
         return ceiling
     # The whole image is the same whatever the masks were in training.
     masks = ("patch_size", "offset", "mask_ratio")
-    values = nanmean(_taken(limits["r2"], _place(limits, wanted), ("world_seed", "level", *masks)), (2, 3, 4))
-    there = {int(seed): i for i, seed in enumerate(limits["world_seed"].values)}
-    columns = {int(level): k for k, level in enumerate(limits["level"].values)}
+    values = nanmean(_taken(limits, "r2", _place(limits, wanted), ("world_seed", "level", *masks)), (2, 3, 4))
+    there = {int(seed): i for i, seed in enumerate(_axis(limits, "world_seed"))}
+    columns = {int(level): k for k, level in enumerate(_axis(limits, "level"))}
     for i, seed in enumerate(world_seeds):
         for k, level in enumerate(levels):
             if int(seed) in there and int(level) in columns:
@@ -160,12 +160,12 @@ def _of_theory(cube: xr.Dataset, what: Select, world: str) -> Numbers:
     if isinstance(position, str):
         return Numbers.none(position)
     place = _place(cube, {"world": world, **what.labels}) | position
-    has_levels = "level" in cube[what.quantity].dims
-    values = _taken(cube[what.quantity], place, ("world_seed", "level") if has_levels else ("world_seed",))
+    has_levels = "level" in cube.variables[what.quantity].dims
+    values = _taken(cube, what.quantity, place, ("world_seed", "level") if has_levels else ("world_seed",))
     value = values[:, None, :] if has_levels else values[:, None, None]
-    levels = cube["level"].values if has_levels else np.zeros(1, np.int64)
+    levels = _axis(cube, "level") if has_levels else np.zeros(1, np.int64)
     nothing = np.full_like(value, np.nan)
-    seeds = cube["world_seed"].values
+    seeds = _axis(cube, "world_seed")
     return _at_level(what, world, seeds, levels, np.isfinite(value), value, nothing, nothing)
 
 
@@ -175,7 +175,7 @@ def _position(cube: xr.Dataset, what: Select) -> dict[str, int] | str:
     place = {}
     ratio = np.nan if what.ratio is None else what.ratio
     for axis, value in (("mask_ratio", ratio), ("patch_size", what.patch), ("offset", what.offset)):
-        near = np.flatnonzero(np.isclose(cube[axis].values, value))
+        near = np.flatnonzero(np.isclose(_axis(cube, axis), value))
         if not len(near):
             return f"{_named(what)} has no {axis} {value:g}"
         place[axis] = int(near[0])
@@ -183,11 +183,15 @@ def _position(cube: xr.Dataset, what: Select) -> dict[str, int] | str:
 
 
 def _place(cube: xr.Dataset, labels: Mapping[str, str]) -> dict[str, int]:
-    return {axis: int(np.flatnonzero(cube[axis].values == label)[0]) for axis, label in labels.items()}
+    return {axis: int(np.flatnonzero(_axis(cube, axis) == label)[0]) for axis, label in labels.items()}
 
 
-def _taken(array: xr.DataArray, place: Mapping[str, int], order: tuple[str, ...]) -> Floats:
-    values: Any = array.variable.isel(place).transpose(*order).values
+def _axis(cube: xr.Dataset, name: str) -> NDArray[Any]:
+    return np.asarray(cube.variables[name].values)
+
+
+def _taken(cube: xr.Dataset, name: str, place: Mapping[str, int], order: tuple[str, ...]) -> Floats:
+    values: Any = cube.variables[name].isel(place).transpose(*order).values
     return np.asarray(values, np.float64)
 
 

@@ -118,18 +118,21 @@ class Combined(Expression):
         From their numbers, of the same worlds and levels, to one `Numbers`.
     all_needed : bool
         Whether a run must have all parts; else `by` is given those that it has.
+    lacking : str
+        What a run lacks that has none of the parts; by default what it lacks of the first.
     """
 
     parts: tuple[Expression, ...]
     by: Callable[[Sequence[Numbers]], Numbers]
     all_needed: bool = True
+    lacking: str = ""
 
     def numbers(self, cubes: CubeSet, world: str) -> Numbers:
         """Read the parts, and combine them."""
         given = [part.numbers(cubes, world) for part in self.parts]
         lacking = [numbers.lacking for numbers in given if numbers.lacking]
         if lacking and (self.all_needed or len(lacking) == len(given)):
-            return Numbers.none(lacking[0])
+            return Numbers.none(f"{self.lacking} in the world {world!r}" if self.lacking else lacking[0])
         return self.by(aligned([numbers for numbers in given if not numbers.lacking]))
 
     def worlds(self, cubes: CubeSet) -> list[str]:
@@ -137,9 +140,9 @@ class Combined(Expression):
         return self.parts[0].worlds(cubes)
 
 
-def mean_of(*parts: Expression) -> Combined:
+def mean_of(*parts: Expression, lacking: str = "") -> Combined:
     """Return the mean of those parts that a run has; a world needs all of these."""
-    return Combined(parts, _mean, all_needed=False)
+    return Combined(parts, _mean, all_needed=False, lacking=lacking)
 
 
 def slope_of(parts: Sequence[Expression], at: Sequence[float]) -> Combined:

@@ -44,7 +44,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     claims = sorted(map(registry.load, args.claims), key=lambda claim: int(claim.NUMBER))
-    outcomes = judge(CubeSet(open_cube(path) for path in args.cubes), claims, dict(args.worlds))
+    cubes = CubeSet(open_cube(path) for path in args.cubes)
+    for kind in cubes:
+        cubes.get(kind)  # an error where there are two
+    outcomes = judge(cubes, claims, dict(args.worlds))
     for outcome in outcomes:
         log.info("%2d %-13s %s", outcome.number, outcome.verdict.replace("_", " "), outcome.claim.TITLE)
     write_cube(report.dataset(outcomes), args.output, provenance(args))

@@ -6,9 +6,6 @@ import numpy as np
 import pytest
 
 from maestrata.claims import c02_forward, c03_reverse, c04_dimension, c05_fixed_masks, registry
-from maestrata.claims._one_mask import less
-from maestrata.claims.base import Evidence, Missing, Row, elsewhere
-from maestrata.claims.verdict import judge
 from maestrata.cubes.io import build
 
 WORLDS = 12
@@ -69,11 +66,6 @@ def masks(ideal=0.3, aggressive=0.5, conservative=0.45, slope=-0.05, **kwargs):
     return table("fixed_masks", numbers, {f"ladder{k}": k for k in (1, 2, 3, 4)}, **kwargs)
 
 
-def outcome(claim, cube):
-    (found,) = judge(Evidence([cube]), [claim])
-    return found
-
-
 @pytest.mark.parametrize("name", ["c02_forward", "c03_reverse", "c04_dimension", "c05_fixed_masks"])
 def test_the_registry_takes_the_claim(name):
     assert registry.load(name).TRAINS
@@ -98,64 +90,60 @@ def test_the_registry_takes_the_claim(name):
         (c05_fixed_masks, masks(slope=0.05), "contradicted"),
     ],
 )
-def test_verdict_follows_what_was_measured(claim, cube, verdict):
-    assert outcome(claim, cube).verdict == verdict
+def test_verdict_follows_what_was_measured(verdict_of, claim, cube, verdict):
+    assert verdict_of(claim, cube).verdict == verdict
 
 
 @pytest.mark.parametrize("claim", [c02_forward, c03_reverse, c04_dimension])
-def test_models_far_from_the_optimum_neither_speak_for_nor_against(claim):
+def test_models_far_from_the_optimum_neither_speak_for_nor_against(verdict_of, claim):
     for good in ({}, {"skill": 0.5, "leak": 0.5, "half": 0.94}):
-        found = outcome(claim, bottleneck(progress=0.7, **good))
-        assert found.verdict == "not_run"
+        outcome = verdict_of(claim, bottleneck(progress=0.7, **good))
+        assert outcome.verdict == "not_run"
         # what they give is shown all the same
-        shown = {c.name: c for c in found.contrasts}
-        assert all(np.isfinite(shown[test.name].estimate) for test in claim.BESIDE)
+        shown = {c.name: c for c in outcome.contrasts}
+        assert all(np.isfinite(shown[test.name].estimate) for test in claim.SECONDARY)
 
 
-def test_worlds_that_were_trained_too_little_are_left_out_and_counted():
+def test_worlds_that_were_trained_too_little_are_left_out_and_counted(contrasts_of):
     progress = np.where(np.arange(WORLDS) < 2, 0.5, 0.95)
-    found = outcome(
-        c03_reverse, bottleneck(leak=np.where(np.arange(WORLDS) < 2, 0.9, 0.05), progress=progress)
-    )
-    leak = next(c for c in found.contrasts if c.decides)
+    leaks = np.where(np.arange(WORLDS) < 2, 0.9, 0.05)
+    contrasts = contrasts_of(c03_reverse, bottleneck(leak=leaks, progress=progress))
+    leak = contrasts[c03_reverse.TESTS[0].name]
     assert (len(leak.rows), leak.left_out) == (10, 2)
     assert leak.estimate == pytest.approx(0.05, abs=0.005)
-    every = next(c for c in found.contrasts if c.name == c03_reverse.BESIDE[0].name)
+    every = contrasts[c03_reverse.SECONDARY[0].name]
     assert every.estimate == pytest.approx((10 * 0.05 + 2 * 0.9) / 12, abs=0.005)
 
 
-def test_rows_of_the_bottleneck():
-    evidence = Evidence([bottleneck(worlds=("gaussian", "invertible"))])
-    forward, sweep = c02_forward.rows(evidence), c04_dimension.rows(evidence)
+def test_rows_of_the_bottleneck(rows_of):
+    cube = bottleneck(worlds=("gaussian", "invertible"))
+    forward, sweep = rows_of(c02_forward, cube), rows_of(c04_dimension, cube)
     over_start = forward[c02_forward.TESTS[1].name]
     assert [row.world_seed for row in over_start] == list(range(WORLDS))
     assert np.mean([row.value for row in over_start]) == pytest.approx(0.97 * 0.9 - 0.3)
     assert over_start[0].high - over_start[0].low == pytest.approx(2 * np.hypot(HALF, HALF))
     assert np.mean([row.value for row in sweep[c04_dimension.TESTS[0].name]]) == pytest.approx(0.35)
     assert np.mean([row.value for row in sweep[c04_dimension.TESTS[2].name]]) == pytest.approx(0.3)
-    # other worlds stand beside
-    assert {row.world for row in forward[elsewhere(c02_forward.TESTS[0].name, "gaussian")]} == {"gaussian"}
+    # other worlds are shown
+    assert {row.world for row in forward[f"{c02_forward.TESTS[0].name} [gaussian]"]} == {"gaussian"}
 
 
-def test_rows_of_the_fixed_masks():
-    found = c05_fixed_masks.rows(Evidence([masks(slope=-0.05)]))
-    means = {name: np.mean([row.value for row in rows]) for name, rows in found.items()}
+def test_rows_of_the_fixed_masks(rows_of):
+    rows = rows_of(c05_fixed_masks, masks(slope=-0.05))
+    means = {name: np.mean([row.value for row in given]) for name, given in rows.items()}
     assert [means[test.name] for test in c05_fixed_masks.TESTS] == pytest.approx([-0.15, -0.2, -0.05])
     assert list(means.values())[-2:] == pytest.approx([-0.1, 0.05])
-    row = found[c05_fixed_masks.TESTS[2].name][0]
+    row = rows[c05_fixed_masks.TESTS[2].name][0]
     # weights -.3 -.1 .1 .3 of four rungs
     assert (row.high - row.low) / 2 == pytest.approx(HALF * np.sqrt(0.2))
 
 
-def test_a_run_without_the_deciding_world_is_missing_it():
-    with pytest.raises(Missing, match="'invertible'"):
-        c03_reverse.rows(Evidence([bottleneck(worlds=("gaussian",))]))
-    with pytest.raises(Missing, match="experiments/fixed_masks"):
-        c05_fixed_masks.rows(Evidence([]))
-
-
-def test_differences_are_of_worlds_that_both_sides_have():
-    one = [Row("w", 0, 0.5, 0.4, 0.6, 2), Row("w", 1, 0.5, 0.4, 0.6, 2)]
-    (row,) = less(one, [Row("w", 1, 0.2, 0.2, 0.2, 1)])
-    assert (row.world_seed, row.seeds) == (1, 1)
-    assert (row.value, row.low, row.high) == pytest.approx((0.3, 0.2, 0.4))
+def test_a_run_without_the_deciding_world_is_missing_it(verdict_of):
+    outcome = verdict_of(c03_reverse, bottleneck(worlds=("gaussian",)))
+    assert outcome.lacking == "experiment bottleneck has no world 'invertible'"
+    assert verdict_of(c05_fixed_masks).lacking == "the run has no cube 'experiments/fixed_masks'"
+    one_rung = masks().sel(arm=["conservative", "ideal", "aggressive", "ladder2"])
+    assert (
+        "has 1 rungs in the world 'invertible': two are needed"
+        in verdict_of(c05_fixed_masks, one_rung).lacking
+    )

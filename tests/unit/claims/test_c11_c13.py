@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from maestrata.claims import c11_invariance, c12_cue_conflict, c13_robustness, registry
-from maestrata.claims.base import Evidence, Missing, elsewhere
-from maestrata.claims.verdict import judge
+from maestrata.claims.rule import contrast
 from maestrata.cubes.io import build
+from maestrata.results import Row
 
 WORLDS = 12
 HALF = 0.02
@@ -74,57 +74,53 @@ def robustness(start=0.1, small=0.05, **kwargs):
 CASES = [(c11_invariance, invariance), (c12_cue_conflict, conflict), (c13_robustness, robustness)]
 
 
-def verdict(claim, made):
-    return judge(Evidence([made]), [claim])[0].verdict
-
-
 @pytest.mark.parametrize(("claim", "made"), CASES)
-def test_verdicts_follow_the_signs(claim, made):
+def test_verdicts_follow_the_signs(verdict_of, claim, made):
     registry.check(claim, claim.__name__.rpartition(".")[2])
     first, second = (0.1, 0.05) if claim is not c11_invariance else (-0.1, 0.05)
-    assert verdict(claim, made(first, second)) == "supported"
-    assert verdict(claim, made(-first, second)) == "contradicted"
-    assert verdict(claim, made(first, -second)) == "contradicted"
-    assert verdict(claim, made(first, 0.0)) == "inconclusive"
-    assert verdict(claim, made(first, second, n_worlds=9)) == "inconclusive"
+    assert verdict_of(claim, made(first, second)).verdict == "supported"
+    assert verdict_of(claim, made(-first, second)).verdict == "contradicted"
+    assert verdict_of(claim, made(first, -second)).verdict == "contradicted"
+    assert verdict_of(claim, made(first, 0.0)).verdict == "inconclusive"
+    assert verdict_of(claim, made(first, second, n_worlds=9)).verdict == "inconclusive"
 
 
 @pytest.mark.parametrize(("claim", "made"), CASES)
-def test_what_is_missing_is_said(claim, made):
-    for arms in (["1x1/v2", "1x1/v14", "random_init"], ["2x2/v1", "1x1/v14", "random_init"], ["1x1/v4"]):
-        with pytest.raises(Missing, match=r"has no world 'additive' with .* of 0\.75 and"):
-            claim.rows(Evidence([made(arms=arms)]))
-    with pytest.raises(Missing, match="no world 'additive'"):
-        claim.rows(Evidence([made(worlds=("grammar",))]))
-    found = claim.rows(Evidence([made(worlds=("additive", "grammar"))]))
+def test_what_is_missing_is_said(verdict_of, rows_of, claim, made):
+    at_75 = "no arm '1x1/' at a masking ratio near 0.75 in the world 'additive'"
+    for arms in (["1x1/v2", "1x1/v14", "random_init"], ["2x2/v1", "1x1/v14", "random_init"]):
+        assert at_75 in verdict_of(claim, made(arms=arms)).lacking
+    assert "no arm 'random_init'" in verdict_of(claim, made(arms=["1x1/v4"])).lacking
+    assert "no world 'additive'" in verdict_of(claim, made(worlds=("grammar",))).lacking
+    rows = rows_of(claim, made(worlds=("additive", "grammar")))
     for test in claim.TESTS:
-        assert [row.world for row in found[test.name]] == ["additive"] * WORLDS
-        assert [row.world for row in found[elsewhere(test.name, "grammar")]] == ["grammar"] * WORLDS
-    beside = claim.rows(Evidence([made(arms=[arm for arm in ARMS if arm != "1x1/v2"])]))
-    assert {t.name for t in claim.TESTS} <= set(beside) and len(beside) < len(found)
+        assert [row.world for row in rows[test.name]] == ["additive"] * WORLDS
+        assert [row.world for row in rows[f"{test.name} [grammar]"]] == ["grammar"] * WORLDS
+    fewer = rows_of(claim, made(arms=[arm for arm in ARMS if arm != "1x1/v2"]))
+    assert {t.name for t in claim.TESTS} <= set(fewer) and len(fewer) < len(rows)
 
 
-def test_levels_are_averaged_and_seeds_too():
-    found = c11_invariance.rows(Evidence([invariance()]))
-    low, high = (found[test.name] for test in c11_invariance.TESTS)
+def test_levels_are_averaged_and_seeds_too(rows_of):
+    rows = rows_of(c11_invariance, invariance())
+    low, high = (rows[test.name] for test in c11_invariance.TESTS)
     # -.1 l at levels 1 to 4, and the mean of the seeds' spread
     middle = np.mean([row.value for row in low])
     assert middle == pytest.approx(-0.25 + 0.0005)
     assert np.mean([row.value for row in high]) == pytest.approx(0.05 + 0.0005)
-    token, root = (found[test.name] for test in c11_invariance.BESIDE[:2])
+    token, root = (rows[test.name] for test in c11_invariance.SECONDARY[:2])
     assert np.mean([row.value for row in token]) == pytest.approx(-0.1 + 0.0005)
     assert np.mean([row.value for row in root]) == pytest.approx(-0.4 + 0.0005)
-    # two independent sides of half width .02, two seeds
-    assert low[0].high - low[0].value == pytest.approx(0.02)
+    # two sides of half width .02, of the same images for both seeds
+    assert low[0].high - low[0].value == pytest.approx(HALF * np.sqrt(2))
     assert low[0].seeds == 2
 
 
-def test_a_share_that_was_not_there_to_lose_is_a_row_without_a_number():
+def test_a_share_that_was_not_there_to_lose_is_left_out_and_counted(contrasts_of):
     made = robustness()
     made["value"].loc[{"world_seed": 3, "arm": "random_init", "quantity": "lost_share"}] = np.nan
-    found = c13_robustness.rows(Evidence([made]))[c13_robustness.TESTS[0].name]
-    assert len(found) == WORLDS
-    assert [row.world_seed for row in found if np.isnan(row.value)] == [3]
+    lost = contrasts_of(c13_robustness, made)[c13_robustness.TESTS[0].name]
+    assert lost.left_out == 1
+    assert [row.world_seed for row in lost.rows] == [seed for seed in range(WORLDS) if seed != 3]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +133,7 @@ def test_a_share_that_was_not_there_to_lose_is_a_row_without_a_number():
 )
 def test_sentences_say_the_direction(claim, means, words):
     told = claim.sentence(
-        {test.name: (mean, mean - 1, mean + 1) for test, mean in zip(claim.TESTS, means, strict=True)}
+        {t.name: contrast(t, [Row("additive", 0, mean)]) for t, mean in zip(claim.TESTS, means, strict=True)}
     )
     for word in words:
         assert word in told

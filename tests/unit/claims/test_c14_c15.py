@@ -7,8 +7,6 @@ import pytest
 
 from maestrata.claims import c14_reconstruction as c14
 from maestrata.claims import c15_hidden_phase as c15
-from maestrata.claims.base import Evidence, Missing
-from maestrata.claims.verdict import judge
 from maestrata.cubes.io import build
 
 WORLDS = 12
@@ -63,28 +61,28 @@ def hidden(mse, likelihood):
 @pytest.mark.parametrize(
     ("gap", "verdict"), [(0.6, "supported"), (0.0, "contradicted"), (0.1, "inconclusive")]
 )
-def test_claim_14(gap, verdict):
-    (outcome,) = judge(Evidence([reconstruction(gap)]), [c14])
+def test_claim_14(verdict_of, gap, verdict):
+    outcome = verdict_of(c14, reconstruction(gap))
     assert outcome.verdict == verdict
     assert outcome.n_worlds == WORLDS
     assert outcome.contrasts[0].estimate == pytest.approx(gap, abs=1e-6)
     assert f"{gap:+.2f}" in outcome.sentence
 
 
-def test_claim_14_reads_single_token_masks_of_the_nearest_ratio():
-    found = c14.rows(Evidence([reconstruction(0.5, ssim=0.2, psnr=-3.0)]))
-    assert set(found) == {test.name for test in (*c14.TESTS, *c14.BESIDE)}
-    assert {len(rows) for rows in found.values()} == {WORLDS}
+def test_claim_14_reads_single_token_masks_of_the_nearest_ratio(rows_of):
+    rows = rows_of(c14, reconstruction(0.5, ssim=0.2, psnr=-3.0))
+    assert set(rows) == {test.name for test in (*c14.TESTS, *c14.SECONDARY)}
+    assert {len(given) for given in rows.values()} == {WORLDS}
     for name, value in (
-        (c14.SSIM_RISE, 0.2 * 0.625),
-        (c14.FSIM_RISE, 0.2 * 0.625),
-        (c14.ROOT_RISE, 0.0),
-        (c14.PSNR_END, -3.0 * 0.125),
-        (c14.SSIM_END, 0.2 * 0.125),
+        ("SSIM at r=.75 minus r=.1", 0.2 * 0.625),
+        ("FSIM at r=.75 minus r=.1", 0.2 * 0.625),
+        ("root probability at r=.75 minus r=.1", 0.0),
+        ("PSNR at r=.9 minus r=.75", -3.0 * 0.125),
+        ("SSIM at r=.9 minus r=.75", 0.2 * 0.125),
     ):
-        assert found[name][0].value == pytest.approx(value, abs=1e-9)
-        assert found[name][0].high - found[name][0].low == pytest.approx(0.02 * np.sqrt(2))
-        assert found[name][0].seeds == 2
+        assert rows[name][0].value == pytest.approx(value, abs=1e-9)
+        assert rows[name][0].high - rows[name][0].low == pytest.approx(0.02 * np.sqrt(2))
+        assert rows[name][0].seeds == 2
 
 
 @pytest.mark.parametrize(
@@ -97,27 +95,26 @@ def test_claim_14_reads_single_token_masks_of_the_nearest_ratio():
         (0.0, 0.0, "inconclusive"),
     ],
 )
-def test_claim_15(mse, likelihood, verdict):
-    (outcome,) = judge(Evidence([hidden(mse, likelihood)]), [c15])
+def test_claim_15(verdict_of, mse, likelihood, verdict):
+    outcome = verdict_of(c15, hidden(mse, likelihood))
     assert outcome.verdict == verdict
-    found = c15.rows(Evidence([hidden(mse, likelihood)]))
-    mean = {name: np.mean([row.value for row in rows]) for name, rows in found.items() if rows}
-    assert mean[c15.MSE] == pytest.approx(mse, abs=1e-9)
-    assert mean[c15.LIKELIHOOD] == pytest.approx(likelihood, abs=1e-9)
-    assert mean[c15.APART] == pytest.approx(likelihood - mse, abs=1e-9)
-    assert mean[c15.PLAIN] == pytest.approx(0.1, abs=1e-9)
-    assert found[c15.CONCAT_MSE] == []  # not measured, and does not decide
-    assert {len(rows) for rows in found.values()} == {0, WORLDS}
+    mean = {c.name: c.estimate for c in outcome.contrasts}
+    assert mean["phase hidden: mean squared error minus random init"] == pytest.approx(mse, abs=1e-9)
+    assert mean["phase hidden: likelihood minus random init"] == pytest.approx(likelihood, abs=1e-9)
+    assert mean["phase hidden: likelihood minus mean squared error"] == pytest.approx(
+        likelihood - mse, abs=1e-9
+    )
+    assert mean["phase not hidden: mean squared error minus random init"] == pytest.approx(0.1, abs=1e-9)
+    # not measured, and does not decide
+    assert "tokens side by side: mean squared error minus random init" not in mean
+    assert {len(c.rows) for c in outcome.contrasts} == {WORLDS}
 
 
-def test_what_is_missing_is_told():
+def test_what_is_missing_is_told(verdict_of):
     without = reconstruction(0.5).sel(arm=["1x1/v4", "1x1/v2"])
-    with pytest.raises(Missing, match="no arm 'ratios'"):
-        c14.rows(Evidence([without]))
-    with pytest.raises(Missing, match="no arm 'hidden/likelihood'"):
-        c15.rows(Evidence([hidden(0, 0).sel(arm=["hidden/mse"])]))
+    assert "no arm 'ratios'" in verdict_of(c14, without).lacking
+    assert "no arm 'hidden/likelihood'" in verdict_of(c15, hidden(0, 0).sel(arm=["hidden/mse"])).lacking
     for claim in (c14, c15):
-        with pytest.raises(Missing, match=f"no cube 'experiments/{claim.NAME}'"):
-            claim.rows(Evidence([]))
-        (outcome,) = judge(Evidence([]), [claim])
+        outcome = verdict_of(claim)
+        assert outcome.lacking == f"the run has no cube '{claim.NEEDS[0]}'"
         assert outcome.verdict == "not_run"

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import pytest
 from scipy.stats import binom
+from simulated_claims import SCENARIOS, SWEEPS, Signature, row_rates, signature, sweep_rates
 
 from maestrata.claims import registry
-from maestrata.claims.calibration import SCENARIOS, SWEEPS, Signature, row_rates, signature, sweep_rates
 from maestrata.errors import ClaimError
 from maestrata.random import stream
 

@@ -10,10 +10,12 @@ from types import SimpleNamespace
 import pytest
 
 from maestrata.claims import registry, table
-from maestrata.claims.base import Test
+from maestrata.claims.rule import Test
 from maestrata.cubes.schema import KINDS
 from maestrata.errors import ClaimError
+from maestrata.results import Select
 
+OF = Select("regression", "skill")
 ROOT = Path(__file__).parents[3]
 
 
@@ -57,7 +59,9 @@ def test_a_moved_threshold_changes_the_table():
     attributes = {
         name: getattr(claim, name) for name in ("NUMBER", "TITLE", "SAYS", "RULE", "NEEDS", "TRAINS")
     }
-    moved = SimpleNamespace(**attributes, TESTS=(Test("root: peak over .1", "above", 0.001, units="skill"),))
+    moved = SimpleNamespace(
+        **attributes, TESTS=(Test("root: peak over .1", OF, "above", 0.001, units="skill"),)
+    )
     assert "| root: peak over .1 | yes | above 0 | below 0 | skill |" in table.render([claim])
     assert "| root: peak over .1 | yes | above 0.001 | below 0.001 | skill |" in table.render([moved])
 
@@ -74,8 +78,7 @@ GOOD = {
     "RULE": "r",
     "NEEDS": (),
     "TRAINS": False,
-    "TESTS": (Test("a", "above", 0.0),),
-    "rows": None,
+    "TESTS": (Test("a", OF, "above", 0.0),),
 }
 
 
@@ -85,11 +88,21 @@ GOOD = {
         ({"TESTS": ()}, "TESTS must hold the tests that decide"),
         ({"NUMBER": 6}, "NUMBER=6 must be the number in its name"),
         ({"TITLE": "t" * 61}, "1 to 60 characters, not 61"),
-        ({"BESIDE": (Test("a", "below", 0.0),)}, "two tests share a name"),
-        ({"TESTS": (Test("a", "over", 0.0),)}, "side 'over' must be one of: above, below, within"),
-        ({"TESTS": (Test("a", "within", 0.0),)}, "must be above 0"),
-        ({"TESTS": (Test("a", "below", 0.1, against=0.0),)}, "must lie on the other side of threshold=0.1"),
-        ({"TESTS": (Test("a", "above", 0.1, against=0.2),)}, "must lie on the other side of threshold=0.1"),
+        ({"SECONDARY": (Test("a", OF, "below", 0.0),)}, "two tests share a name"),
+        ({"TESTS": (Test("a", OF, "over", 0.0),)}, "side 'over' must be one of: above, below, within"),
+        (
+            {"TESTS": (Test("a", OF, "above", 0.0, world="grammar"),)},
+            "world 'grammar' must be one of: any, one_mask",
+        ),
+        ({"TESTS": (Test("a", OF, "within", 0.0),)}, "must be above 0"),
+        (
+            {"TESTS": (Test("a", OF, "below", 0.1, against=0.0),)},
+            "must lie on the other side of threshold=0.1",
+        ),
+        (
+            {"TESTS": (Test("a", OF, "above", 0.1, against=0.2),)},
+            "must lie on the other side of threshold=0.1",
+        ),
     ],
 )
 def test_what_cannot_be_judged(change, message):
@@ -101,3 +114,12 @@ def test_what_cannot_be_judged(change, message):
 def test_a_missing_attribute_is_named():
     with pytest.raises(ClaimError, match=r"must define RULE"):
         registry.check(SimpleNamespace(**{k: v for k, v in GOOD.items() if k != "RULE"}), "c05_some")
+
+
+def test_a_contrast_by_its_name():
+    (first, second) = registry.load("c07_symmetry").TESTS
+    assert registry.test_of(7, "r = .9 minus r = .1, level 2") is first
+    assert registry.test_of(7, "r = .75 minus r = .25, level 4 [grammar]", "grammar") is second
+    assert registry.test_of(13, "share lost, .75 minus .1 [grammar]", "grammar").side == "below"
+    with pytest.raises(ClaimError, match="claim 7 has no test of the name"):
+        registry.test_of(7, "r = .9 less r = .1")

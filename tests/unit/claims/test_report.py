@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 
 from maestrata.claims import report
-from maestrata.claims.base import Row, Test
 from maestrata.claims.picture import picture
-from maestrata.claims.verdict import contrast, judge_rows
+from maestrata.claims.rule import Test, contrast
+from maestrata.claims.verdict import correct, outcome_of
 from maestrata.cubes.io import open_cube, write_cube
-from maestrata.errors import ClaimError
+from maestrata.errors import ClaimError, CubeError
+from maestrata.results import Row, Select
 from maestrata.steps import claims as step
 
+OF = Select("drawn", "number")
 NOISE = np.random.default_rng(0).standard_normal(12) * 0.1
 
 
@@ -30,7 +32,7 @@ def claim(number, *tests):
         NEEDS=(),
         TRAINS=True,
         TESTS=tests,
-        BESIDE=(Test("besides", "above", 0.0),),
+        SECONDARY=(Test("besides", OF, "above", 0.0),),
     )
 
 
@@ -42,16 +44,17 @@ def rows(mean, n=12):
 
 @pytest.fixture
 def outcomes():
-    up, same = Test("gain & more", "above", 0.0), Test("same", "within", 0.5, units="skill")
-    return judge_rows(
+    up, same = Test("gain & more", OF, "above", 0.0), Test("same", OF, "within", 0.5, units="skill")
+    none = Row("additive", 99, float("nan"))
+    besides = Test("besides", OF, "above", 0.0)
+    return correct(
         [
-            (
-                claim(2, up),
-                {"gain & more": [*rows(1), Row("additive", 99, float("nan"))], "besides": rows(0)},
+            outcome_of(
+                claim(2, up), [contrast(up, [*rows(1), none]), contrast(besides, rows(0), decides=False)]
             ),
-            (claim(3, up, same), {"gain & more": rows(1), "same": rows(2)}),
-            (claim(4, up), {"gain & more": rows(1, n=2)}),
-            (claim(5, up), "the run has no cube 'theory'"),
+            outcome_of(claim(3, up, same), [contrast(up, rows(1)), contrast(same, rows(2))]),
+            outcome_of(claim(4, up), [contrast(up, rows(1, n=2))]),
+            outcome_of(claim(5, up), [], "the run has no cube 'theory'"),
         ]
     )
 
@@ -74,7 +77,7 @@ def test_the_cube_holds_all_of_it(outcomes, tmp_path):
 
 
 def test_a_run_in_which_nothing_could_be_judged(tmp_path):
-    nothing = judge_rows([(claim(2, Test("a", "above", 0.0)), "no cube")])
+    nothing = correct([outcome_of(claim(2, Test("a", OF, "above", 0.0)), [], "no cube")])
     write_cube(report.dataset(nothing), tmp_path / "verdicts.nc")
     cube = open_cube(tmp_path / "verdicts.nc")
     assert (cube.sizes["contrast"], cube.sizes["row"]) == (0, 0)
@@ -126,7 +129,7 @@ def test_page_is_whole_and_needs_nothing_else(outcomes):
     assert "url(" not in html
     text = " ".join("".join(parser.text).split())
     for outcome in outcomes:
-        assert f"{outcome.number} {outcome.title}" in text
+        assert f"{outcome.number} {outcome.claim.TITLE}" in text
         assert " ".join(outcome.sentence.split()) in text
         assert "supported" in text
     # one picture for each deciding contrast that has rows
@@ -144,10 +147,15 @@ def test_the_same_outcomes_give_the_same_bytes(outcomes, tmp_path):
     "values", [[0.5], [0.0], [-3.0, 7.0], [1e-15, 0.0], [0.01, 0.012], [5e3, 6e3], [-0.2, -0.1, 0.9]]
 )
 @pytest.mark.parametrize(
-    "test", [Test("a", "above", 0.0), Test("b", "below", 0.1, against=0.2), Test("c", "within", 0.05)]
+    "test",
+    [
+        Test("<a & b>", OF, "above", 0.0),
+        Test("b", OF, "below", 0.1, against=0.2),
+        Test("c", OF, "within", 0.05),
+    ],
 )
 def test_pictures_are_valid_and_stay_inside(values, test):
-    svg = picture(contrast("<a & b>", test, True, [Row("w", i, v) for i, v in enumerate(values)]))
+    svg = picture(contrast(test, [Row("w", i, v) for i, v in enumerate(values)]))
     tree = ElementTree.fromstring(svg)
     dots = tree.findall("circle")
     assert len(dots) == len(values)
@@ -160,14 +168,14 @@ def test_pictures_are_valid_and_stay_inside(values, test):
 
 def test_the_shaded_side_is_the_claims():
     def shade(test):
-        found = picture(contrast("a", test, True, [Row("w", i, v) for i, v in enumerate((-1.0, 0.0, 1.0))]))
-        rect = ElementTree.fromstring(found).find("rect")
+        drawn = picture(contrast(test, [Row("w", i, v) for i, v in enumerate((-1.0, 0.0, 1.0))]))
+        rect = ElementTree.fromstring(drawn).find("rect")
         left = float(rect.get("x"))
         return left, left + float(rect.get("width"))
 
-    assert shade(Test("a", "above", 0.0))[1] > 460
-    assert shade(Test("a", "below", 0.0))[0] < 20
-    left, right = shade(Test("a", "within", 0.5))
+    assert shade(Test("a", OF, "above", 0.0))[1] > 460
+    assert shade(Test("a", OF, "below", 0.0))[0] < 20
+    left, right = shade(Test("a", OF, "within", 0.5))
     assert 20 < left < right < 460
 
 
@@ -190,7 +198,7 @@ def test_step(tmp_path, outcomes):
 def test_two_cubes_of_a_kind_are_an_error_in_one_line(tmp_path, outcomes):
     write_cube(report.dataset(outcomes), tmp_path / "some.nc")
     twice = [str(tmp_path / "some.nc")] * 2
-    with pytest.raises(ClaimError, match="two cubes of 'verdicts' are given; allowed: one"):
+    with pytest.raises(CubeError, match="2 cubes of kind 'verdicts' are given; allowed: one"):
         step.main(["--cubes", *twice, "--output", str(tmp_path / "out.nc")])
     assert not (tmp_path / "out.nc").exists()
 

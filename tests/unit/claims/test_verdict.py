@@ -7,15 +7,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from maestrata.claims.base import Evidence, Missing, Row, Test, at_level, elsewhere
-from maestrata.claims.verdict import MIN_WORLDS, contrast, judge, judge_rows
+from maestrata.claims.rule import Test, contrast
+from maestrata.claims.verdict import MIN_WORLDS, correct, judge, outcome_of
 from maestrata.errors import ClaimError
+from maestrata.results import CubeSet, Expression, Numbers, Row
 
 NOISE = np.random.default_rng(1).standard_normal(40)
 NOISE = (NOISE - NOISE.mean()) * 0.1
 
 
-def claim(*tests, number=2, trains=True, beside=(), **more):
+def claim(*tests, number=2, trains=True, secondary=(), **more):
     return SimpleNamespace(
         NUMBER=number,
         TITLE="title",
@@ -24,7 +25,7 @@ def claim(*tests, number=2, trains=True, beside=(), **more):
         NEEDS=(),
         TRAINS=trains,
         TESTS=tests,
-        BESIDE=beside,
+        SECONDARY=secondary,
         **more,
     )
 
@@ -34,13 +35,45 @@ def rows(mean, n=12, bound=False, label="a", seed=0):
     return [Row(label, i, mean + float(v), bound=bound) for i, v in enumerate(noise - noise.mean())]
 
 
-def verdict(one, found, family=()):
-    return judge_rows([(one, found), *family])[0]
+def verdict(one, measured, family=()):
+    """Judge a claim on rows by test name, or on what it lacks, among others of its family."""
+
+    def outcome(claim, rows):
+        if isinstance(rows, str):
+            return outcome_of(claim, [], rows)
+        tests = [(test, True) for test in claim.TESTS] + [(test, False) for test in claim.SECONDARY]
+        return outcome_of(
+            claim, [contrast(t, rows[t.name], decides) for t, decides in tests if t.name in rows]
+        )
+
+    return correct([outcome(one, measured), *(outcome(*other) for other in family)])[0]
 
 
-ABOVE = Test("gain", "above", 0.0)
-BELOW = Test("leak", "below", 0.1, against=0.2)
-WITHIN = Test("same", "within", 0.5, units="skill")
+class Given(Expression):
+    """Numbers by world label; levels apart where a label has several."""
+
+    def __init__(self, **numbers):
+        self.given = numbers
+
+    def numbers(self, cubes, world):
+        given = self.given.get(world, "nothing of it")
+        return Numbers.none(given) if isinstance(given, str) else given
+
+    def worlds(self, cubes):
+        return list(self.given)
+
+
+def by_level(*means, n=12):
+    """Numbers of levels 1, 2, ..., each about its mean."""
+    values = np.stack([[row.value for row in rows(mean, n)] for mean in means], 1)[:, None]
+    nothing = np.full_like(values, np.nan)
+    return Numbers.measured(np.arange(n), np.arange(1, len(means) + 1), values, nothing, nothing)
+
+
+NOTHING = Given()
+ABOVE = Test("gain", NOTHING, "above", 0.0)
+BELOW = Test("leak", NOTHING, "below", 0.1, against=0.2)
+WITHIN = Test("same", NOTHING, "within", 0.5, units="skill")
 
 
 @pytest.mark.parametrize(
@@ -80,12 +113,12 @@ def test_all_must_speak_for_and_any_can_sink():
 def test_p_for_is_the_largest_of_the_tests():
     weak = [Row("a", i, v) for i, v in enumerate([-0.3, *np.linspace(0.1, 1, 11)])]
     outcome = verdict(claim(ABOVE, WITHIN), {"gain": weak, "same": rows(0)})
-    single = contrast("gain", ABOVE, True, weak)
+    single = contrast(ABOVE, weak)
     assert outcome.p == single.p_for > 2 / 2**12
 
 
 def test_p_against_pays_for_the_number_of_tests():
-    tests = [Test(f"t{k}", "above", 0.0) for k in range(8)]
+    tests = [Test(f"t{k}", NOTHING, "above", 0.0) for k in range(8)]
     weak = [Row("a", i, v) for i, v in enumerate([0.5, 0.2, *np.linspace(-1, -0.1, 10)])]
     alone = verdict(claim(tests[0]), {"t0": weak})
     others = {f"t{k}": rows(0.05, seed=k) for k in range(1, 8)}
@@ -162,25 +195,20 @@ def test_a_bound_rejects_equivalence_and_never_supports_it(test, mean, expected)
 
 def test_rows_without_a_number_are_left_out_and_counted():
     given = [*rows(1), Row("a", 99, float("nan"))]
-    found = contrast("gain", ABOVE, True, given)
-    assert (len(found.rows), found.left_out) == (12, 1)
-    assert found.estimate == pytest.approx(1)
+    gain = contrast(ABOVE, given)
+    assert (len(gain.rows), gain.left_out) == (12, 1)
+    assert gain.estimate == pytest.approx(1)
 
 
 def test_not_run():
-    def needs(evidence):
-        evidence.cube("experiments/none")
-
-    asked = claim(ABOVE, rows=needs)
-    outcome = judge(Evidence([]), [asked])[0]
+    asked = claim(ABOVE)
+    asked.NEEDS = ("experiments/none",)
+    outcome = judge(CubeSet([]), [asked])[0]
     assert outcome.verdict == "not_run"
     assert outcome.sentence == "Not run: the run has no cube 'experiments/none'."
     assert outcome.contrasts == ()
-
-    def raises(evidence):
-        raise Missing("no arm 'ideal'")
-
-    assert judge(Evidence([]), [claim(ABOVE, rows=raises)])[0].sentence == "Not run: no arm 'ideal'."
+    lacks = claim(Test("gain", Given(additive="no arm 'ideal'"), "above", 0.0))
+    assert judge(CubeSet([]), [lacks])[0].sentence == "Not run: no arm 'ideal'."
     # a deciding test without any number: what is there is told
     half = verdict(claim(ABOVE, WITHIN), {"gain": rows(1), "same": []})
     assert half.verdict == "not_run"
@@ -189,19 +217,43 @@ def test_not_run():
 
 
 def test_levels_decide_each_and_other_worlds_never():
-    found = {at_level("gain", level): rows(1) for level in (1, 2)}
-    found[elsewhere("gain", "grammar")] = rows(-1, label="grammar")
-    found[elsewhere(at_level("gain", 2), "grammar")] = rows(-1, label="grammar")
-    outcome = verdict(claim(ABOVE), found)
+    def outcome(second):
+        of = Given(grammar=by_level(-1, -1), additive=by_level(1, second))
+        return judge(CubeSet([]), [claim(Test("gain", of, "above", 0.0))])[0]
+
+    good = outcome(1)
+    assert good.verdict == "supported"
+    assert [c.decides for c in good.contrasts] == [True, True, False, False]
+    names = ["gain, level 1", "gain, level 2", "gain, level 1 [grammar]", "gain, level 2 [grammar]"]
+    assert [c.name for c in good.contrasts] == names
+    assert outcome(-1).verdict == "contradicted"
+
+
+def test_the_world_of_a_role_is_what_the_config_says():
+    of = Given(additive=by_level(1), grammar=by_level(-1))
+    one = claim(Test("gain", of, "above", 0.0))
+    assert judge(CubeSet([]), [one])[0].verdict == "supported"
+    there = judge(CubeSet([]), [one], {"sweep": "grammar"})[0]
+    assert there.verdict == "contradicted"
+    assert [c.name for c in there.contrasts] == ["gain", "gain [additive]"]
+    fixed = claim(Test("gain", of, "above", 0.0, world="one_mask"))
+    assert judge(CubeSet([]), [fixed], {"one_mask": "additive"})[0].verdict == "supported"
+    with pytest.raises(ClaimError, match=r"role of a world 'sweeps' must be one of: one_mask, sweep"):
+        judge(CubeSet([]), [one], {"sweeps": "grammar"})
+
+
+def test_a_test_of_any_world_takes_all_of_them():
+    of = Given(additive=by_level(1, n=6), grammar=by_level(1, n=6), dag="nothing of it")
+    outcome = judge(CubeSet([]), [claim(Test("gain", of, "above", 0.0, world="any"))])[0]
     assert outcome.verdict == "supported"
-    assert [c.decides for c in outcome.contrasts] == [True, True, False, False]
-    found[at_level("gain", 2)] = rows(-1)
-    assert verdict(claim(ABOVE), found).verdict == "contradicted"
+    assert [row.world for row in outcome.contrasts[0].rows] == ["additive"] * 6 + ["grammar"] * 6
+    lacks = claim(Test("gain", Given(dag="nothing of it"), "above", 0.0, world="any"))
+    assert judge(CubeSet([]), [lacks])[0].sentence == "Not run: nothing of it."
 
 
-def test_what_stands_beside_is_shown_last_and_never_decides():
-    other = Test("other", "above", 0.0)
-    outcome = verdict(claim(ABOVE, beside=(other,)), {"other": rows(-1), "gain": rows(1)})
+def test_secondary_tests_are_shown_last_and_never_decide():
+    other = Test("other", NOTHING, "above", 0.0)
+    outcome = verdict(claim(ABOVE, secondary=(other,)), {"other": rows(-1), "gain": rows(1)})
     assert outcome.verdict == "supported"
     assert [(c.name, c.decides) for c in outcome.contrasts] == [("gain", True), ("other", False)]
 
@@ -209,18 +261,16 @@ def test_what_stands_beside_is_shown_last_and_never_decides():
 def test_the_claims_own_sentence_comes_first():
     seen = {}
 
-    def sentence(means):
-        seen.update(means)
+    def sentence(contrasts):
+        seen.update(contrasts)
         return "It rose."
 
     outcome = verdict(claim(ABOVE, sentence=sentence), {"gain": rows(1)})
     assert outcome.sentence == "It rose."
-    assert seen["gain"][0] == pytest.approx(1)
-    assert seen["gain"][1] < 1 < seen["gain"][2]
+    assert seen["gain"].estimate == pytest.approx(1)
+    assert seen["gain"].low < 1 < seen["gain"].high
 
 
 def test_errors():
-    with pytest.raises(ClaimError, match=r"rows of 'gian' belong to none of its tests: gain"):
-        verdict(claim(ABOVE), {"gian": rows(1)})
     with pytest.raises(ClaimError, match="a world has two rows"):
-        contrast("gain", ABOVE, True, [Row("a", 0, 1.0), Row("a", 0, 2.0)])
+        contrast(ABOVE, [Row("a", 0, 1.0), Row("a", 0, 2.0)])

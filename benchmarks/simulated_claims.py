@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from maestrata.claims.base import Evidence, Row, Test
-from maestrata.claims.skill import PRIMARY, READING
-from maestrata.claims.verdict import ALPHA, Outcome, judge_rows
+from maestrata.claims.rule import WORLDS, Contrast, Test, contrast
+from maestrata.claims.verdict import ALPHA, Outcome, correct, evaluate, outcome_of
 from maestrata.cubes.io import build
 from maestrata.errors import ClaimError, one_of
+from maestrata.results import PRIMARY, CubeSet, Row, Select
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -45,8 +45,9 @@ class Signature:
 
     def tests(self) -> tuple[Test, ...]:
         """Tests of this signature, with thresholds 0 and margins 1."""
-        plain = [Test(f"mean {k}", "above", 0.0) for k in range(self.one_sided)]
-        return (*plain, *(Test(f"equal {k}", "within", 1.0) for k in range(self.within)))
+        of = Select("simulated", "number")  # their rows are drawn, not read
+        plain = [Test(f"mean {k}", of, "above", 0.0) for k in range(self.one_sided)]
+        return (*plain, *(Test(f"equal {k}", of, "within", 1.0) for k in range(self.within)))
 
     def __str__(self) -> str:
         parts = [f"{self.one_sided} one-sided"] * bool(self.one_sided)
@@ -120,29 +121,29 @@ def row_rates(
         raise ClaimError(f"n_worlds={n_worlds} and simulations={simulations} must both be at least 1")
     claim = _claim(tests.tests())
     outcomes = (
-        judge_rows([(claim, _rows(claim.TESTS, SCENARIOS[scenario], n_worlds, rng))])[0]
+        correct([outcome_of(claim, _contrasts(claim.TESTS, SCENARIOS[scenario], n_worlds, rng))])[0]
         for _ in range(simulations)
     )
     return _count(outcomes, family)
 
 
-def _rows(
+def _contrasts(
     tests: Sequence[Test], where: Callable[[int], float], n_worlds: int, rng: np.random.Generator
-) -> dict[str, list[Row]]:
+) -> list[Contrast]:
     common = rng.standard_normal(n_worlds)
-    found = {}
+    contrasts = []
     for k, test in enumerate(tests):
         values = np.sqrt(0.5) * (common + rng.standard_normal(n_worlds)) + where(k)
         if test.side == "within":
             # From the upper end of the margin towards 0, which is as far inside as it goes.
             values = 1.0 - WITHIN_SD * (values - where(k) + min(where(k), 1 / WITHIN_SD))
-        found[test.name] = [Row("simulated", i, float(v)) for i, v in enumerate(values)]
-    return found
+        contrasts.append(contrast(test, [Row("simulated", i, float(v)) for i, v in enumerate(values)]))
+    return contrasts
 
 
 def _claim(tests: tuple[Test, ...]) -> ModuleType:
     made = SimpleNamespace(
-        NUMBER=99, TITLE="simulated", SAYS="", RULE="", NEEDS=(), TRAINS=True, TESTS=tests, rows=None
+        NUMBER=99, TITLE="simulated", SAYS="", RULE="", NEEDS=(), TRAINS=True, TESTS=tests
     )
     return cast("ModuleType", made)
 
@@ -207,7 +208,7 @@ def _spread_out(low: float, middle: float, high: float) -> Floats:
 
 def _sweeps() -> dict[str, Sweep]:
     d = _DIFFERENCE_SD
-    found = {
+    sweeps = {
         "6, null: flat": Sweep(6, _by_ratio(0, 0, 0, 0, 0), 2, True),
         "6, null: as good at .9, .1 far below": Sweep(6, _by_ratio(-FAR * d, 0, 0, 0, 0), 2, True),
         "7, null: one level at the margin": Sweep(7, _mirrored(0.05), 2, True),
@@ -217,11 +218,11 @@ def _sweeps() -> dict[str, Sweep]:
         "8, null: the same, one training seed": Sweep(8, _spread_out(-FAR * d, FAR * d, 0), 1, True),
     }
     for size in (1.0, 1.5, 2.0):
-        found[f"6, peak of {size:g} sd at .75"] = Sweep(6, _by_ratio(0, 0, 0, size * d, 0), 2, False)
-        found[f"8, .1 and .9 equal, .5 apart by {size:g} sd"] = Sweep(
+        sweeps[f"6, peak of {size:g} sd at .75"] = Sweep(6, _by_ratio(0, 0, 0, size * d, 0), 2, False)
+        sweeps[f"8, .1 and .9 equal, .5 apart by {size:g} sd"] = Sweep(
             8, _spread_out(0, size * d, 0), 2, False
         )
-    return found
+    return sweeps
 
 
 SWEEPS: dict[str, Sweep] = _sweeps()
@@ -246,7 +247,8 @@ def sweep_rates(
     if claim.NUMBER != sweep.claim:
         raise ClaimError(f"sweep {name!r} is one of claim {sweep.claim}, not of claim {claim.NUMBER}")
     cube, limits = _cube(n_worlds, sweep.seeds), _limits(n_worlds)
-    evidence = Evidence([cube, limits])
+    cubes = CubeSet([cube, limits])
+    deciding = _claim(claim.TESTS)
     variables = [cube[v].values for v in ("r2", "r2_low", "r2_high")]
 
     def draw() -> Outcome:
@@ -256,14 +258,14 @@ def sweep_rates(
         values = sweep.profile[None, :, None, :] + world + cell + seed
         for variable in variables:
             variable.reshape(values.shape)[...] = values
-        return judge_rows([(claim, claim.rows(evidence))])[0]
+        return correct([evaluate(deciding, cubes)])[0]
 
     return _count((draw() for _ in range(simulations)), family)
 
 
 def _cube(n_worlds: int, seeds: int) -> xr.Dataset:
     coords: dict[str, Any] = {
-        "world": [PRIMARY],
+        "world": [WORLDS["sweep"]],
         "world_seed": range(n_worlds),
         "patch_size": [1],
         "offset": [0],
@@ -271,7 +273,7 @@ def _cube(n_worlds: int, seeds: int) -> xr.Dataset:
         "seed": range(seeds),
         "encoder": ["trained"],
         "layer": [1],
-        **{axis: [label] for axis, label in READING.items()},
+        **{axis: [label] for axis, label in PRIMARY.items()},
         "level": range(1, LEVELS + 1),
     }
     cell = (1, n_worlds, 1, 1, len(RATIOS), seeds)
@@ -287,7 +289,7 @@ def _cube(n_worlds: int, seeds: int) -> xr.Dataset:
 def _limits(n_worlds: int) -> xr.Dataset:
     """Exact ceilings of 1: skill is R2."""
     coords: dict[str, Any] = {
-        "world": [PRIMARY],
+        "world": [WORLDS["sweep"]],
         "world_seed": range(n_worlds),
         "patch_size": [1],
         "offset": [0],
