@@ -142,9 +142,7 @@ def _contrasts(
 
 
 def _claim(tests: tuple[Test, ...]) -> ModuleType:
-    made = SimpleNamespace(
-        NUMBER=99, TITLE="simulated", SAYS="", RULE="", NEEDS=(), TRAINS=True, TESTS=tests
-    )
+    made = SimpleNamespace(NUMBER=99, TITLE="simulated", SAYS="", RULE="", NEEDS=(), TRAINS=True, TESTS=tests)
     return cast("ModuleType", made)
 
 

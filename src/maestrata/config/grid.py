@@ -113,6 +113,10 @@ def check(config: Config) -> None:
     for section, word, chosen in (("figures", "figure", config.figures), ("claims", "claim", config.claims)):
         for index, name in enumerate(chosen.names if chosen.names != "all" else ()):
             _check_name(word, name, modules.available(section), section, "names", index)
+    roles = modules.constant("claims", "rule", "WORLDS")
+    for role, label in config.claims.worlds.items():
+        _check_name("role", role, roles, "claims", "worlds")
+        _check_name("world", label, config.worlds, "claims", "worlds", role)
     shapes: dict[tuple[int, bool], str] = {}
     for index, block in enumerate(config.grid):
         _check_block(config, block, index, shapes)

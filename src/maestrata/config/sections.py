@@ -153,9 +153,14 @@ class Experiment(Section):
 
 
 class Claims(Section):
-    """Which claims are judged."""
+    """Which claims are judged, and in which worlds."""
 
     names: Literal["all"] | Names = Field(default="all", description="modules of maestrata.claims")
+    worlds: dict[Name, Name] = Field(
+        default={},
+        description="labels of the worlds that claims are judged in, by role, where they are not those of "
+        "maestrata.claims.rule.WORLDS",
+    )
 
 
 class Figures(Section):

@@ -9,7 +9,7 @@ from maestrata.results.cubes import CubeSet
 from maestrata.results.numbers import Numbers, Row
 from maestrata.results.primary import PRIMARY, PRIMARY_TEXT, last_layer, scores
 from maestrata.results.select import Combined, Expression, Select, largest_of, mean_of, slope_of
-from maestrata.results.statistics import MIN_WORLDS, nanmean, over_worlds, t_interval
+from maestrata.results.statistics import MIN_WORLDS, over_worlds, t_interval
 from maestrata.results.summary import Summary, summarise
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "largest_of",
     "last_layer",
     "mean_of",
-    "nanmean",
     "over_worlds",
     "scores",
     "slope_of",

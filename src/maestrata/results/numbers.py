@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from maestrata.results.statistics import nanmean
+from maestrata.resampling import nanmean
 
 __all__ = ["Numbers", "Row", "aligned", "weighted"]
 

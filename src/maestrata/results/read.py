@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from maestrata.resampling import nanmean
 from maestrata.results.cubes import CubeSet
 from maestrata.results.numbers import Numbers
 from maestrata.results.primary import PRIMARY
-from maestrata.results.statistics import nanmean
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -8,28 +8,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
+from maestrata.resampling import nanmean
+
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["MIN_WORLDS", "nanmean", "over_worlds", "t_interval"]
+__all__ = ["MIN_WORLDS", "over_worlds", "t_interval"]
 
 Floats = NDArray[np.float64]
 
 MIN_WORLDS = 3
 """With fewer worlds a figure shows each by itself, and no interval over worlds."""
-
-
-def nanmean(values: ArrayLike, axis: int | tuple[int, ...] = 0) -> Floats:
-    """Mean over axes of what is there; NaN where nothing is.
-
-    Examples
-    --------
-    >>> nanmean([[1.0, np.nan], [3.0, np.nan]]).tolist()
-    [2.0, nan]
-    """
-    x = np.asarray(values, np.float64)
-    count = np.isfinite(x).sum(axis)
-    return np.nansum(x, axis) / np.where(count > 0, count, np.nan)
 
 
 def t_interval(

@@ -106,8 +106,8 @@ class Flags:
 
     @property
     def claims(self) -> str:
-        """Return the flag that names the claims to judge."""
-        return as_flags({"claims": self._plan.claims})
+        """Return the flags that name the claims to judge, and the worlds that they are judged in."""
+        return as_flags({"claims": self._plan.claims, "worlds": self._config.claims.worlds or None})
 
     @property
     def note(self) -> str:

@@ -5,7 +5,7 @@ Cubes may be of any kind and in any order; a claim that needs one that is not gi
 
 from __future__ import annotations
 
-import argparse
+import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +15,7 @@ from maestrata.claims.rule import WORLDS
 from maestrata.claims.verdict import judge
 from maestrata.cubes.io import open_cube, write_cube
 from maestrata.results import CubeSet
+from maestrata.steps._flags import settings
 from maestrata.steps._run import Parser, add_provenance, provenance, run
 
 log = logging.getLogger(__name__)
@@ -29,12 +30,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument(
         "--worlds",
-        nargs="+",
-        metavar="ROLE=LABEL",
-        type=_role,
-        default=[],
+        type=settings,
+        default={},
         help="labels of the worlds that claims are judged in, where they are not "
-        + " ".join(f"{role}={label}" for role, label in WORLDS.items()),
+        f"{json.dumps(dict(WORLDS))}, as a JSON object",
     )
     parser.add_argument("--note", default="", help="told in the title, such as 'smoke: not evidence'")
     parser.add_argument("--output", type=Path, required=True, help="the cube of verdicts, .nc")
@@ -47,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     cubes = CubeSet(open_cube(path) for path in args.cubes)
     for kind in cubes:
         cubes.get(kind)  # an error where there are two
-    outcomes = judge(cubes, claims, dict(args.worlds))
+    outcomes = judge(cubes, claims, args.worlds)
     for outcome in outcomes:
         log.info("%2d %-13s %s", outcome.number, outcome.verdict.replace("_", " "), outcome.claim.TITLE)
     write_cube(report.dataset(outcomes), args.output, provenance(args))
@@ -55,14 +54,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         report.write_text(args.table, report.markdown(outcomes, args.note))
     if args.page is not None:
         report.write_text(args.page, report.page(outcomes, args.note))
-
-
-def _role(text: str) -> tuple[str, str]:
-    """Parse ``sweep=additive``."""
-    role, equals, label = text.partition("=")
-    if not (role and equals and label):
-        raise argparse.ArgumentTypeError(f"{text!r} must be ROLE=LABEL, such as sweep=additive")
-    return role, label
 
 
 if __name__ == "__main__":

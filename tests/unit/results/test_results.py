@@ -8,7 +8,7 @@ import xarray as xr
 from scipy import stats
 
 from maestrata.errors import CubeError
-from maestrata.results import CubeSet, nanmean, over_worlds, t_interval
+from maestrata.results import CubeSet, over_worlds, t_interval
 
 
 def cube(kind: str, **attrs: str) -> xr.Dataset:
@@ -26,12 +26,6 @@ def test_cubes_by_kind() -> None:
         cubes.one("limits")
     with pytest.raises(CubeError, match="2 cubes of kind 'worlds' are given; allowed: one"):
         cubes.get("worlds")
-
-
-def test_nanmean_of_what_is_there() -> None:
-    values = np.array([[1.0, np.nan, np.nan], [2.0, 5.0, np.nan]])
-    np.testing.assert_array_equal(nanmean(values), [1.5, 5.0, np.nan])
-    assert nanmean(values, (0, 1)) == pytest.approx(8 / 3)
 
 
 @pytest.mark.parametrize("n", [2, 3, 12])

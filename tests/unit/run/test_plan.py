@@ -157,6 +157,9 @@ def test_code_of_an_experiment_is_its_own() -> None:
 def test_claims_that_are_judged_are_those_asked_for(plan: Plan) -> None:
     two = Plan(load_config(CONFIGS / "smoke.yaml", overrides={"claims": {"names": ["c06_masking_ratio"]}}))
     assert two.flags.claims == "--claims c06_masking_ratio"
+    section = {"names": ["c06_masking_ratio"], "worlds": {"sweep": "grammar"}}
+    other = Plan(load_config(CONFIGS / "smoke.yaml", overrides={"claims": section}))
+    assert other.flags.claims == """--claims c06_masking_ratio --worlds '{"sweep": "grammar"}'"""
     assert len(plan.claims) > 10 and two.code("claims", job()) != plan.code("claims", job())
     assert "results/smoke/cubes/regression.nc" in two.evidence
     assert not any("experiments" in path for path in two.evidence)
