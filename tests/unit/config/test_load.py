@@ -148,7 +148,7 @@ WRONG = [
     ),
     (("experiments",), [{"name": "border", "worlds": ["a"]}] * 2, ["listed twice", "experiments[1]"]),
     (("claims", "names"), ["none_such"], ["claim 'none_such' must be one of", "claims.names[0]"]),
-    (("claims", "worlds"), {"sweeps": "a"}, ["role 'sweeps' must be one of: one_mask, sweep", "claims.worlds"]),
+    (("claims", "worlds"), {"sweeps": "a"}, ["role 'sweeps' must be one of", "claims.worlds"]),
     (("claims", "worlds"), {"sweep": "none"}, ["world 'none' must be one of", "claims.worlds.sweep"]),
     (("grid", 0, "images"), 20, ["images=20", "one batch of 256", "grid[0].images"]),
     (("evaluation", "probes"), ["svm"], ["'svm'", "ridge", "evaluation.probes[0]"]),
