@@ -6,7 +6,8 @@
 
 Runs the step on a run's cubes and compares its cube of verdicts with the one that lies beside them: verdict,
 p, corrected p, worlds, estimate, interval, threshold, and the rows of every world. Tests are matched by claim
-and name, after `RENAMED`. Prints a table in markdown, and exits 1 on any difference beyond 1e-12 (relative) that is not one of `MACHINE`.
+and name, after `RENAMED`. Prints a table in markdown, and exits 1 on any difference beyond 1e-12 (relative),
+or beyond what `MACHINE` allows.
 With some of the claims only, Holm's correction has another family: the corrected p is then not compared.
 Claim 1 checks a theorem on random trees and takes most of the time.
 """
@@ -42,8 +43,8 @@ RENAMED = ((" less ", " minus "),)
 
 
 MACHINE = {"invertible: left given a smaller set": 0.01}
-"""Tests whose numbers differ between processors, with the tolerance that is allowed them. A smaller set leaves
-some 17 nats: canonical correlations of 1, but for rounding, whose logarithm is the number."""
+"""Tests whose numbers differ between processors, and by how much they may. In an invertible tree what a
+smaller set leaves is without end; the number, some 17 nats, is the logarithm of what rounding makes of 0."""
 
 
 @dataclass
