@@ -83,7 +83,7 @@ def stack(members: int) -> Step:
     def run() -> None:
         nonlocal at
         with fast_float32():
-            trainer._step(**trainer.noise.draw(at))
+            trainer._step(trainer.noise.draw(at))
         at += 1
 
     return run

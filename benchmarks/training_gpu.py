@@ -44,7 +44,7 @@ def time_stack(cell: dict, members: int, steps: int, options: dict) -> dict:
     noise = trainer.noise
     started = time.perf_counter()
     draws = noise.draw(0)
-    step = trainer._capture(draws) if trainer.captured else lambda d: trainer._step(**d)
+    step = trainer._capture(draws) if trainer.captured else trainer._step
     torch.cuda.synchronize()
     ready = time.perf_counter() - started
     blocks = []

@@ -111,9 +111,10 @@ class StackedTrainer:
             groups, lr=self._lr if on_gpu else 0.0, betas=recipe.betas, fused=True, capturable=on_gpu
         )
 
-    def _step(self, normal: Tensor, uniform: Tensor) -> Tensor:
+    def _step(self, draws: dict[str, Tensor]) -> Tensor:
+        """Take one step on the draws of a `NoiseSource`, and return the members' losses (M,)."""
         world, batch = self.worlds[0], self.recipe.batch
-        noise, uniforms = unpack(world, batch, self.patches.n_patches, normal, uniform)
+        noise, uniforms = unpack(world, batch, self.patches.n_patches, **draws)
         tokens = patchify(self._images(noise), world.token_pixels)  # (M, b, n, v)
         visible_ids, masked_ids = draw_masks(self.patches, self.visible, uniforms)
         losses = self.model.losses(self.weights.named(), tokens, visible_ids, masked_ids)
@@ -131,12 +132,12 @@ class StackedTrainer:
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
             for _ in range(3):
-                self._step(**static)
+                self._step(static)
         torch.cuda.current_stream().wait_stream(side)
         self.optimiser.zero_grad(set_to_none=True)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
-            losses = self._step(**static)
+            losses = self._step(static)
         with torch.no_grad():
             for w, kept in zip(self.weights.flat, before, strict=True):
                 w.copy_(kept)
@@ -156,7 +157,7 @@ class StackedTrainer:
         """Train all members, and return them."""
         steps, members = self.recipe.steps, len(self.seeds)
         history = torch.zeros(steps, members, device=self.device)
-        run: Callable[[dict[str, Tensor]], Tensor] = lambda draws: self._step(**draws)  # noqa: E731
+        run: Callable[[dict[str, Tensor]], Tensor] = self._step
         with ProgressBar(self._name(0, members), steps, self.recipe.batch * members) as progress:
             for step in range(steps):
                 draws = {name: draw.to(self.device) for name, draw in self.noise.draw(step).items()}
