@@ -15,7 +15,7 @@ from maestrata.cubes.collect import collect
 from maestrata.cubes.io import build, open_cube
 from maestrata.cubes.manifest import Manifest
 from maestrata.cubes.schema import CELL, KINDS, READING
-from maestrata.figures.registry import CubeSet
+from maestrata.results import CubeSet
 from maestrata.steps import theory
 
 RATIOS = [0.1, 0.25, 0.5, 0.75, 0.9]

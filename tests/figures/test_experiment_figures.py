@@ -12,11 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from maestrata.errors import CubeError
-from maestrata.figures import arms, registry
-from maestrata.figures.registry import CubeSet
+from maestrata.figures import registry
+from maestrata.figures.looks import REFERENCES
 from maestrata.figures.save import save
 from maestrata.figures.style import Style
-from maestrata.figures.summary import t_interval
+from maestrata.figures.words import intervals_text, n_text
+from maestrata.results import CubeSet, Series
 
 FIGURES = [n for n in registry.available() if registry.load(n).NEEDS[0].startswith("experiments/")]
 # figure -> quantities and arms of its cubes without which it must still be drawn
@@ -133,42 +134,6 @@ def test_values_are_those_of_the_cube(experiments: ModuleType) -> None:
     assert any(np.allclose(line.get_ydata(), expected) for line in panel.lines if len(line.get_xdata()) == 4)
 
 
-def test_series_over_worlds_and_samples(experiments: ModuleType) -> None:
-    many = experiments.cube("cue_conflict", world_seeds=4)
-    s = arms.series(many, "additive", arms.CELLS, "root_share")
-    assert s is not None
-    np.testing.assert_array_equal(s.x, [0.125, 0.25, 0.5, 0.75, 0.875])
-    assert s.arms == ["1x1/v14", "1x1/v12", "1x1/v8", "1x1/v4", "1x1/v2"]
-    assert (s.n_worlds, s.samples) == (4, (4096, 4096))
-    values = many.value.sel(world="additive", arm="1x1/v4", quantity="root_share", level=0).mean("seed")
-    half = 3.182446 * values.values.std(ddof=1) / 2  # t(0.975, 3) sd / sqrt(4)
-    np.testing.assert_allclose(
-        [s.low[3], s.high[3]], values.values.mean() + half * np.array([-1, 1]), rtol=1e-5
-    )
-    few = experiments.cube("cue_conflict", world_seeds=1)
-    s = arms.series(few, "additive", arms.CELLS, "root_share")
-    assert s is not None
-    np.testing.assert_allclose(s.high - s.low, 0.04)  # the worlds' own
-    assert arms.series(few, "grammar", arms.CELLS, "root_share") is None
-    assert arms.series(few, "additive", arms.CELLS, "purity") is None
-    assert arms.series(few, "additive", "3x3/.*", "root_share") is None
-
-
-def test_levels_and_their_mean(experiments: ModuleType) -> None:
-    cube = experiments.cube("invariance", world_seeds=3)
-    s = arms.by_level(cube, "additive", "1x1/v4", "low_redrawn")
-    assert s is not None
-    np.testing.assert_array_equal(s.x, [1, 2, 3, 4])
-    here = cube.value.sel(world="additive", arm="1x1/v4", quantity="low_redrawn", seed=0)
-    np.testing.assert_allclose(s.mean, here.sel(level=[1, 2, 3, 4]).mean("world_seed"))
-    mean = arms.over_levels(cube, "low_redrawn")
-    over = arms.series(mean, "additive", arms.CELLS, "low_redrawn")
-    assert over is not None
-    found = t_interval(here.sel(level=[1, 2, 3, 4]).mean("level"), "world_seed")
-    np.testing.assert_allclose([over.mean[3], over.low[3], over.high[3]], [float(v) for v in found])
-    assert arms.by_level(cube, "additive", "1x1/v5", "low_redrawn") is None
-
-
 def test_change_by_training_on_the_ladder(experiments: ModuleType) -> None:
     cube = experiments.cube("fixed_masks")
     change = registry.load("theorem_two")._change(cube)
@@ -183,17 +148,18 @@ def test_change_by_training_on_the_ladder(experiments: ModuleType) -> None:
 def test_attention_maps_are_in_raster_order() -> None:
     module = registry.load("attention_mass")
     number = {f"a/mean/t{i:02d}": i for i in range(8)}
-    found = module._map(np.arange(8) / 28, number, "a/mean/t")
-    assert found.shape == (4, 2)  # a tree of 8 leaves halves height first
-    np.testing.assert_allclose(found.ravel(), np.arange(8) / 28 * 8)
+    shown = module._map(np.arange(8) / 28, number, "a/mean/t")
+    assert shown.shape == (4, 2)  # a tree of 8 leaves halves height first
+    np.testing.assert_allclose(shown.ravel(), np.arange(8) / 28 * 8)
     assert module._map(np.full(8, np.nan), number, "a/mean/t") is None
+    assert module._map(np.arange(8) / 28, number, "b/mean/t") is None
     assert module._map(None, number, "a/mean/t") is None
 
 
 def test_classes_differ_in_colour_or_marker() -> None:
     look = registry.load("embedding_map")._look
-    assert len({look(c) for c in range(20)}) == 20
-    assert look(0)[0] != look(1)[0] and look(0)[1] != look(1)[1]
+    assert len({(look(c).color, look(c).marker) for c in range(20)}) == 20
+    assert look(0).color != look(1).color and look(0).marker != look(1).marker
 
 
 def test_references_differ_in_dashes() -> None:
@@ -202,19 +168,22 @@ def test_references_differ_in_dashes() -> None:
         ("linear", "pca", "random_init"),
         ("exact", "grey"),
     ):
-        assert len({str(arms.REFERENCES[name][2]) for name in figure}) == len(figure)
+        assert len({str(REFERENCES[name].line) for name in figure}) == len(figure)
 
 
-def test_interval_text() -> None:
-    def with_worlds(n: int) -> arms.Series:
-        one = np.zeros(1)
-        return arms.Series(["a"], one, one, one, one, np.zeros((n, 1)), (5, 10))
+def test_words_for_intervals() -> None:
+    def with_worlds(n: int, seeds: int = 1) -> Series:
+        one, each = np.zeros(1), np.zeros((n, 1))
+        return Series(["a"], one, one, one, one, each, each, each, seeds, (5, 10))
 
-    assert "over 4 to 12 worlds (ci_world)" in arms.interval_text([with_worlds(4), with_worlds(12)])
-    text = arms.interval_text([with_worlds(4), with_worlds(1)])
+    assert "over 4 to 12 worlds (ci_world)" in intervals_text([with_worlds(4), with_worlds(12)])
+    text = intervals_text([with_worlds(4), with_worlds(1)])
     assert "over 4 worlds (ci_world)" in text and "(ci_sample) where there is 1 world seed" in text
-    assert arms.interval_text([]) == "nothing measured: no intervals"
-    assert arms.n_text([with_worlds(1)]) == "n = 5 to 10 test images a world"
+    assert text.endswith("; 1 training seed")
+    text = intervals_text([with_worlds(2, 3)])
+    assert text == "2 world seeds; bars: 95 % interval over samples (ci_sample); mean over 3 training seeds"
+    assert intervals_text([]) == "nothing measured: no intervals"
+    assert n_text([with_worlds(1)]) == "n = 5 to 10 test images a world"
 
 
 def test_verdicts(experiments: ModuleType) -> None:

@@ -18,10 +18,10 @@ from maestrata.cubes.io import write_cube
 from maestrata.cubes.schema import KINDS
 from maestrata.errors import CubeError, FigureError
 from maestrata.figures import registry
-from maestrata.figures.registry import CubeSet
+from maestrata.figures.looks import ENCODERS, level_look
 from maestrata.figures.save import save
-from maestrata.figures.style import ENCODERS, Style, level_color, level_marker, spread
-from maestrata.figures.summary import reading, summarise
+from maestrata.figures.style import Style
+from maestrata.results import CubeSet, along_cells, scores
 from maestrata.steps import figure as step
 
 Make = Callable[..., CubeSet]
@@ -174,11 +174,11 @@ def test_controls_and_ceiling_are_shown(cubes: CubeSet, drawn: Callable[[str], F
 
 def test_values_are_those_of_the_cube(cubes: CubeSet, drawn: Callable[[str], Figure]) -> None:
     cube = cubes.one("regression")
-    expected = reading(cube).r2.sel(world="gaussian", world_seed=0, patch_size=1, offset=0, seed=0, level=4)
+    expected = scores(cube).r2.sel(world="gaussian", world_seed=0, patch_size=1, offset=0, seed=0, level=4)
     figure = drawn("r2_by_ratio")
     (panel,) = (axes for axes in figure.axes if "gaussian" in axes.get_title(loc="left"))
     lines = [
-        line for line in panel.lines if line.get_color() == level_color(4, 4) and len(line.get_xdata()) == 5
+        line for line in panel.lines if line.get_color() == level_look(4, 4).color and len(line.get_xdata()) == 5
     ]
     np.testing.assert_allclose(lines[0].get_ydata(), expected.values, rtol=1e-6)
     np.testing.assert_allclose(lines[0].get_xdata(), [0.125, 0.25, 0.5, 0.75, 0.875])
@@ -195,24 +195,21 @@ def test_map_marks_what_is_decided(cubes: CubeSet, drawn: Callable[[str], Figure
     assert {t.get_fontweight() for t in signed} == {"bold", "normal"}
 
 
-def test_summary_over_worlds_is_a_t_interval(made_up: Make) -> None:
-    cube = reading(made_up(("additive",), world_seeds=4, seeds=2).one("regression"))
-    found = summarise(cube).at(world="additive", patch_size=1, offset=0, level=4).mean.sel(mask_ratio=0.5)
-    values = (
-        cube.r2.sel(world="additive", patch_size=1, offset=0, level=4, mask_ratio=0.5).mean("seed").values
-    )
-    summary = summarise(cube).at(world="additive", patch_size=1, offset=0, level=4, mask_ratio=0.5)
+def test_scores_over_worlds_have_a_t_interval(made_up: Make) -> None:
+    cube = scores(made_up(("additive",), world_seeds=4, seeds=2).one("regression"))
+    here = cube.sel(world="additive", patch_size=1, offset=0, level=4)
+    s = along_cells(here, "mask_ratio", here.realised_ratio)
+    assert s is not None and (s.n_worlds, s.n_seeds, s.samples) == (4, 2, (8192, 8192))
+    values = here.r2.sel(mask_ratio=0.5).mean("seed").values
     half = 3.182446 * values.std(ddof=1) / 2  # t(0.975, 3) sd / sqrt(4)
-    np.testing.assert_allclose(float(found), values.mean(), rtol=1e-5)
-    np.testing.assert_allclose(
-        [summary.low, summary.high], [values.mean() - half, values.mean() + half], rtol=1e-4
-    )
+    drawn = [s.mean[2], s.low[2], s.high[2]]
+    np.testing.assert_allclose(drawn, values.mean() + half * np.array([0, -1, 1]), rtol=1e-4)
 
 
 def test_reading_takes_the_last_layer_there_is(cubes: CubeSet) -> None:
     cube = cubes.one("regression").copy(deep=True)
     cube["r2"].loc[{"layer": 3, "world": "grammar"}] = np.nan
-    shallow = reading(cube).r2.sel(world="grammar", mask_ratio=0.5, patch_size=1, level=2).values
+    shallow = scores(cube).r2.sel(world="grammar", mask_ratio=0.5, patch_size=1, level=2).values
     primary = {
         "encoder": "trained",
         "pooling": "global",
@@ -222,21 +219,15 @@ def test_reading_takes_the_last_layer_there_is(cubes: CubeSet) -> None:
     }
     expected = cube.r2.sel(world="grammar", mask_ratio=0.5, patch_size=1, level=2, layer=2, **primary).values
     np.testing.assert_array_equal(shallow, expected)
-    assert np.isnan(reading(cube, "supervised").r2).all()  # a control that was not run is missing data
+    assert np.isnan(scores(cube, "supervised").r2).all()  # a control that was not run is missing data
 
 
 def test_levels_differ_in_marker_and_lightness() -> None:
-    colors = [level_color(level, 6) for level in range(1, 7)]
-    lightness = [0.3 * r + 0.59 * g + 0.11 * b for r, g, b, _ in colors]
+    looks = [level_look(level, 6) for level in range(1, 7)]
+    lightness = [0.3 * r + 0.59 * g + 0.11 * b for r, g, b, _ in (look.color for look in looks)]
     assert all(np.diff(lightness) < 0)
-    assert len({level_marker(level) for level in range(1, 7)}) == 6
-    assert len({marker for _, _, marker in ENCODERS.values()}) == len(ENCODERS)
-
-
-def test_labels_are_moved_apart() -> None:
-    heights = spread([0.1, 0.1, 0.12, 0.9], 0.1)
-    assert all(np.diff(heights) >= 0.1 - 1e-9)
-    assert heights[-1] == 0.9
+    assert len({look.marker for look in looks}) == 6
+    assert len({look.marker for look in ENCODERS.values()}) == len(ENCODERS)
 
 
 def test_step(cubes: CubeSet, tmp_path: Path) -> None:

@@ -16,9 +16,10 @@ from matplotlib.text import Text
 from maestrata.cubes.io import open_cube
 from maestrata.errors import FigureError
 from maestrata.figures import registry
-from maestrata.figures.registry import CubeSet
+from maestrata.figures.looks import level_look
 from maestrata.figures.save import save
-from maestrata.figures.style import Style, level_color
+from maestrata.figures.style import Style
+from maestrata.results import CubeSet
 from maestrata.steps import theory, worlds
 
 NAMES = ("shared_on_tree", "level_profiles", "supply_demand")
@@ -103,7 +104,7 @@ def drawn_in_c(ax: Any, top: int) -> dict[int, int]:
     found = dict.fromkeys(range(1, top + 1), 0)
     for scatter in (c for c in ax.collections if isinstance(c, PathCollection)):
         for level in found:
-            if np.allclose(scatter.get_facecolor()[0], level_color(level, top)):
+            if np.allclose(scatter.get_facecolor()[0], level_look(level, top).color):
                 found[level] += 1
     return found
 
@@ -125,7 +126,7 @@ def test_curves_are_those_of_the_cube(cubes: CubeSet) -> None:
     cell = only(cubes, "tree").one("theory").sel(world="tree", world_seed=0, patch_size=1, offset=0)
     lines = draw("supply_demand", only(cubes, "tree")).axes[0].lines
     for level in (1, 2, 3):
-        (line,) = (a for a in lines if a.get_color() == level_color(level, 3) and len(a.get_xdata()) == 3)
+        (line,) = (a for a in lines if a.get_color() == level_look(level, 3).color and len(a.get_xdata()) == 3)
         np.testing.assert_allclose(line.get_ydata(), cell.supply.sel(level=level))
         np.testing.assert_allclose(line.get_xdata(), [0.25, 0.5, 0.75])
     panel = draw("level_profiles", only(cubes, "tree")).axes[0]

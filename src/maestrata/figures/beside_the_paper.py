@@ -5,22 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from maestrata.figures.arms import Series, interval_text, series
-from maestrata.figures.panels import short
-from maestrata.figures.registry import CubeSet
-from maestrata.figures.style import MARKERS, WORLD_COLORS, Style
-from maestrata.figures.summary import READING_TEXT, missing_text, n_test_text, reading, summarise
-
-if TYPE_CHECKING:
-    import xarray as xr
+from maestrata.figures.looks import cycle
+from maestrata.figures.sheet import Sheet
+from maestrata.figures.style import Style
+from maestrata.figures.words import scores_text
+from maestrata.results import CubeSet, Series, along_arms, along_cells, cells, levels_with, scores, worlds_of
 
 NAME = "beside_the_paper"
 TITLE = "The paper's experiments, and the same on known worlds"
@@ -64,165 +59,91 @@ class Column:
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
     """Draw the paper's row and ours."""
-    columns = _columns(cubes)
-    figure, axes = style.figure(2, len(columns), panel_height=1.55, more_height=0.25)
-    worlds = list(dict.fromkeys(world for column in columns for world in column.ours))
-    for column, (above, below) in zip(columns, axes.T, strict=True):
-        _theirs(above, column)
-        _ours(style, below, column, worlds)
-    axes[0, 0].set_ylabel(f"paper\n{columns[0].theirs_name}")
-    axes[1, 0].set_ylabel(f"here\n{columns[0].ours_name}")
-    handles = [
-        Line2D([], [], color=WORLD_COLORS[i], marker=MARKERS[i], markersize=4, linewidth=1.2, label=world)
-        for i, world in enumerate(worlds)
-    ]
-    style.title(figure, TITLE, handles)
-    found = [s for column in columns for s in column.ours.values()]
     cube = cubes.one("regression")
-    style.footer(
-        figure,
-        [
-            f"R2: {READING_TEXT}; {n_test_text(reading(cube))}; {missing_text(cube)}",
-            interval_text(found),
-            "paper: one run a point, no intervals published; ratios of ours are those realised",
-        ],
-    )
-    return figure
+    columns = _columns(cubes)
+    sheet = Sheet.grid(style, 2, len(columns), panel_height=1.55, more_height=0.25)
+    worlds = list(dict.fromkeys(world for column in columns for world in column.ours))
+    for column, (above, below) in zip(columns, sheet.axes.T, strict=True):
+        above.plot(column.x, column.theirs, color="#000000", marker="o", markersize=3, linewidth=1.0)
+        above.set_title(column.title, fontsize="small")
+        above.set_ylabel(column.theirs_name)
+        _axis(above, column.x)
+        _ours(sheet, below, column, worlds)
+    sheet.axes[0, 0].set_ylabel(f"paper\n{columns[0].theirs_name}")
+    sheet.axes[1, 0].set_ylabel(f"here\n{columns[0].ours_name}")
+    return sheet.done(TITLE, [cycle(i, world) for i, world in enumerate(worlds)], [
+        f"R2: {scores_text(cube, scores(cube))}",
+        sheet.intervals_text("bars and bands"),
+        "paper: one run a point, no intervals published; ratios of ours are those realised",
+    ])  # fmt: skip
 
 
 def _columns(cubes: CubeSet) -> list[Column]:
     lost = tuple(1 - float(np.mean(row[1:])) / row[0] for row in PROBE)
     probe = tuple(row[0] for row in PROBE)
-    share = r"1x1/v\d+"
+    ratio, accuracy, root = "masking ratio", "accuracy, %", "root, $R^2$"
+    by_patch, patch = "probe, by patch, r = .75", "mask patch (px; here tokens)"
+    cues, shifts = _of_arms(cubes, "cue_conflict", "root_share"), _of_arms(cubes, "robustness", "lost_share")
     return [
-        Column(
-            "probe, by ratio", "masking ratio", "accuracy, %", "root, $R^2$", RATIOS, probe, _by_ratio(cubes)
-        ),
-        Column(
-            "probe, by patch, r = .75",
-            "mask patch (px; here tokens)",
-            "accuracy, %",
-            "root, $R^2$",
-            PATCHES,
-            PROBE_BY_PATCH,
-            _by_patch(cubes),
-        ),
-        Column(
-            "shape bias",
-            "masking ratio",
-            "shape bias",
-            "answers for the root",
-            RATIOS,
-            SHAPE_BIAS,
-            _of_arms(cubes, "cue_conflict", share, "root_share"),
-        ),
-        Column(
-            "share lost under shift",
-            "masking ratio",
-            "share lost",
-            "share lost",
-            RATIOS,
-            lost,
-            _of_arms(cubes, "robustness", share, "lost_share"),
-        ),
+        Column("probe, by ratio", ratio, accuracy, root, RATIOS, probe, _root(cubes, "mask_ratio")),
+        Column(by_patch, patch, accuracy, root, PATCHES, PROBE_BY_PATCH, _root(cubes, "patch_size")),
+        Column("shape bias", ratio, "shape bias", "answers for the root", RATIOS, SHAPE_BIAS, cues),
+        Column("share lost under shift", ratio, "share lost", "share lost", RATIOS, lost, shifts),
     ]
 
 
-def _by_ratio(cubes: CubeSet) -> dict[str, Series]:
-    cube = reading(cubes.one("regression")).sel(offset=0)
-    found: dict[str, Series] = {}
-    for world in map(str, cube.world.values):
-        here = cube.sel(world=world)
-        if 1 in here.patch_size.values:
-            here = here.sel(patch_size=1)
-            made = _series(here, here.realised_ratio.values, "mask_ratio")
-            found |= {world: made} if made and len(made.x) > 1 else {}
-    return found
-
-
-def _by_patch(cubes: CubeSet) -> dict[str, Series]:
-    cube = reading(cubes.one("regression")).sel(offset=0)
-    if not np.isclose(cube.mask_ratio, AT).any():
-        return {}
-    cube = cube.sel(mask_ratio=AT, method="nearest")
-    found: dict[str, Series] = {}
-    for world in map(str, cube.world.values):
-        made = _series(cube.sel(world=world), cube.patch_size.values, "patch_size")
-        found |= {world: made} if made and len(made.x) > 1 else {}
-    return found
-
-
-def _series(cube: xr.Dataset, places: ArrayLike, dim: str) -> Series | None:
-    """Root R2 along a dimension of a regression cube."""
-    there = cube.r2.notnull().any([d for d in cube.r2.dims if d != "level"])
-    if not bool(there.any()):
-        return None
-    root = max(int(level) for level in cube.level.values[there.values])
-    summary = summarise(cube.sel(level=root))
-    each = summary.each.transpose("world_seed", dim).values
-    kept = np.isfinite(each).any(0)
-    if not kept.any():
-        return None
-    if summary.over_worlds:
-        low, high = summary.low, summary.high
+def _root(cubes: CubeSet, along: str) -> dict[str, Series]:
+    """R2 of the root of every world with several points, along ratios (patches of one token) or patches."""
+    trained = scores(cubes.one("regression")).sel(offset=0)
+    if along == "patch_size":
+        at = np.isclose(trained.mask_ratio, AT)
+        trained = trained.isel(mask_ratio=at).sel(mask_ratio=AT, method="nearest") if at.any() else None
     else:
-        low, high = (part.mean("world_seed") for part in (summary.each_low, summary.each_high))
-    x = np.asarray(places, np.float64)[kept]
-    names = [short(float(v)) for v in x]
-    return Series(names, x, summary.mean.values[kept], low.values[kept], high.values[kept], each[:, kept])
+        trained = trained.sel(patch_size=1) if 1 in trained.patch_size.values else None
+    by_world: dict[str, Series] = {}
+    for world in [] if trained is None else map(str, trained.world.values):
+        here = trained.sel(world=world)
+        levels = levels_with(here.r2)
+        if levels:
+            x = here.realised_ratio if along == "mask_ratio" else here.patch_size
+            s = along_cells(here.sel(level=levels[0]), along, x)
+            by_world |= {world: s} if s is not None and len(s.x) > 1 else {}
+    return by_world
 
 
-def _of_arms(cubes: CubeSet, name: str, pattern: str, quantity: str) -> dict[str, Series]:
+def _of_arms(cubes: CubeSet, name: str, quantity: str) -> dict[str, Series]:
+    """Take a quantity of the models of an experiment, by ratio, of every world that has it."""
     cube = cubes.get(f"experiments/{name}")
-    if cube is None:
-        return {}
-    found = {str(w): series(cube, str(w), pattern, quantity) for w in cube.world.values}
-    return {world: s for world, s in found.items() if s is not None}
+    by_world = {world: along_arms(cube, world, quantity, cells(cube, world)) for world in worlds_of(cube)}
+    return {world: s for world, s in by_world.items() if s is not None}
 
 
-def _theirs(ax: Axes, column: Column) -> None:
-    ax.plot(column.x, column.theirs, color="#000000", marker="o", markersize=3, linewidth=1.0)
-    ax.set_title(column.title, fontsize="small")
-    ax.set_ylabel(column.theirs_name)
-    _axis(ax, column)
-
-
-def _ours(style: Style, ax: Axes, column: Column, worlds: Sequence[str]) -> None:
+def _ours(sheet: Sheet, ax: Axes, column: Column, worlds: Sequence[str]) -> None:
     told = []
     for world, s in column.ours.items():
-        i = worlds.index(world)
-        color, marker = WORLD_COLORS[i % len(WORLD_COLORS)], MARKERS[i % len(MARKERS)]
-        style.curve(ax, s.x, s.mean, s.low, s.high, color=color, marker=marker)
+        sheet.plot(ax, s, cycle(worlds.index(world), world))
         if len(s.x) == len(column.theirs):
             same, pairs = agreement(column.theirs, s.mean)
             told.append(f"{world}: {same} of {pairs}")
-    if not column.ours:
-        style.missing(ax)
     ax.set_ylabel(column.ours_name)
-    _axis(ax, column, ours=True)
-    ax.set_xlabel(column.x_name)
-    text = "order as in the paper:\n" + "\n".join(told) if told else ""
-    ax.annotate(
-        text,
-        (0, 0),
-        (0, -30),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        va="top",
-        fontsize="x-small",
-        color="#333333",
+    _axis(
+        ax, sorted({float(x) for s in column.ours.values() for x in s.x}) if column.x == PATCHES else column.x
     )
+    ax.set_xlabel(column.x_name)
+    if told:
+        ax.annotate("\n".join(["order as in the paper:", *told]), (0, 0), (0, -30), xycoords="axes fraction",
+                    textcoords="offset points", va="top", fontsize="x-small", color="#333333")  # fmt: skip
 
 
-def _axis(ax: Axes, column: Column, ours: bool = False) -> None:
-    if column.x == PATCHES:
-        ax.set_xscale("log", base=2)
-        ticks = sorted({float(v) for s in column.ours.values() for v in s.x}) if ours else list(PATCHES)
-        ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
-        ax.minorticks_off()
-    else:
+def _axis(ax: Axes, x: Sequence[float]) -> None:
+    """Let the x axis be the masking ratio, or else the sizes of patches that are given."""
+    if x == RATIOS:
         ax.set_xlim(0, 1)
         ax.set_xticks([0, 0.25, 0.5, 0.75, 1.0], ["0", "", ".5", "", "1"])
+    else:
+        ax.set_xscale("log", base=2)
+        ax.set_xticks(x, [f"{size:g}" for size in x])
+        ax.minorticks_off()
 
 
 def agreement(theirs: Sequence[float], ours: Sequence[float] | NDArray[np.float64]) -> tuple[int, int]:

@@ -7,22 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
-from maestrata.figures.arms import (
-    CELLS,
-    Series,
-    interval_text,
-    lines_legend,
-    n_text,
-    plot,
-    ratio_axis,
-    reference,
-    series,
-    single,
-)
-from maestrata.figures.registry import CubeSet
-from maestrata.figures.style import ENCODERS, MARKERS, Style
+from maestrata.figures.arms import references
+from maestrata.figures.looks import BLUE, ENCODERS, GREEN, ORANGE, PINK, REFERENCES, SKY, Look, cycle
+from maestrata.figures.sheet import Sheet, ratio_axis, small_legend
+from maestrata.figures.style import Style
+from maestrata.figures.words import n_text
+from maestrata.results import CubeSet, along_arms, cells, worlds_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -41,151 +33,84 @@ CAPTION = (
 NEEDS = ("experiments/cue_conflict",)
 USES = ("experiments/robustness",)
 
-BLUE = ENCODERS["trained"][1]
 CONTROLS = ("random_init", "pixels", "pca")
 CUES = (
     ("root_share", "answers for the root", "share, cues in conflict"),
     ("root_alone", "root alone", "share right"),
     ("texture_alone", "texture alone", "share right"),
 )
-SHIFT_COLORS = ("#0072B2", "#E69F00", "#CC79A7", "#009E73", "#56B4E9")
+SHIFT_COLORS = (BLUE, ORANGE, PINK, GREEN, SKY)
+ACCURACIES = {
+    "accuracy": Look("plain", BLUE, "o"),
+    "shifted_accuracy": Look("shifted, mean", BLUE, "v", "--", open=True),
+}
 
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
     """Draw a row a world of the cue conflict, then one a world of the shifts."""
     conflict, shifted = cubes.one("experiments/cue_conflict"), cubes.get("experiments/robustness")
-    worlds = [str(w) for w in conflict["world"].values]
-    beside = [str(w) for w in shifted["world"].values] if shifted is not None else [""]
-    figure, axes = style.figure(len(worlds) + len(beside), 3, panel_height=1.75, more_height=0.25)
-    cued: list[Series] = []
-    for row, world in zip(axes, worlds, strict=False):
-        cued += _cues(style, row, conflict, world)
-    moved: list[Series] = []
-    for row, world in zip(axes[len(worlds) :], beside, strict=True):
-        moved += _shifts(style, row, shifted, world)
-    trained = Line2D([], [], color=BLUE, marker="o", markersize=4, linewidth=1.2, label="trained MAE")
-    discrete = shifted is not None and "ceiling" in shifted["arm"].values
-    style.title(figure, TITLE, [trained, *lines_legend((*CONTROLS, *(("ceiling",) if discrete else ())))])
-    style.footer(
-        figure,
-        [
-            f"{n_text(cued, name='cues')}; {n_text(moved, name='shifts')}",
-            interval_text([*cued, *moved]),
-            "solid grey line: chance; thin curves: single worlds; mask patches of one token; intervals hold "
-            "the worlds' own differences, which paired contrasts (figure verdicts) do not",
-        ],
-    )
-    return figure
-
-
-def _cues(style: Style, row: np.ndarray, cube: xr.Dataset, world: str) -> list[Series]:
-    found: list[Series] = []
-    for ax, (quantity, title, name) in zip(row, CUES, strict=True):
-        found += _with_controls(style, ax, cube, world, quantity)
-        if ax.has_data():
+    worlds, moved = worlds_of(conflict), worlds_of(shifted) or [""]
+    sheet = Sheet.grid(style, len(worlds) + len(moved), 3, panel_height=1.75, more_height=0.25)
+    for row, world in zip(sheet.axes, worlds, strict=False):
+        for ax, (quantity, title, name) in zip(row, CUES, strict=True):
+            _with_references(sheet, ax, conflict, world, quantity)
             _chance(ax, 0.5)
-        ax.set(title=f"{world}: {title}", ylabel=name)
+            ax.set(title=f"{world}: {title}", ylabel=name)
+    n_cues = len(sheet.shown)
+    for row, world in zip(sheet.axes[len(worlds) :], moved, strict=True):
+        _shifts(sheet, row, shifted, world)
+        for ax in row:
+            ax.set_title(f"{world}: {ax.get_title(loc='left')}" if world else ax.get_title(loc="left"))
+    for ax in sheet.axes.flat:
         ratio_axis(ax)
-    return found
+    discrete = shifted is not None and "ceiling" in shifted["arm"].values
+    lines = (*CONTROLS, *(("ceiling",) if discrete else ()))
+    cued, lost = n_text(sheet.shown[:n_cues], name="cues"), n_text(sheet.shown[n_cues:], name="shifts")
+    return sheet.done(TITLE, [ENCODERS["trained"], *(REFERENCES[name] for name in lines)], [
+        f"{cued}; {lost}",
+        sheet.intervals_text("bars and bands"),
+        "solid grey line: chance; thin curves: single worlds; mask patches of one token; intervals hold "
+        "the worlds' own differences, which paired contrasts (figure verdicts) do not",
+    ])  # fmt: skip
 
 
-def _with_controls(style: Style, ax: Axes, cube: xr.Dataset, world: str, quantity: str) -> list[Series]:
+def _with_references(sheet: Sheet, ax: Axes, cube: xr.Dataset | None, world: str, quantity: str) -> None:
     """Draw a quantity against the ratio, with the controls and the ceiling as lines."""
-    found = []
-    for name in (*CONTROLS, "ceiling"):
-        line = single(cube, world, name, quantity)
-        if line is not None:
-            reference(ax, line, name)
-            found.append(line)
-    s = series(cube, world, CELLS, quantity)
-    if s is not None:
-        plot(style, ax, s, BLUE, "o")
-        found.append(s)
-    if not found:
-        style.missing(ax)
-    return found
+    references(sheet, ax, cube, world, quantity, (*CONTROLS, "ceiling"))
+    s = along_arms(cube, world, quantity, cells(cube, world))
+    sheet.plot(ax, s, ENCODERS["trained"], worlds="thin")
 
 
 def _chance(ax: Axes, value: float) -> None:
-    ax.axhline(value, color="#aaaaaa", linewidth=0.8, zorder=0)
+    if ax.has_data():
+        ax.axhline(value, color="#aaaaaa", linewidth=0.8, zorder=0)
 
 
-def _shifts(style: Style, row: np.ndarray, cube: xr.Dataset | None, world: str) -> list[Series]:
+def _shifts(sheet: Sheet, row: NDArray[np.object_], cube: xr.Dataset | None, world: str) -> None:
     """Draw the share lost, mean and by shift, and accuracy on plain and on shifted images."""
     mean, each, accuracy = row
-    mean.set(title=f"{world}: lost, mean of shifts" if world else "lost under shift", ylabel="share lost")
-    each.set(title=f"{world}: lost, by shift" if world else "by shift", ylabel="share lost")
-    accuracy.set(title=f"{world}: accuracy" if world else "accuracy", ylabel="accuracy, root's class")
-    for ax in row:
-        ratio_axis(ax)
-    if cube is None:
-        for ax in row:
-            style.missing(ax)
-        return []
-    found = _with_controls(style, mean, cube, world, "lost_share")
+    models = cells(cube, world)
+    _with_references(sheet, mean, cube, world, "lost_share")
     shifts = _shifts_of(cube)
     for i, shift in enumerate(shifts):
-        s = series(cube, world, f"{CELLS}/{shift}", "lost_share", place=_ratio_under)
-        if s is not None:
-            color, marker = SHIFT_COLORS[i % len(SHIFT_COLORS)], MARKERS[(i + 1) % len(MARKERS)]
-            beside = 0.012 * (i - (len(shifts) - 1) / 2)
-            plot(style, each, s.moved(beside), color, marker, worlds=False, label=_shift_label(shift))
-            found.append(s)
-    if each.has_data():
-        each.margins(y=0.25)
-        each.legend(fontsize="xx-small", loc="upper right", ncols=2, borderaxespad=0.1, handlelength=1.5)
-    else:
-        style.missing(each)
-    for quantity, marker, fill, line in (
-        ("accuracy", "o", BLUE, "-"),
-        ("shifted_accuracy", "v", "white", "--"),
-    ):
-        s = series(cube, world, CELLS, quantity)
-        if s is not None:
-            label = "plain" if quantity == "accuracy" else "shifted, mean"
-            look = {"linestyle": line, "markerfacecolor": fill, "label": label}
-            plot(
-                style,
-                accuracy,
-                s.moved(0.01 if fill == "white" else -0.01),
-                BLUE,
-                marker,
-                worlds=False,
-                **look,
-            )
-            found.append(s)
-    if accuracy.has_data():
-        chance = single(cube, world, "chance", "accuracy")
-        if chance is not None:
-            _chance(accuracy, float(chance.mean[0]))
-        accuracy.margins(y=0.25)
-        accuracy.legend(fontsize="xx-small", loc="upper right", ncols=2, borderaxespad=0.1)
-    else:
-        style.missing(accuracy)
-    return found
+        look = cycle(i, shift.replace("=", " ×"), SHIFT_COLORS, shift=1)
+        s = along_arms(cube, world, "lost_share", {f"{arm}/{shift}": ratio for arm, ratio in models.items()})
+        sheet.plot(each, s, look, shift=0.012 * (i - (len(shifts) - 1) / 2), label=look.label)
+    for (quantity, look), aside in zip(ACCURACIES.items(), (-0.01, 0.01), strict=True):
+        s = along_arms(cube, world, quantity, models)
+        sheet.plot(accuracy, s, look, shift=aside, label=look.label)
+    chance = along_arms(cube, world, "accuracy", {"chance": 0.0})
+    if chance is not None:
+        _chance(accuracy, float(chance.mean[0]))
+    for ax in (each, accuracy):
+        ax.margins(y=0.25)
+        small_legend(ax, loc="upper right", ncols=2, handlelength=1.5 if ax is each else None)
+    mean.set(title="lost, mean of shifts", ylabel="share lost")
+    each.set(title="lost, by shift", ylabel="share lost")
+    accuracy.set(title="accuracy", ylabel="accuracy, root's class")
 
 
-def _shifts_of(cube: xr.Dataset) -> list[str]:
+def _shifts_of(cube: xr.Dataset | None) -> list[str]:
     """Names of the shifts, in the order of the cube."""
-    parts = [str(arm).split("/") for arm in cube["arm"].values]
-    return list(dict.fromkeys(arm[-1] for arm in parts if "=" in arm[-1]))
-
-
-def _ratio_under(cube: xr.Dataset, arm: str) -> float:
-    """Ratio of the model behind an arm such as ``1x1/v4/noise=2``."""
-    model = arm.rsplit("/", 1)[0]
-    if model not in cube["arm"].values or "mask_ratio" not in cube["quantity"].values:
-        return float("nan")
-    values = cube["value"].sel(arm=model, quantity="mask_ratio").values
-    return float(np.nanmax(values)) if np.isfinite(values).any() else float("nan")
-
-
-def _shift_label(shift: str) -> str:
-    """Name a shift.
-
-    Examples
-    --------
-    >>> _shift_label("noise=2"), _shift_label("tilt=3")
-    ('noise ×2', 'tilt ×3')
-    """
-    return shift.replace("=", " ×")
+    arms = [] if cube is None else [str(arm).split("/")[-1] for arm in cube["arm"].values]
+    return list(dict.fromkeys(arm for arm in arms if "=" in arm))

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from maestrata.figures.arms import CELLS, Series, interval_text, n_text, ratio_of, single
-from maestrata.figures.panels import short
-from maestrata.figures.registry import CubeSet
-from maestrata.figures.style import ENCODERS, Style
+from maestrata.figures.looks import BLACK, BLUE, ENCODERS, GREEN, ORANGE, PINK, SKY, VERMILION, Look
+from maestrata.figures.sheet import Sheet, missing
+from maestrata.figures.style import Style
+from maestrata.figures.words import short
+from maestrata.results import CubeSet, Series, along_arms, cells, numbered, worlds_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -32,61 +31,52 @@ CAPTION = (
 NEEDS = ("experiments/embedding",)
 
 CONTROLS = ("random_init", "pixels", "pca")
-COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000")
+COLORS = (BLUE, ORANGE, GREEN, PINK, VERMILION, SKY, BLACK)
 POINT_MARKERS = "o^sDvPX"
 
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
-    """Draw a map a reader, for every world whose points are there."""
+    """Draw a map an encoder, for every world whose points are there."""
     cube = cubes.one("experiments/embedding")
-    readers = _readers(cube)
-    number = {str(arm): i for i, arm in enumerate(cube["arm"].values)}
-    worlds = [str(w) for w in cube["world"].values]
-    columns = min(4, max(1, len(readers)))
-    rows = -(-len(readers) // columns)
-    figure, axes = style.figure(rows * len(worlds), columns, panel_height=1.85, panel_width=None)
-    found: list[Series] = []
+    worlds = worlds_of(cube)
+    encoders = {world: _encoders(cube, world) for world in worlds}
+    most = max(map(len, encoders.values()), default=0)
+    columns = min(4, max(1, most))
+    rows = -(-most // columns)
+    sheet = Sheet.grid(style, rows * len(worlds), columns, panel_height=1.85)
     chances, seeds, classes = [], set(), 0
-    for k, world in enumerate(worlds):
+    for world, panels in zip(worlds, sheet.axes.reshape(len(worlds), -1), strict=True):
         values, seed = _points_of(cube, world)
-        seeds |= {seed} if seed is not None else set()
-        panels = list(axes[k * rows : (k + 1) * rows].flat)
-        for ax, (reader, label) in zip(panels, readers.items(), strict=False):
-            classes = max(classes, _map(style, ax, values, number, reader))
-            whole, plane = (single(cube, world, reader, q) for q in ("purity", "purity_embedded"))
-            found += [s for s in (whole, plane) if s is not None]
+        seeds |= {seed} - {None}
+        for ax, (arm, label) in zip(panels, encoders[world].items(), strict=False):
+            classes = max(classes, _map(ax, values, numbered(cube, rf"{arm}/p(\d+)"), cube))
+            whole, plane = (along_arms(cube, world, q, {arm: 0.0}) for q in ("purity", "purity_embedded"))
+            sheet.shown += [s for s in (whole, plane) if s is not None]
             title = label if len(worlds) == 1 else f"{world}: {label}"
-            ax.set_title(f"{title}\n{_numbers(whole)}", fontsize="small", linespacing=1.25)
+            ax.set_title(f"{title}\n{_purity(whole)}", fontsize="small", linespacing=1.25)
             if plane is not None:
-                text = f"in the plane {_two(float(plane.mean[0]))}"
                 box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5}
-                ax.text(0.98, 0.02, text, transform=ax.transAxes, ha="right", fontsize="xx-small",
-                        color="#555555", bbox=box)  # fmt: skip
-        for unused in panels[len(readers) :]:
+                ax.text(0.98, 0.02, f"in the plane {_two(float(plane.mean[0]))}", transform=ax.transAxes,
+                        ha="right", fontsize="xx-small", color="#555555", bbox=box)  # fmt: skip
+        for unused in panels[len(encoders[world]) :]:
             unused.remove()
-        chance = single(cube, world, "chance", "purity")
+        chance = along_arms(cube, world, "purity", {"chance": 0.0})
         if chance is not None:
             chances.append(f"{world} {short(float(chance.mean[0]))}")
-    style.title(figure, TITLE, _legend(classes))
+    legend = [_look(c).handle(linestyle="") for c in range(classes)] if classes <= 6 else []
     where = ", ".join(str(s) for s in sorted(seeds))
-    style.footer(
-        figure,
-        [
-            "purity: nearest neighbours of the same class, in the representation and in the plane; "
-            f"{n_text(found)}; chance: {', '.join(chances) or 'not measured'}",
-            interval_text(found, "in brackets"),
-            f"points: {'world seed ' + where if where else 'none'} of {', '.join(worlds)}",
-        ],
-    )
-    return figure
+    return sheet.done(TITLE, legend, [
+        "purity: nearest neighbours of the same class, in the representation and in the plane; "
+        f"{sheet.n_text()}; chance: {', '.join(chances) or 'not measured'}",
+        sheet.intervals_text("in brackets"),
+        f"points: {'world seed ' + where if where else 'none'} of {', '.join(worlds)}",
+    ])  # fmt: skip
 
 
-def _readers(cube: xr.Dataset) -> dict[str, str]:
+def _encoders(cube: xr.Dataset, world: str) -> dict[str, str]:
     """Arms that have a map, with their labels: models by ratio, then the controls."""
-    arms = [str(arm) for arm in cube["arm"].values]
-    cells = sorted((ratio_of(cube, arm), arm) for arm in arms if re.fullmatch(CELLS, arm))
-    found = {arm: f"r = {short(ratio)}" for ratio, arm in cells if np.isfinite(ratio)}
-    return found | {arm: ENCODERS[arm][0] for arm in CONTROLS if arm in arms}
+    models = {arm: f"r = {short(ratio)}" for arm, ratio in cells(cube, world).items()}
+    return models | {arm: ENCODERS[arm].label for arm in CONTROLS if arm in cube["arm"].values}
 
 
 def _points_of(cube: xr.Dataset, world: str) -> tuple[NDArray[Any] | None, int | None]:
@@ -101,42 +91,35 @@ def _points_of(cube: xr.Dataset, world: str) -> tuple[NDArray[Any] | None, int |
     return None, None
 
 
-def _map(style: Style, ax: Axes, values: NDArray[Any] | None, number: dict[str, int], reader: str) -> int:
-    """Draw the points of one reader; returns how many classes there are."""
+def _map(ax: Axes, values: NDArray[Any] | None, arms: dict[str, float], cube: xr.Dataset) -> int:
+    """Draw the points of one encoder; returns how many classes there are."""
     ax.set(xticks=[], yticks=[])
     for spine in ax.spines.values():
         spine.set(visible=True, color="#cccccc", linewidth=0.5)
-    ids = [i for arm, i in number.items() if re.fullmatch(rf"{re.escape(reader)}/p\d+", arm)]
-    points = values[:, ids] if values is not None and ids else np.empty((3, 0))
+    points = values[:, cube["arm"].isin(list(arms)).values] if values is not None else np.empty((3, 0))
     points = points[:, np.isfinite(points).all(0)]
     if not points.size:
-        style.missing(ax, "no points stored")
+        missing(ax, "no points stored")
         return 0
     labels = points[2].astype(int)
     # in the order of the images, so that no class lies on top of the others
     for start in range(0, len(labels), 40):
         for label in range(labels.max() + 1):
             here = np.flatnonzero(labels[start : start + 40] == label) + start
-            color, marker = _look(label)
-            look: dict[str, Any] = {
-                "marker": marker,
-                "color": color,
-                "markersize": 2.3,
-                "markeredgewidth": 0,
-                "alpha": 0.8,
-            }
-            ax.plot(points[0, here], points[1, here], linestyle="", **look)
+            dots: dict[str, Any] = {"linestyle": "", "markersize": 2.3, "markeredgewidth": 0, "alpha": 0.8}
+            ax.plot(points[0, here], points[1, here], **(_look(label).drawn | dots))
     ax.set_aspect("equal", "datalim")
     ax.set_box_aspect(1)
     return int(labels.max()) + 1
 
 
-def _look(label: int) -> tuple[str, str]:
+def _look(label: int) -> Look:
     """Colour and marker of a class; with more than seven the pairs differ still."""
-    return COLORS[label % len(COLORS)], POINT_MARKERS[(label + label // len(COLORS)) % len(POINT_MARKERS)]
+    marker = POINT_MARKERS[(label + label // len(COLORS)) % len(POINT_MARKERS)]
+    return Look(f"root class {label}", COLORS[label % len(COLORS)], marker)
 
 
-def _numbers(purity: Series | None) -> str:
+def _purity(purity: Series | None) -> str:
     """Purity with its interval."""
     if purity is None:
         return "purity not measured"
@@ -154,15 +137,3 @@ def _two(share: float) -> str:
     ('.50', '1.00')
     """
     return f"{share:.2f}".removeprefix("0")
-
-
-def _legend(classes: int) -> list[Line2D]:
-    """Handles that name the classes, as long as they are few."""
-    if classes > 6:
-        return []
-    return [
-        Line2D(
-            [], [], color=_look(c)[0], marker=_look(c)[1], linestyle="", markersize=4, label=f"root class {c}"
-        )
-        for c in range(classes)
-    ]

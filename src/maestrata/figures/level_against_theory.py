@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from maestrata.figures.panels import columns_of, patch_marker, place_label, places, short
-from maestrata.figures.registry import CubeSet
-from maestrata.figures.style import WORLD_COLORS, Style
-from maestrata.figures.summary import (
-    MIN_WORLDS,
-    READING_TEXT,
-    missing_text,
-    n_test_text,
-    reading,
-    t_interval,
-)
+from maestrata.figures.looks import Look, cycle
+from maestrata.figures.panels import Place, columns_of, places
+from maestrata.figures.sheet import Sheet, missing
+from maestrata.figures.style import Style, curve
+from maestrata.figures.theorem import VERSIONS
+from maestrata.figures.words import patch_text, scores_text, short
+from maestrata.resampling import nanmean
+from maestrata.results import MIN_WORLDS, CubeSet, Series, scores, sum_up
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -36,91 +33,67 @@ CAPTION = (
 )
 NEEDS = ("regression", "theory")
 
-_READINGS = (
-    ("separator", "highest", "separator, highest tie"),
-    ("separator", "lowest", "separator, lowest tie"),
-    ("invertible", "highest", "invertible"),
-)
-
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
-    """Draw one panel a reading of Theorem 1."""
+    """Draw one panel a version of c."""
     cube, theory = cubes.one("regression"), cubes.one("theory")
-    shown = reading(cube)
-    names = [str(world) for world in cube.world.values]
-    colors = {world: WORLD_COLORS[i % len(WORLD_COLORS)] for i, world in enumerate(names)}
-    figure, axes = style.flow(len(_READINGS), panel_height=2.5)
-    drawn, counts = [], [0]
+    trained = scores(cube)
+    worlds = [str(world) for world in cube.world.values]
+    sheet = Sheet.flow(style, len(VERSIONS), panel_height=2.5)
+    legend: dict[Place, Look] = {}
     for place in places(cube):
-        here = columns_of(shown.sel(world=place[0], patch_size=place[1], offset=place[2]))
-        each = centroid(here).mean("seed")
-        n = int(each.notnull().sum("world_seed").max())
-        counts.append(n)
-        for ax, (name, tie, _) in zip(axes, _READINGS, strict=True):
-            level = _theory(theory, here, place, name, tie)
-            if n and np.isfinite(level).any():
-                _points(style, ax, here, level, each, colors[place[0]], patch_marker(place[1], place[2]))
-                drawn.append(place)
-    for ax, (_, _, name) in zip(axes, _READINGS, strict=True):
+        here = columns_of(trained.sel(place._asdict()))
+        s = _centroids(here)
+        patch = patch_text(cube.sel(patch_size=place.patch_size, offset=place.offset))
+        look = replace(cycle(worlds.index(place.world), f"{place.world} {patch}"), marker=place.marker)
+        for ax, (reading, tie, _) in zip(sheet.axes, VERSIONS, strict=True):
+            level = _theory(theory.sel(drawing="fixed", reading=reading, tie=tie), here, place)
+            if s is not None and np.isfinite(level).any():
+                sheet.shown.append(s)
+                _points(ax, s, level, look)
+                legend[place] = look
+    for ax, (*_, name) in zip(sheet.axes, VERSIONS, strict=True):
         ax.set_title(name)
-        style.label(ax, "theory: mean level of c", "measured: centroid of gain, level")
-        if not ax.has_data():
-            style.missing(ax, "no theory for these masks")
-    handles = [
-        Line2D([], [], color=colors[place[0]], marker=patch_marker(place[1], place[2]), markersize=4,
-               label=place_label(cube, *place).replace(", mask patch", "").replace(" tokens", ""))
-        for place in dict.fromkeys(drawn)
-    ]  # fmt: skip
-    style.title(figure, TITLE, handles)
-    n = max(counts)
+        sheet.label(ax, "theory: mean level of c", "measured: centroid of gain, level")
+        missing(ax, "no theory for these masks")
+    n = max((s.n_worlds for s in sheet.shown), default=0)
     interval = (
         f"bars: 95 % t interval over n = {n} worlds (ci_world)"
         if n >= MIN_WORLDS
         else f"n = {n} world seed{'s' * (n > 1)} a world: no interval of a centroid under {MIN_WORLDS}"
     )
-    style.footer(figure, [f"{READING_TEXT}; {n_test_text(shown)}; {missing_text(cube)}", interval])
-    return figure
+    handles = [look.handle(linewidth=0.8) for look in legend.values()]
+    return sheet.done(TITLE, handles, [scores_text(cube, trained), interval])
 
 
-def centroid(cube: xr.Dataset) -> xr.DataArray:
-    """Mean level, weighted by the gain over the untrained encoder; NaN where training adds nothing."""
-    weight = cube.gain.clip(min=0)
+def _centroids(here: xr.Dataset) -> Series | None:
+    """Mean level by ratio, weighted by the gain over the untrained encoder; NaN where there is none."""
+    weight = here.gain.clip(min=0)
     total = weight.sum("level", skipna=False)
-    return (weight * cube.level).sum("level", skipna=False) / total.where(total > 0)
+    each = (weight * here.level).sum("level", skipna=False) / total.where(total > 0)
+    axes = ("world_seed", "seed", "mask_ratio")
+    value = each.transpose(*axes).values
+    none = np.full_like(value, np.nan)
+    n = here.n_test.max("level").transpose(*axes).values
+    return sum_up(value, none, none, n, here.realised_ratio, whole=True)
 
 
-def _theory(
-    theory: xr.Dataset, here: xr.Dataset, place: tuple[str, int, int], name: str, tie: str
-) -> NDArray[Any]:
+def _theory(theory: xr.Dataset, here: xr.Dataset, place: Place) -> NDArray[np.float64]:
     """Mean level of c at the asked ratios of `here`, masks drawn as in training; NaN where not there."""
-    world, size, offset = place
-    wanted = {
-        "world": [world],
-        "patch_size": [size],
-        "offset": [offset],
-        "mask_ratio": here.mask_ratio.values,
-    }
-    level = theory.mean_level.sel(drawing="fixed", reading=name, tie=tie).reindex(wanted)
-    level = level.isel(world=0, patch_size=0, offset=0)
+    wanted = {axis: [label] for axis, label in place._asdict().items()} | {"mask_ratio": here.mask_ratio}
+    level = theory.mean_level.reindex(wanted).isel(world=0, patch_size=0, offset=0)
     # A world's graph may depend on its seed; trees' do not.
-    n = level.notnull().sum("world_seed")
-    return (level.fillna(0).sum("world_seed") / n.where(n > 0)).values
+    return nanmean(level.transpose("world_seed", "mask_ratio").values)
 
 
-def _points(
-    style: Style, ax: Axes, here: xr.Dataset, level: Any, each: xr.DataArray, color: str, marker: str
-) -> None:
-    mean, low, high = t_interval(each, "world_seed")
-    order = np.argsort(here.realised_ratio.values)
-    x, y = level[order], mean.values[order]
+def _points(ax: Axes, s: Series, level: NDArray[np.float64], look: Look) -> None:
     # Joined in the order of the ratio, not of the level: a curve that turns back shows the theory's symmetry.
-    ax.plot(x, y, color=color, linewidth=0.8, alpha=0.6)
-    style.curve(ax, level, mean, low, high, color=color, marker=marker, linestyle="")
-    if int(each.notnull().sum("world_seed").max()) < MIN_WORLDS and each.sizes["world_seed"] > 1:
-        for seed in each.world_seed.values:
-            style.curve(ax, level, each.sel(world_seed=seed), color=color, marker=marker, markersize=2,
-                        linestyle="", alpha=0.5)  # fmt: skip
-    for i, ratio in enumerate(here.realised_ratio.values):
-        if np.isfinite(level[i]) and np.isfinite(mean.values[i]):
-            ax.annotate(short(float(ratio)), (level[i], mean.values[i]), (3, 3), textcoords="offset points",
-                        fontsize=5, color=color)  # fmt: skip
+    ax.plot(level, s.mean, color=look.color, linewidth=0.8, alpha=0.6)
+    curve(ax, level, s.mean, s.low, s.high, **(look.drawn | {"linestyle": ""}))
+    if 1 < len(s.each) and not s.over_worlds:
+        for each in s.each:
+            curve(ax, level, each, **(look.drawn | {"linestyle": "", "markersize": 2, "alpha": 0.5}))
+    for ratio, x, y in zip(s.x, level, s.mean, strict=True):
+        if np.isfinite(x) and np.isfinite(y):
+            ax.annotate(short(float(ratio)), (x, y), (3, 3), textcoords="offset points", fontsize=5,
+                        color=look.color)  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -11,18 +12,11 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from maestrata.figures.panels import columns_of, levels_of, place_label, places, short
-from maestrata.figures.registry import CubeSet
+from maestrata.figures.panels import columns_of, level_looks, place_label, places
+from maestrata.figures.sheet import Sheet
 from maestrata.figures.style import Style
-from maestrata.figures.summary import (
-    READING_TEXT,
-    Summary,
-    intervals_text,
-    missing_text,
-    n_test_text,
-    reading,
-    summarise,
-)
+from maestrata.figures.words import missing_text, scores_text, short
+from maestrata.results import CubeSet, Series, along_cells, scores
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,80 +31,83 @@ CAPTION = (
 )
 NEEDS = ("regression",)
 
-_MISSING = "#dddddd"
+MISSING = "#dddddd"
+# variable -> name, colours
+MAPS = {"r2": ("$R^2$", "viridis"), "gain": ("gain in $R^2$ over random init", "PuOr_r")}
+
+Rows = list[Series | None]
 
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
     """Draw a row of two maps for each world and mask patch."""
     cube = cubes.one("regression")
-    shown = reading(cube)
-    panels = [columns_of(shown.sel(world=w, patch_size=p, offset=o)) for w, p, o in places(cube)]
-    pairs = [(summarise(panel), summarise(panel, "gain")) for panel in panels]
+    trained = scores(cube)
+    panels = [columns_of(trained.sel(place._asdict())) for place in places(cube)]
     widest = max(panel.sizes["mask_ratio"] for panel in panels)
-    height = 0.42 + 0.2 * len(levels_of(cube))
-    figure, axes = style.figure(
-        len(pairs), 2, panel_height=height, panel_width=max(2.4, 0.5 * widest), more_height=0.7
-    )
-    for i, (name, colors) in enumerate((("$R^2$", "viridis"), ("gain in $R^2$ over random init", "PuOr_r"))):
-        scale = _scale([pair[i].mean.values for pair in pairs], signed=i == 1)
-        for ax, place, panel, pair in zip(axes[:, i], places(cube), panels, pairs, strict=True):
-            _map(ax, panel, pair[i].mean, mpl.colormaps[colors], scale, _decided(pair[i]) if i else None)
+    levels = list(level_looks(cube))
+    sheet = Sheet.grid(
+        style, len(panels), 2, panel_height=0.42 + 0.2 * len(levels), panel_width=max(2.4, 0.5 * widest),
+        more_height=0.7,
+    )  # fmt: skip
+    for axes, (variable, (name, colors)) in zip(sheet.axes.T, MAPS.items(), strict=True):
+        rows = [_rows(panel, levels, variable) for panel in panels]
+        scale = _scale((s.mean for part in rows for s in part if s is not None), variable == "gain")
+        for ax, panel, part in zip(axes, panels, rows, strict=True):
+            sheet.shown += [s for s in part if s is not None]
+            _map(ax, part, panel.sizes["mask_ratio"], mpl.colormaps[colors], scale, variable == "gain")
+            ax.set_xticks(range(panel.sizes["mask_ratio"]), [short(float(r)) for r in panel.realised_ratio])
+            ax.set_yticks(range(len(levels)), [str(level) for level in levels])
             ax.set_xlim(-0.5, widest - 0.5)
-            if i == 0:
-                ax.set_title(place_label(cube, *place))
-                ax.set_ylabel("level")
-        axes[-1, i].set_xlabel("realised masking ratio")
+        axes[-1].set_xlabel("realised masking ratio")
         bar = mpl.cm.ScalarMappable(scale, colors)
-        figure.colorbar(bar, ax=axes[:, i].tolist(), location="top", label=name, aspect=30, shrink=0.8)
-    style.title(figure, TITLE)
-    words = f"{READING_TEXT}; {n_test_text(shown)}; {missing_text(cube)}"
-    how = intervals_text([pair[1] for pair in pairs], "bold: excludes 0 in each world; interval")
-    style.footer(figure, [words, how, "grey: cell missing" if missing_text(cube) else ""])
-    return figure
+        sheet.figure.colorbar(bar, ax=axes.tolist(), location="top", label=name, aspect=30, shrink=0.8)
+    for ax, place in zip(sheet.axes[:, 0], places(cube), strict=True):
+        ax.set(title=place_label(cube, place), ylabel="level")
+    how = sheet.intervals_text("bold: excludes 0 in each world; interval")
+    grey = "grey: cell missing" if missing_text(cube) else ""
+    return sheet.done(TITLE, [], [scores_text(cube, trained), how, grey])
 
 
-def _map(
-    ax: Axes,
-    panel: xr.Dataset,
-    mean: xr.DataArray,
-    colors: Any,
-    scale: Normalize,
-    bold: NDArray[np.bool_] | None,
-) -> None:
-    levels = [int(level) for level in sorted(panel.level.values, reverse=True)]
-    values = mean.transpose("level", "mask_ratio").sel(level=levels).values
-    ax.imshow(
-        np.ma.masked_invalid(values), cmap=colors.with_extremes(bad=_MISSING), norm=scale, aspect="auto"
-    )
+def _rows(panel: xr.Dataset, levels: Sequence[int], variable: str) -> Rows:
+    """Return the numbers of each level along the ratios."""
+    return [
+        along_cells(panel.sel(level=level), "mask_ratio", panel.realised_ratio, variable, whole=True)
+        for level in levels
+    ]
+
+
+def _map(ax: Axes, rows: Rows, columns: int, colors: Any, scale: Normalize, signed: bool) -> None:
+    """Draw a map with its numbers; those that are signed are bold where they are decided."""
+    absent = np.full(columns, np.nan)
+    values = np.array([absent if s is None else s.mean for s in rows])
+    grey = colors.with_extremes(bad=MISSING)
+    ax.imshow(np.ma.masked_invalid(values), cmap=grey, norm=scale, aspect="auto")
     for (i, j), value in np.ndenumerate(values):
-        if not np.isfinite(value):
+        s = rows[i]
+        if s is None or not np.isfinite(value):
             ax.text(j, i, "–", ha="center", va="center", color="#555555")
             continue
         red, green, blue, _ = colors(scale(value))
         dark = 0.3 * red + 0.59 * green + 0.11 * blue < 0.5
-        strong = bold is not None and bool(bold[i, j])
-        text = (f"{value:.2f}" if bold is None else f"{value:+.2f}").replace("-", "−")
+        text = (f"{value:+.2f}" if signed else f"{value:.2f}").replace("-", "−")
         ax.text(j, i, text, ha="center", va="center", fontsize="x-small", color="white" if dark else "black",
-                fontweight="bold" if strong else "normal")  # fmt: skip
-    ax.set_xticks(range(values.shape[1]), [short(float(r)) for r in panel.realised_ratio])
-    ax.set_yticks(range(len(levels)), [str(level) for level in levels])
+                fontweight="bold" if signed and _decided(s)[j] else "normal")  # fmt: skip
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
 
 
-def _scale(values: list[NDArray[Any]], signed: bool) -> Normalize:
-    found = np.concatenate([v.ravel() for v in values])
-    found = found[np.isfinite(found)]
-    top = float(np.abs(found).max()) if len(found) else 1.0
-    return Normalize(-top, top) if signed else Normalize(min(0.0, float(found.min(initial=0.0))), top)
+def _scale(values: Iterable[NDArray[Any]], signed: bool) -> Normalize:
+    """Return a scale for all values, even about 0 where they are signed."""
+    known = np.concatenate([np.zeros(0), *values])
+    known = known[np.isfinite(known)]
+    top = float(np.abs(known).max(initial=0.0)) or 1.0
+    return Normalize(-top, top) if signed else Normalize(float(known.min(initial=0.0)), top)
 
 
-def _decided(gain: Summary) -> NDArray[np.bool_]:
-    """Whether the interval of each gain excludes 0, level (root first) by ratio."""
+def _decided(gain: Series) -> NDArray[np.bool_]:
+    """Whether the interval of each gain excludes 0."""
     if gain.over_worlds:
-        decided = (gain.low > 0) | (gain.high < 0)
-    else:
-        there = gain.each.notnull()
-        above, below = ((gain.each_low > 0) | ~there), ((gain.each_high < 0) | ~there)
-        decided = (above.all("world_seed") | below.all("world_seed")) & there.any("world_seed")
-    return decided.transpose("level", "mask_ratio").sortby("level", ascending=False).values
+        return (gain.low > 0) | (gain.high < 0)
+    there = np.isfinite(gain.each)
+    above, below = (gain.each_low > 0) | ~there, (gain.each_high < 0) | ~there
+    return (above.all(0) | below.all(0)) & there.any(0)

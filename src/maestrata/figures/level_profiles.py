@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from maestrata.figures.panels import short
-from maestrata.figures.registry import CubeSet
-from maestrata.figures.style import Style, level_color, level_marker
+from maestrata.figures.looks import BLUE, VERMILION, Look, cycle, level_look
+from maestrata.figures.sheet import Sheet, missing, ratio_axis
+from maestrata.figures.style import Style, curve
+from maestrata.figures.theorem import INTERVALS, VERSIONS, masks_text, points, realised, there
+from maestrata.figures.words import patch_text
+from maestrata.results import CubeSet, levels_with
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -30,15 +34,11 @@ CAPTION = (
 )
 NEEDS = ("theory",)
 
-_COLUMNS = (
-    ("separator", "highest", "separator, highest"),
-    ("separator", "lowest", "separator, lowest"),
-    ("invertible", "highest", "invertible"),
-)
-_PATCH_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_DRAWINGS = (("fixed", "-"), ("independent", ":"))
-_LEVEL = "mean level of c"
-_RATIO = "masking ratio"
+# how masks are drawn -> line that joins the points
+DRAWINGS = {"fixed": "-", "independent": ":"}
+LEVEL = "mean level of c"
+
+Patches = Mapping[tuple[int, int], Look]
 
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
@@ -46,198 +46,112 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     cube = cubes.one("theory")
     shown = _fullest(cube)
     patches = _patches(shown)
-    figure, axes = style.figure(3, 3, sharex=True, panel_height=1.75)
-    for column, (reading, tie, name) in enumerate(_COLUMNS):
-        at = shown.sel(reading=reading, tie=tie)
-        _mean_levels(style, axes[0, column], at, patches, tie)
-        axes[0, column].set_title(name)
-        _profile(style, axes[1, column], at.sel(patch_size=patches[0][0], offset=patches[0][1]), tie)
-    for row in axes[:2]:
+    levels = levels_with(shown.p_in_c)
+    looks = {level: replace(level_look(level, levels[0]), label=f"level {level}") for level in levels}
+    size, offset = first = next(iter(patches))
+    smallest = shown.sel(patch_size=size, offset=offset)
+    sheet = Sheet.grid(style, 3, 3, sharex=True, panel_height=1.75)
+    for axes, (reading, tie, name) in zip(sheet.axes.T, VERSIONS, strict=True):
+        for (size, offset), look in patches.items():
+            at = shown.sel(reading=reading, tie=tie, patch_size=size, offset=offset)
+            _both(axes[0], at, "mean_level", look, closed=tie == "highest")
+        for level, look in looks.items():
+            at = smallest.sel(reading=reading, tie=tie, level=level)
+            _both(axes[1], at, "p_in_c", look, closed=tie == "highest")
+        axes[0].set_title(name)
+    for row in sheet.axes[:2]:
         low, high = (pick(ax.get_ylim()[i] for ax in row) for i, pick in enumerate((min, max)))
         for ax in row:
             ax.set_ylim(low, high)
-    axes[0, 0].set_ylabel(_LEVEL)
-    axes[1, 0].set_ylabel(f"P(node in c), {_label(shown, *patches[0])}")
-    _unique(style, axes[2, 0], shown, patches)
-    _dimension(style, axes[2, 1], shown.sel(patch_size=patches[0][0], offset=patches[0][1]))
-    _other(style, axes[2, 2], cube, str(shown.world.values))
-    for ax in axes[-1]:
-        ax.set(xlabel=_RATIO, xlim=(0, 1), xticks=[0, 0.25, 0.5, 0.75, 1])
-        ax.set_xticklabels([short(r) for r in (0, 0.25, 0.5, 0.75, 1)])
-    _legends(style, figure, shown, patches)
-    drawn = "filled: a fixed number of patches visible, as in training; open, dotted: each masked by itself"
-    errors = "intervals: 1.96 Monte Carlo standard errors (none: all masks)"
-    style.footer(figure, [drawn, _n_text(shown), errors])
-    return figure
+    sheet.axes[0, 0].set_ylabel(LEVEL)
+    sheet.axes[1, 0].set_ylabel(f"P(node in c), {patches[first].label}")
+    _unique(sheet.axes[2, 0], shown.sel(reading="separator"), patches)
+    _dimension(sheet.axes[2, 1], smallest)
+    _other(sheet.axes[2, 2], cube, str(shown.world.values))
+    for ax in sheet.axes[-1]:
+        ratio_axis(ax, "masking ratio")
+    counts = {drawing: masks_text(shown.n_masks.sel(drawing=drawing)) for drawing in DRAWINGS}
+    return sheet.done(TITLE, [*patches.values(), *looks.values()], [
+        "filled: a fixed number of patches visible, as in training; open, dotted: each masked by itself",
+        f"world {shown.world.values}, world seed {int(shown.world_seed)}; n = {counts['fixed']} masks of a "
+        f"fixed count, {counts['independent']} independent ones at each point",
+        INTERVALS,
+    ])  # fmt: skip
 
 
 def _fullest(cube: xr.Dataset) -> xr.Dataset:
     """Return the world and world seed with the most mask distributions; of equals, the first."""
-    there = np.isfinite(cube.n_masks).sum(["patch_size", "offset", "mask_ratio", "drawing"])
-    world, seed = np.unravel_index(int(there.values.argmax()), there.shape)
+    known = np.isfinite(cube.n_masks).sum(["patch_size", "offset", "mask_ratio", "drawing"])
+    world, seed = np.unravel_index(int(known.values.argmax()), known.shape)
     return cube.isel(world=int(world), world_seed=int(seed))
 
 
-def _patches(shown: xr.Dataset) -> list[tuple[int, int]]:
-    there = np.isfinite(shown.n_masks).any(["mask_ratio", "drawing"])
-    return [
-        (int(size), int(offset))
-        for size in shown.patch_size.values
-        for offset in shown.offset.values
-        if bool(there.sel(patch_size=size, offset=offset))
-    ]
+def _patches(shown: xr.Dataset) -> dict[tuple[int, int], Look]:
+    """List the mask patches (size, offset) of a world that there are, the smallest first."""
+    known = there(shown.n_masks, "patch_size", "offset").transpose("patch_size", "offset")
+    pairs = [(int(known.patch_size[i]), int(known.offset[j])) for i, j in np.argwhere(known.values)]
+    names = [patch_text(shown.sel(patch_size=size, offset=offset)) for size, offset in pairs]
+    return {pair: cycle(i, names[i]) for i, pair in enumerate(pairs)}
 
 
-def _label(shown: xr.Dataset, size: int, offset: int) -> str:
-    at = shown.sel(patch_size=size)
-    return f"{int(at.patch_height)}×{int(at.patch_width)}{' offset' if offset else ''}"
+def _both(ax: Axes, cell: xr.Dataset, name: str, look: Look, closed: bool) -> None:
+    """Draw points under both kinds of masks; lines join the closed forms where there are any."""
+    for drawing, line in DRAWINGS.items():
+        here = cell.sel(drawing=drawing)
+        values = here[f"closed_{name}"] if closed else here[name]
+        values = values if bool(np.isfinite(values).any()) else here[name]
+        if bool(np.isfinite(here[name]).any()):
+            _joined(ax, here, name, values, replace(look, line=line, open=drawing != "fixed"), drawing)
 
 
-def _ratio(shown: xr.Dataset, drawing: str) -> Any:
-    """Ratio that is realised; independent masks realise the one asked for, on average."""
-    return (shown.realised_ratio if drawing == "fixed" else shown.mask_ratio).values
-
-
-def _points(
-    style: Style, ax: Axes, at: xr.Dataset, name: str, drawing: str, color: Any, marker: str, **select: Any
+def _joined(
+    ax: Axes, here: xr.Dataset, name: str, values: xr.DataArray, look: Look, drawing: str = "fixed"
 ) -> None:
-    """Draw points with their Monte Carlo intervals, joined where there is no closed form."""
-    cell = at.sel(drawing=drawing, **select) if "drawing" in at[name].dims else at.sel(**select)
-    values, error = cell[name].values, 1.96 * cell[f"{name}_error"].values
-    style.curve(
-        ax,
-        _ratio(cell, drawing),
-        values,
-        values - error,
-        values + error,
-        color=color,
-        marker=marker,
-        linestyle="",
-        markerfacecolor=color if drawing == "fixed" else "white",
-        markeredgewidth=0.8,
-    )
+    """Draw points with their intervals, and values that a line joins."""
+    x = realised(here, drawing)
+    points(ax, x, here[name], here[f"{name}_error"], look, linestyle="", markeredgewidth=0.8)
+    curve(ax, x, values, color=look.color, linestyle=look.line, linewidth=1.0)
 
 
-def _joined(style: Style, ax: Axes, x: Any, y: Any, color: Any, line: str) -> None:
-    style.curve(ax, x, y, color=color, marker=None, linestyle=line, linewidth=1.0)
+def _unique(ax: Axes, at: xr.Dataset, patches: Patches) -> None:
+    for (size, offset), look in patches.items():
+        here = at.sel(patch_size=size, offset=offset, drawing="fixed")
+        _joined(ax, here, "unique_share", here.unique_share, look)
+    ax.set(ylabel="share of unique masks", ylim=(-0.04, 1.04), title="separator")
 
 
-def _mean_levels(style: Style, ax: Axes, at: xr.Dataset, patches: list[tuple[int, int]], tie: str) -> None:
-    for i, (size, offset) in enumerate(patches):
-        cell = at.sel(patch_size=size, offset=offset)
-        color, marker = _PATCH_COLORS[i % len(_PATCH_COLORS)], level_marker(i)
-        for drawing, line in _DRAWINGS:
-            here = cell.sel(drawing=drawing)
-            _points(style, ax, cell, "mean_level", drawing, color, marker)
-            y = here.closed_mean_level if tie == "highest" else here.mean_level
-            y = y if np.isfinite(y).any() else here.mean_level
-            _joined(style, ax, _ratio(here, drawing), y, color, line)
-
-
-def _profile(style: Style, ax: Axes, cell: xr.Dataset, tie: str) -> None:
-    top = int(cell.level.max())
-    for level in cell.level.values:
-        color, marker = level_color(int(level), top), level_marker(int(level))
-        for drawing, line in _DRAWINGS:
-            here = cell.sel(drawing=drawing, level=level)
-            if not np.isfinite(here.p_in_c).any():
-                continue
-            _points(style, ax, cell, "p_in_c", drawing, color, marker, level=level)
-            y = (
-                here.closed_p_in_c
-                if tie == "highest" and np.isfinite(here.closed_p_in_c).any()
-                else here.p_in_c
-            )
-            _joined(style, ax, _ratio(here, drawing), y, color, line)
-
-
-def _unique(style: Style, ax: Axes, shown: xr.Dataset, patches: list[tuple[int, int]]) -> None:
-    at = shown.sel(reading="separator")
-    for i, (size, offset) in enumerate(patches):
-        color, marker = _PATCH_COLORS[i % len(_PATCH_COLORS)], level_marker(i)
-        cell = at.sel(patch_size=size, offset=offset)
-        _points(style, ax, cell, "unique_share", "fixed", color, marker)
-        _joined(style, ax, _ratio(cell, "fixed"), cell.unique_share.sel(drawing="fixed"), color, "-")
-    ax.set(ylabel="share of unique masks", ylim=(-0.04, 1.04))
-    ax.set_title("separator")
-
-
-def _dimension(style: Style, ax: Axes, cell: xr.Dataset) -> None:
+def _dimension(ax: Axes, cell: xr.Dataset) -> None:
     """Summed over levels; their errors are not added up, and not shown."""
-    for reading, color in (("separator", "#0072B2"), ("invertible", "#D55E00")):
-        here = cell.sel(reading=reading, tie="highest", drawing="fixed")
-        x = _ratio(here, "fixed")
-        style.curve(ax, x, here.dim.sum("level", skipna=False), color=color, marker="o", label=reading)
-        if reading == "invertible":
-            intrinsic = here.intrinsic_dim.sum("level", skipna=False)
-            style.curve(ax, x, intrinsic, color="#444444", marker="x", label="intrinsic")
-    ax.set(ylabel="dimensions of c", ylim=(0, None))
-    ax.set_title("dimension")
+    at = cell.sel(tie="highest", drawing="fixed")
+    for name, reading, look in (
+        ("dim", "separator", Look("separator", BLUE)),
+        ("dim", "invertible", Look("invertible", VERMILION)),
+        ("intrinsic_dim", "invertible", Look("intrinsic", "#444444", "x")),
+    ):
+        total = at[name].sel(reading=reading).sum("level", skipna=False)
+        points(ax, realised(at), total, None, look, label=look.label)
+    ax.set(ylabel="dimensions of c", ylim=(0, None), title="dimension")
     ax.legend(fontsize="x-small")
 
 
-def _other(style: Style, ax: Axes, cube: xr.Dataset, first: str) -> None:
+def _other(ax: Axes, cube: xr.Dataset, first: str) -> None:
     """Draw the mean levels of a world without closed forms: its graph is no tree."""
-    for world in map(str, cube.world.values):
-        for seed in cube.world_seed.values:
-            at = cube.sel(world=world, world_seed=seed)
-            aligned = at.sel(offset=0) if 0 in at.offset.values else at
-            if (
-                world == first
-                or not np.isfinite(at.n_masks).any()
-                or np.isfinite(aligned.closed_mean_level).any()
-            ):
-                continue
-            size, offset = _patches(at)[0]
-            cell = at.sel(patch_size=size, offset=offset)
-            for i, (reading, tie, name) in enumerate(_COLUMNS):
-                here = cell.sel(reading=reading, tie=tie)
-                color, marker = _PATCH_COLORS[i], level_marker(i + 3)
-                _points(style, ax, here, "mean_level", "fixed", color, marker)
-                _joined(style, ax, _ratio(here, "fixed"), here.mean_level.sel(drawing="fixed"), color, "-")
-                ax.plot([], [], color=color, marker=marker, markersize=3.5, linestyle="", label=name)
-            ax.set_ylabel(_LEVEL)
-            ax.set_title(f"{world}, {_label(at, size, offset)}")
-            ax.legend(fontsize="x-small")
-            return
+    for world, seed in ((w, s) for w in map(str, cube.world.values) for s in cube.world_seed.values):
+        at = cube.sel(world=world, world_seed=seed)
+        aligned = at.sel(offset=0) if 0 in at.offset.values else at
+        computed, closed = (bool(np.isfinite(v).any()) for v in (at.n_masks, aligned.closed_mean_level))
+        if world == first or not computed or closed:
+            continue
+        (size, offset), patch = next(iter(_patches(at).items()))
+        cell = at.sel(patch_size=size, offset=offset, drawing="fixed")
+        for i, (reading, tie, name) in enumerate(VERSIONS):
+            look, here = cycle(i, name, shift=3), cell.sel(reading=reading, tie=tie)
+            _joined(ax, here, "mean_level", here.mean_level, look)
+        handles: list[Any] = [
+            cycle(i, v[-1], shift=3).handle(markersize=3.5, linestyle="") for i, v in enumerate(VERSIONS)
+        ]
+        ax.set(ylabel=LEVEL, title=f"{world}, {patch.label}")
+        ax.legend(handles=handles, fontsize="x-small")
+        return
     ax.set_title("graph with several parents")
-    style.missing(ax)
-
-
-def _legends(style: Style, figure: Figure, shown: xr.Dataset, patches: list[tuple[int, int]]) -> None:
-    handles = [
-        Line2D(
-            [],
-            [],
-            color=_PATCH_COLORS[i % len(_PATCH_COLORS)],
-            marker=level_marker(i),
-            markersize=4,
-            label=_label(shown, *patch),
-        )
-        for i, patch in enumerate(patches)
-    ]
-    there = np.isfinite(shown.p_in_c).any([d for d in shown.p_in_c.dims if d != "level"])
-    levels = [int(level) for level in shown.level.values if bool(there.sel(level=level))]
-    handles += [
-        Line2D(
-            [],
-            [],
-            color=level_color(n, max(levels)),
-            marker=level_marker(n),
-            markersize=4,
-            label=f"level {n}",
-        )
-        for n in reversed(levels)
-    ]
-    style.title(figure, TITLE, handles)
-
-
-def _n_text(shown: xr.Dataset) -> str:
-    counts = {}
-    for drawing, _ in _DRAWINGS:
-        n = shown.n_masks.sel(drawing=drawing).values
-        n = n[np.isfinite(n)]
-        least, most = int(n.min()), int(n.max())
-        counts[drawing] = f"{least:,}" if least == most else f"{least:,} to {most:,}"
-    masks = f"n = {counts['fixed']} masks of a fixed count, {counts['independent']} independent ones"
-    return f"world {shown.world.values}, world seed {int(shown.world_seed)}; {masks} at each point"
+    missing(ax)

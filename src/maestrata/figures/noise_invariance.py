@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from maestrata.figures.arms import (
-    CELLS,
-    Series,
-    by_level,
-    interval_text,
-    n_text,
-    over_levels,
-    plot,
-    ratio_axis,
-    ratio_legend,
-    ratio_looks,
-    series,
-)
-from maestrata.figures.registry import CubeSet
-from maestrata.figures.style import ENCODERS, Style
-
-if TYPE_CHECKING:
-    import xarray as xr
+from maestrata.figures.arms import START, ByRatio
+from maestrata.figures.looks import BLUE, ORANGE, Look
+from maestrata.figures.sheet import Sheet, ratio_axis, small_legend, zero
+from maestrata.figures.style import Style
+from maestrata.results import CubeSet, along_arms, mean_over_levels, minus, worlds_of
 
 NAME = "noise_invariance"
 TITLE = "Invariance to the noise below each level"
@@ -39,101 +22,40 @@ CAPTION = (
 )
 NEEDS = ("experiments/invariance",)
 
+# quantity -> look of its mean over levels
 LOW, HIGH = "low_redrawn", "high_redrawn"
-# quantity -> label, colour, marker, of the means over levels
 MEANS = {
-    LOW: ("noise below redrawn", "#0072B2", "o"),
-    HIGH: ("noise at and above redrawn", "#E69F00", "D"),
+    LOW: Look("noise below redrawn", BLUE, "o"),
+    HIGH: Look("noise at and above redrawn", ORANGE, "D"),
 }
-START = "random_init"
 
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
     """Draw a row a world."""
     cube = cubes.one("experiments/invariance")
-    worlds = [str(w) for w in cube["world"].values]
-    figure, axes = style.figure(len(worlds), 3, panel_height=2.0, more_height=0.2)
-    arms = {world: series(cube, world, CELLS, "mask_ratio") for world in worlds}
-    looks = ratio_looks(float(x) for s in arms.values() if s is not None for x in s.x)
-    found: list[Series] = []
-    for row, world in zip(axes, worlds, strict=True):
-        cells = arms[world]
-        known = dict(zip(cells.arms, map(float, cells.x), strict=True)) if cells is not None else {}
+    worlds = worlds_of(cube)
+    by_ratio = ByRatio(cube, worlds)
+    change = None
+    if START in cube["arm"].values:
+        mean = mean_over_levels(cube, *MEANS)
+        change = minus(mean, mean.sel(arm=START, drop=True))
+    sheet = Sheet.grid(style, len(worlds), 3, panel_height=2.0, more_height=0.2)
+    for row, world in zip(sheet.axes, worlds, strict=True):
         for ax, quantity in zip(row, MEANS, strict=False):
-            found += _by_level(style, ax, cube, world, quantity, known, looks)
+            by_ratio.draw(sheet, ax, world, quantity, "level l")
+        for (quantity, look), shift in zip(MEANS.items(), (-0.008, 0.008), strict=True):
+            s = along_arms(change, world, quantity, by_ratio.models[world])
+            sheet.plot(row[2], s, look, shift=shift, worlds="thin", label=look.label)
         row[0].set(title=f"{world}: noise below l redrawn", ylabel="share of variance that changes")
-        row[1].set(title="noise at l and above redrawn")
         row[0].set_ylim(bottom=min(0.0, row[0].get_ylim()[0]))
-        found += _means(style, row[2], cube, world)
+        row[1].set(title="noise at l and above redrawn")
         row[2].set(title="mean over levels", ylabel="trained less random init")
-    start = Line2D([], [], color=ENCODERS[START][1], marker="s", markerfacecolor="white", linestyle="--",
-                   markersize=4, label=ENCODERS[START][0])  # fmt: skip
-    style.title(figure, TITLE, [*ratio_legend(looks), start])
-    style.footer(
-        figure,
-        [
-            f"last layer, mean-pooled tokens, whole image, whitened; {n_text(found, 'pairs of images')}",
-            interval_text(found),
-            "0: a function of what is kept; 1: independent of it; scales differ; thin: single worlds",
-        ],
-    )
-    return figure
-
-
-def _by_level(
-    style: Style,
-    ax: Axes,
-    cube: xr.Dataset,
-    world: str,
-    quantity: str,
-    known: dict[str, float],
-    looks: dict[float, tuple[Any, str]],
-) -> list[Series]:
-    """Draw the share by level: a curve a ratio, and the untrained encoder."""
-    found = []
-    for arm in (*known, START):
-        s = by_level(cube, world, arm, quantity)
-        if s is None:
-            continue
-        if arm == START:
-            plot(style, ax, s, ENCODERS[START][1], "s", worlds=False, linestyle="--", markerfacecolor="white")
-        else:
-            plot(style, ax, s, *looks[known[arm]], worlds=False)
-        ax.set_xticks(s.x, [f"{level:g}" for level in s.x])
-        found.append(s)
-    ax.set_xlabel("level l")
-    if not found:
-        style.missing(ax)
-    return found
-
-
-def _means(style: Style, ax: Axes, cube: xr.Dataset, world: str) -> list[Series]:
-    """Draw the means over levels, less those of the untrained encoder, against the ratio."""
-    mean = over_levels(cube, *MEANS)
-    if START in mean["arm"].values:
-        mean = _less_start(mean)
-    found = []
-    for quantity, (label, color, marker) in MEANS.items():
-        s = series(mean, world, CELLS, quantity) if START in cube["arm"].values else None
-        if s is not None:
-            plot(style, ax, s.moved(0.008 if quantity == HIGH else -0.008), color, marker, label=label)
-            found.append(s)
-    ratio_axis(ax)
-    if found:
-        ax.axhline(0, color="#888888", linewidth=0.6, zorder=0)
-        ax.margins(y=0.15)
-        ax.legend(fontsize="xx-small", loc="best", borderaxespad=0.2)
-    else:
-        style.missing(ax)
-    return found
-
-
-def _less_start(mean: xr.Dataset) -> xr.Dataset:
-    """Means less those of the untrained encoder; samples are shared, so its interval is on the wide side."""
-    start = mean.sel(arm=START, drop=True)
-    changed = mean["quantity"].isin(list(MEANS))
-    value = (mean["value"] - start["value"]).where(changed, mean["value"])
-    half = (((mean["high"] - mean["low"]) ** 2 + (start["high"] - start["low"]) ** 2) ** 0.5 / 2).where(
-        changed
-    )
-    return mean.assign(value=value, low=value - half, high=value + half)
+        ratio_axis(row[2])
+        zero(row[2])
+        row[2].margins(y=0.15)
+        small_legend(row[2], borderaxespad=0.2)
+    return sheet.done(TITLE, by_ratio.legend, [
+        f"last layer, mean-pooled tokens, whole image, whitened; {sheet.n_text('pairs of images')}",
+        sheet.intervals_text("bars and bands"),
+        "0: a function of what is kept; 1: independent of it; scales differ; thin: single worlds",
+    ])  # fmt: skip

@@ -1,183 +1,73 @@
-"""Panels that several figures share: curves by level with the controls beside them."""
+"""What figures of the sweep share: panels by world and mask patch, curves by level, the controls aside."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike
 
-from maestrata.figures.style import ENCODERS, MARKERS, Style, level_color, level_marker
-from maestrata.figures.summary import Summary, patch_label, patches, reading, summarise
+from maestrata.figures.looks import ENCODERS, MARKERS, Look, level_look
+from maestrata.figures.sheet import Sheet
+from maestrata.figures.words import patch_text
+from maestrata.results import along_cells, scores
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["CONTROLS", "CurvePanel", "level_legend", "levels_of", "summary_curve"]
+__all__ = [
+    "Aside",
+    "Place",
+    "bounded",
+    "bounds_text",
+    "columns_of",
+    "level_curves",
+    "level_looks",
+    "place_label",
+    "places",
+    "smallest",
+]
 
 CONTROLS = ("random_init", "pixels", "pca")
-# The x axis of a curve panel: the curves in [0, 1], then the controls, then the ceiling.
+# The x axis of a panel with controls: the curves in [0, 1], then the controls, then the limit.
 _FIRST, _STEP = 1.14, 0.11
 
 
-def levels_of(cube: xr.Dataset) -> list[int]:
-    """Latent levels of a cube, the root first."""
-    return [int(level) for level in sorted(cube.level.values, reverse=True) if level > 0]
+class Place(NamedTuple):
+    """Where a panel stands in the grid; `_asdict` selects it from a cube."""
+
+    world: str
+    patch_size: int
+    offset: int
+
+    @property
+    def marker(self) -> str:
+        """Marker of the mask patch: by its size, aligned or offset."""
+        return MARKERS[(2 * (self.patch_size.bit_length() - 1) + self.offset) % len(MARKERS)]
 
 
-def summary_curve(
-    style: Style, axes: Axes, x: Any, summary: Summary, color: Any, marker: str, **line: Any
-) -> None:
-    """Draw a summary along its one dimension: the mean with its interval, or each world by itself."""
-    if summary.over_worlds:
-        style.curve(axes, x, summary.mean, summary.low, summary.high, color=color, marker=marker, **line)
-        return
-    several = summary.n_worlds > 1
-    for seed in summary.each.world_seed.values:
-        each = (part.sel(world_seed=seed) for part in (summary.each, summary.each_low, summary.each_high))
-        thin = {"linewidth": 0.6, "markersize": 2.2} if several else {}
-        style.curve(axes, x, *each, color=color, marker=marker, **(line | thin))
-    if several:
-        style.curve(axes, x, summary.mean, color=color, marker=None, **({"linewidth": 1.6} | line))
+def places(cube: xr.Dataset) -> list[Place]:
+    """List the places that have any cell in the grid: a panel each."""
+    axes = ("world", "patch_size", "offset")
+    there = (cube.status > 0).any([d for d in cube.status.dims if d not in axes]).transpose(*axes)
+    labels = [there[axis].values.tolist() for axis in axes]
+    return [Place(*(of[i] for of, i in zip(labels, at, strict=True))) for at in np.argwhere(there.values)]
 
 
-class CurvePanel:
-    """Draws panels of R2 by level over [0, 1], with the controls and the ceiling to the right of it.
-
-    Parameters
-    ----------
-    style : Style
-    cube : Dataset
-        Regression cube.
-    limits : Dataset, optional
-        Limits cube: its ceilings for the whole image are drawn.
-    """
-
-    def __init__(self, style: Style, cube: xr.Dataset, limits: xr.Dataset | None = None) -> None:
-        self.style = style
-        self.cube = cube
-        self.levels = levels_of(cube)
-        self._controls: dict[tuple[str, str], Summary] = {}
-        self._ceilings = {} if limits is None else ceilings(limits)
-
-    def limits_text(self, shown: Iterable[str]) -> str:
-        """Say what the ceilings of the worlds that are shown are."""
-        named = {"exact": "bars: ceiling by exact inference", "upper": "arrowheads: upper bound only"}
-        places, parts = list(dict.fromkeys(shown)), []
-        for bound, name in named.items():
-            worlds = [w for w in places if w in self._ceilings and self._ceilings[w][0] == bound]
-            parts += [f"{name} ({', '.join(worlds)})"] if worlds else []
-        return f"limit for the whole image; {'; '.join(parts)}" if parts else ""
-
-    def curves(self, axes: Axes, x: Any, summary: Summary, mean_only: bool = False, **line: Any) -> None:
-        """Draw one curve a level, with intervals or as the mean alone."""
-        for level in self.levels:
-            color, marker = level_color(level, self.levels[0]), level_marker(level)
-            here = summary.at(level=level)
-            if mean_only:
-                self.style.curve(axes, x, here.mean, color=color, marker=marker, **line)
-            else:
-                summary_curve(self.style, axes, x, here, color, marker, **line)
-
-    def controls(self, axes: Axes, world: str) -> None:
-        """Draw what each control reaches at the primary reading; they do not depend on the mask."""
-        axes.axvline(_FIRST - 0.8 * _STEP, color="#bbbbbb", linewidth=0.5)
-        for place, encoder in enumerate(CONTROLS):
-            if (world, encoder) not in self._controls:
-                found = reading(self.cube.sel(world=world), encoder)
-                # The same value stands at every cell of the world.
-                found = found.max(["patch_size", "offset", "mask_ratio"])
-                self._controls[world, encoder] = summarise(found.expand_dims("point"))
-            self.curves(axes, [_FIRST + place * _STEP], self._controls[world, encoder], markersize=3)
-        if world in self._ceilings:
-            bound, values = self._ceilings[world]
-            # a bound is not a ceiling: another mark, and the axis says limit
-            mark: dict[str, Any] = {"marker": "_", "markersize": 8, "markeredgewidth": 1.8}
-            if bound != "exact":
-                mark = {"marker": "v", "markersize": 4, "markerfacecolor": "white", "markeredgewidth": 0.8}
-            for level in self.levels:
-                if level in values.level.values:
-                    axes.plot(
-                        [_FIRST + len(CONTROLS) * _STEP],
-                        [float(values.sel(level=level))],
-                        color=level_color(level, self.levels[0]),
-                        **mark,
-                    )
-
-    def ticks(self, axes: Axes, places: Sequence[float], labels: Sequence[str], name: str) -> None:
-        """Label the x axis: `places` of the curves, then the controls."""
-        names = [ENCODERS[encoder][0] for encoder in CONTROLS]
-        if self._ceilings:
-            names.append("limit")
-        aside = [_FIRST + i * _STEP for i in range(len(names))]
-        axes.set_xlim(-0.03, aside[-1] + 0.07)
-        axes.set_xticks([*places, *aside], [*labels, *names])
-        for tick in axes.get_xticklabels()[len(places) :]:
-            tick.set(rotation=90, fontsize="x-small")
-        self.style.label(axes, "", "$R^2$")
-        if axes.xaxis.get_tick_params().get("labelbottom", True):
-            # The name belongs to the curves, not to the controls beside them.
-            axes.annotate(
-                name,
-                (0.5, 0),
-                (0, -17),
-                xycoords=axes.get_xaxis_transform(),
-                textcoords="offset points",
-                ha="center",
-                va="top",
-                fontsize=axes.xaxis.label.get_fontsize(),
-                annotation_clip=False,
-            )
+def smallest(cube: xr.Dataset) -> list[Place]:
+    """For each world, its smallest mask patch."""
+    first: dict[str, Place] = {}
+    for place in places(cube):
+        first.setdefault(place.world, place)
+    return list(first.values())
 
 
-def ceilings(limits: xr.Dataset) -> dict[str, tuple[str, xr.DataArray]]:
-    """Ceiling of each world for the whole image, exact if known: (kind of bound, R2 over `level`)."""
-    found: dict[str, tuple[str, xr.DataArray]] = {}
-    if "0" not in limits.eval_ratio.values or "latent" not in limits.target.values:
-        return found
-    whole = limits.r2.sel(eval_ratio="0", target="latent")
-    whole = whole.mean(["world_seed", "patch_size", "offset", "mask_ratio"])
-    for world in limits.world.values:
-        for bound in ("exact", "upper"):
-            if bound in limits.bound.values:
-                values = whole.sel(world=world, bound=bound)
-                if np.isfinite(values).any() and str(world) not in found:
-                    found[str(world)] = (bound, values)
-    return found
-
-
-def level_legend(levels: Sequence[int]) -> list[Line2D]:
-    """Handles that name the levels, for `Style.title`."""
-    top = max(levels)
-    return [
-        Line2D(
-            [],
-            [],
-            color=level_color(level, top),
-            marker=level_marker(level),
-            markersize=4,
-            linewidth=1.2,
-            label=f"level {level}{' (root)' if level == top else ''}",
-        )
-        for level in levels
-    ]
-
-
-def places(cube: xr.Dataset) -> list[tuple[str, int, int]]:
-    """List the (world, patch_size, offset) that have any cell in the grid: a panel each."""
-    return [(w, *p) for w in map(str, cube.world.values) for p in patches(cube.sel(world=[w]))]
-
-
-def place_label(cube: xr.Dataset, world: str, size: int, offset: int) -> str:
+def place_label(cube: xr.Dataset, place: Place) -> str:
     """Title of a panel."""
-    return f"{world}, mask patch {patch_label(cube, size, offset)}"
-
-
-def patch_marker(size: int, offset: int) -> str:
-    """Marker of a mask patch: by its size, aligned or offset."""
-    return MARKERS[(2 * (int(size).bit_length() - 1) + int(offset)) % len(MARKERS)]
+    at = cube.sel(patch_size=place.patch_size, offset=place.offset)
+    return f"{place.world}, mask patch {patch_text(at, ' tokens')}"
 
 
 def columns_of(cube: xr.Dataset) -> xr.Dataset:
@@ -186,21 +76,99 @@ def columns_of(cube: xr.Dataset) -> xr.Dataset:
     `cube` is at one world and patch.
     """
     asked = (cube.status > 0).any([d for d in cube.status.dims if d != "mask_ratio"])
-    kept, seen = [], set()
+    kept: dict[float, int] = {}
     for i in np.argsort(cube.realised_ratio.values, kind="stable"):
-        value = float(cube.realised_ratio[i])
-        if bool(asked[i]) and value not in seen:
-            kept.append(int(i))
-            seen.add(value)
-    return cube.isel(mask_ratio=kept)
+        if bool(asked[i]):
+            kept.setdefault(float(cube.realised_ratio[i]), int(i))
+    return cube.isel(mask_ratio=list(kept.values()))
 
 
-def short(ratio: float) -> str:
-    """A ratio as short text.
+def level_looks(cube: xr.Dataset) -> dict[int, Look]:
+    """Looks of the latent levels of a cube, the root first."""
+    levels = [int(level) for level in sorted(cube.level.values, reverse=True) if level > 0]
+    return {level: level_look(level, levels[0]) for level in levels}
 
-    Examples
-    --------
-    >>> short(0.5), short(0.875), short(0.1), short(0)
-    ('.5', '.875', '.1', '0')
+
+def level_curves(sheet: Sheet, axes: Axes, here: xr.Dataset, along: str, x: ArrayLike, **how: Any) -> None:
+    """Draw R2 along an axis, one curve a level; `how` is passed to `Sheet.plot`."""
+    for level, look in level_looks(here).items():
+        sheet.plot(axes, along_cells(here.sel(level=level), along, x), look, **({"worlds": "own"} | how))
+
+
+class Aside:
+    """What stands to the right of curves over [0, 1]: the controls and the limit, which no mask changes.
+
+    Parameters
+    ----------
+    cube : Dataset
+        Regression cube.
+    limits : Dataset, optional
+        Limits cube: its limits for the whole image are drawn, exact if known, else an upper bound.
     """
-    return f"{ratio:.3f}".rstrip("0").rstrip(".").lstrip("0") or "0"
+
+    def __init__(self, cube: xr.Dataset, limits: xr.Dataset | None = None) -> None:
+        # The same value stands at every cell of a world.
+        masks = ["patch_size", "offset", "mask_ratio"]
+        self._controls = {encoder: scores(cube, encoder).max(masks) for encoder in CONTROLS}
+        self._limits: dict[str, tuple[str, xr.DataArray]] = {}
+        if limits is not None and "0" in limits.eval_ratio.values and "latent" in limits.target.values:
+            whole = limits.r2.sel(eval_ratio="0", target="latent").mean(["world_seed", *masks])
+            known = {str(world): bounded(whole.sel(world=world)) for world in limits.world.values}
+            self._limits = {world: limit for world, limit in known.items() if limit is not None}
+
+    def draw(self, sheet: Sheet, axes: Axes, world: str) -> None:
+        """Draw what each control reaches with the primary features, and the limit."""
+        axes.axvline(_FIRST - 0.8 * _STEP, color="#bbbbbb", linewidth=0.5)
+        for i, values in enumerate(self._controls.values()):
+            here = values.sel(world=world).expand_dims("point")
+            level_curves(sheet, axes, here, "point", [_FIRST + i * _STEP], markersize=3)
+        if world not in self._limits:
+            return
+        bound, r2 = self._limits[world]
+        # a bound is not a ceiling: another mark, and the axis says limit
+        mark: dict[str, Any] = {"marker": "_", "markersize": 8, "markeredgewidth": 1.8}
+        if bound != "exact":
+            mark = {"marker": "v", "markersize": 4, "markerfacecolor": "white", "markeredgewidth": 0.8}
+        for level, look in level_looks(self._controls["pixels"]).items():
+            if level in r2.level.values:
+                place = [_FIRST + len(CONTROLS) * _STEP]
+                axes.plot(place, [float(r2.sel(level=level))], color=look.color, **mark)
+
+    def ticks(self, sheet: Sheet, axes: Axes, at: Sequence[float], labels: Sequence[str], name: str) -> None:
+        """Label the x axis: `at` of the curves, then the controls."""
+        names = [ENCODERS[encoder].label for encoder in CONTROLS] + ["limit"] * bool(self._limits)
+        aside = [_FIRST + i * _STEP for i in range(len(names))]
+        axes.set_xlim(-0.03, aside[-1] + 0.07)
+        axes.set_xticks([*at, *aside], [*labels, *names])
+        for tick in axes.get_xticklabels()[len(at) :]:
+            tick.set(rotation=90, fontsize="x-small")
+        sheet.label(axes, "", "$R^2$")
+        if axes.xaxis.get_tick_params().get("labelbottom", True):
+            # The name belongs to the curves, not to the controls beside them.
+            axes.annotate(
+                name, (0.5, 0), (0, -17), xycoords=axes.get_xaxis_transform(), textcoords="offset points",
+                ha="center", va="top", fontsize=axes.xaxis.label.get_fontsize(), annotation_clip=False,
+            )  # fmt: skip
+
+    def text(self, worlds: Iterable[str]) -> str:
+        """Say what the limits of the worlds that are shown are."""
+        names = {"exact": "bars: ceiling by exact inference", "upper": "arrowheads: upper bound only"}
+        text = bounds_text(
+            [(world, self._limits[world][0]) for world in worlds if world in self._limits], names
+        )
+        return f"limit for the whole image; {text}" if text else ""
+
+
+def bounded(limit: xr.DataArray) -> tuple[str, xr.DataArray] | None:
+    """Take the exact value of a limit if it is known, else its upper bound: (kind of bound, values)."""
+    for bound in ("exact", "upper"):
+        if bound in limit.bound.values and np.isfinite(limit.sel(bound=bound)).any():
+            return bound, limit.sel(bound=bound)
+    return None
+
+
+def bounds_text(bounds: Iterable[tuple[str, str]], names: Mapping[str, str]) -> str:
+    """Name the kinds of bound that there are, each with its worlds, given as (world, kind)."""
+    given = list(dict.fromkeys(bounds))
+    worlds = {kind: ", ".join(world for world, of in given if of == kind) for kind in names}
+    return "; ".join(f"{names[kind]} ({told})" for kind, told in worlds.items() if told)

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from maestrata.figures.panels import CurvePanel, level_legend, short
-from maestrata.figures.registry import CubeSet
+from maestrata.figures.looks import Look
+from maestrata.figures.panels import Aside, level_curves, level_looks
+from maestrata.figures.sheet import Sheet, missing
 from maestrata.figures.style import Style
-from maestrata.figures.summary import (
-    READING_TEXT,
-    Summary,
-    intervals_text,
-    missing_text,
-    n_test_text,
-    reading,
-    summarise,
-)
+from maestrata.figures.words import patch_text, scores_text, short
+from maestrata.results import CubeSet, scores
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,49 +28,32 @@ CAPTION = (
 NEEDS = ("regression",)
 USES = ("limits",)
 
-_OFFSET: dict[str, Any] = {"markerfacecolor": "white", "linestyle": "--"}
+OFFSET = Look("offset", "#555555", line="--", open=True)
 
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
     """Draw one panel a world and ratio; say so where the run has one patch only."""
     cube = cubes.one("regression")
-    shown = reading(cube)
-    panels = _panels(cube)
-    figure, axes = style.flow(max(len(panels), 1))
-    panel = CurvePanel(style, cube, cubes.get("limits"))
-    sizes = [int(s) for s in cube.patch_size.values]
-    x = np.linspace(0.1, 0.9, len(sizes)) if len(sizes) > 1 else np.array([0.5])
-    names = [
-        f"{int(h)}×{int(w)}" for h, w in zip(cube.patch_height.values, cube.patch_width.values, strict=True)
-    ]
-    summaries: list[Summary] = []
-    for ax, (world, ratio) in zip(axes, panels, strict=False):
-        here = shown.sel(world=world, mask_ratio=ratio)
+    trained, aside, panels = scores(cube), Aside(cube, cubes.get("limits")), _panels(cube)
+    sheet = Sheet.flow(style, max(len(panels), 1))
+    sizes = cube.sizes["patch_size"]
+    x = np.linspace(0.1, 0.9, sizes) if sizes > 1 else np.array([0.5])
+    names = [patch_text(cube.sel(patch_size=size).isel(offset=0)) for size in cube.patch_size.values]
+    for ax, (world, ratio) in zip(sheet.axes, panels, strict=False):
+        here = trained.sel(world=world, mask_ratio=ratio)
         for offset in here.offset.values:
-            summary = summarise(here.sel(offset=offset))
-            if summary.n_worlds:
-                panel.curves(ax, x, summary, **(_OFFSET if offset else {}))
-                summaries.append(summary)
-        panel.controls(ax, world)
-        panel.ticks(ax, x.tolist(), names, "mask patch, tokens")
+            how = {"markerfacecolor": "white", "linestyle": "--"} if offset else {}
+            level_curves(sheet, ax, here.sel(offset=offset), "patch_size", x, **how)
+        aside.draw(sheet, ax, world)
+        aside.ticks(sheet, ax, x.tolist(), names, "mask patch, tokens")
         ax.set_title(f"{world}, asked masking ratio {short(ratio)}")
     if not panels:
-        style.missing(axes[0], "this run has one mask patch a world:\nnothing to compare")
-        axes[0].set_axis_off()
-    look: dict[str, Any] = {"color": "#555555", "marker": "o", "markersize": 4} | _OFFSET
-    extra = [Line2D([], [], label="offset", **look)] if 1 in cube.offset.values else []
-    style.from_zero(axes)
-    style.title(figure, TITLE, [*level_legend(panel.levels), *extra])
-    words = f"{READING_TEXT}; {n_test_text(shown)}; {missing_text(cube)}"
-    style.footer(
-        figure,
-        [
-            words,
-            intervals_text(summaries) or "intervals: none drawn",
-            panel.limits_text(world for world, _ in panels),
-        ],
-    )
-    return figure
+        missing(sheet.axes[0], "this run has one mask patch a world:\nnothing to compare")
+        sheet.axes[0].set_axis_off()
+    sheet.from_zero()
+    legend = [*level_looks(cube).values(), *([OFFSET] if 1 in cube.offset.values else [])]
+    limits = aside.text(world for world, _ in panels)
+    return sheet.done(TITLE, legend, [scores_text(cube, trained), sheet.intervals_text(), limits])
 
 
 def _panels(cube: xr.Dataset) -> list[tuple[str, float]]:

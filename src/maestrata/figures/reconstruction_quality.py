@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from maestrata.figures.arms import (
-    CELLS,
-    Series,
-    interval_text,
-    lines_legend,
-    n_text,
-    plot,
-    ratio_axis,
-    reference,
-    series,
-    single,
-)
-from maestrata.figures.registry import CubeSet
-from maestrata.figures.style import MARKERS, Style
+from maestrata.figures.arms import references
+from maestrata.figures.looks import BLACK, BLUE, ORANGE, PINK, REFERENCES, SKY, VERMILION, Look, cycle
+from maestrata.figures.sheet import Sheet, ratio_axis, zero
+from maestrata.figures.style import Style
+from maestrata.figures.words import patch_text
+from maestrata.results import CubeSet, along_arms, cells, worlds_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -54,106 +46,65 @@ RANKS = (
     ("rank_gap", "gap"),
 )
 LINES = ("exact", "grey")
-BLUE, LIGHT = "#0072B2", "#56B4E9"
-PATCH_COLORS = ("#D55E00", "#CC79A7", "#E69F00")
+COMMON = Look("same masks for all", BLUE, "o")
+OWN = Look("masks as in training", SKY, "o", "--", open=True)
 
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
     """Draw two rows a world."""
     cube = cubes.one("experiments/reconstruction")
-    worlds = [str(w) for w in cube["world"].values]
-    patches = _patches(cube)
-    figure, axes = style.figure(2 * len(worlds), 3, panel_height=1.75, more_height=0.2)
-    found: list[Series] = []
-    for k, world in enumerate(worlds):
-        panels = list(axes[2 * k : 2 * k + 2].flat)
-        for i, (ax, (quantity, title, unit)) in enumerate(zip(panels, PANELS, strict=False)):
-            found += _panel(style, ax, cube, world, quantity, patches)
-            ax.set(title=title if i else f"{world}: {title}", ylabel=unit)
-        found += _ranks(style, panels[-1], cube, world)
-    style.title(figure, TITLE, [*_legend(patches), *lines_legend(LINES)])
-    style.footer(
-        figure,
-        [
-            n_text(found),
-            interval_text(found),
-            "−MSE: the smaller the error, the better; gap: mean of SSIM and FSIM less mean of PSNR and −MSE; "
-            "thin: single worlds",
-        ],
-    )
-    return figure
+    worlds, patches = worlds_of(cube), _patches(cube)
+    sheet = Sheet.grid(style, 2 * len(worlds), 3, panel_height=1.75, more_height=0.2)
+    for world, panels in zip(worlds, sheet.axes.reshape(len(worlds), -1), strict=True):
+        for ax, (quantity, title, unit) in zip(panels, PANELS, strict=False):
+            _measure(sheet, ax, cube, world, quantity, patches)
+            ax.set(title=title, ylabel=unit)
+        _ranks(sheet, panels[-1], cube, world)
+        panels[0].set_title(f"{world}: {PANELS[0][1]}")
+    marks = [look.handle(linestyle="", markersize=5) for look in patches.values()]
+    return sheet.done(TITLE, [COMMON, OWN, *marks, *(REFERENCES[name] for name in LINES)], [
+        sheet.n_text(),
+        sheet.intervals_text("bars and bands"),
+        "−MSE: the smaller the error, the better; gap: mean of SSIM and FSIM less mean of PSNR and −MSE; "
+        "thin: single worlds",
+    ])  # fmt: skip
 
 
-def _patches(cube: xr.Dataset) -> list[str]:
-    """Labels of mask patches of more than one token."""
-    labels = [str(arm).split("/")[0] for arm in cube["arm"].values if "/v" in str(arm)]
-    return [label for label in dict.fromkeys(labels) if label != "1x1"]
+def _patches(cube: xr.Dataset) -> dict[str, Look]:
+    """List the mask patches of more than one token, with their looks."""
+    stems = dict.fromkeys(str(arm).split("/")[0] for arm in cube["arm"].values if "/v" in str(arm))
+    large = [stem for stem in stems if stem != "1x1"]
+    colors = (VERMILION, PINK, ORANGE)
+    return {
+        stem: cycle(i, f"trained with {patch_text(stem)} patches", colors, shift=2)
+        for i, stem in enumerate(large)
+    }
 
 
-def _legend(patches: list[str]) -> list[Line2D]:
-    handles = [
-        Line2D([], [], color=BLUE, marker="o", markersize=4, linewidth=1.2, label="same masks for all"),
-        Line2D([], [], color=LIGHT, marker="o", markersize=4, linewidth=1.2, linestyle="--",
-               markerfacecolor="white", label="masks as in training"),
-    ]  # fmt: skip
-    return handles + [
-        Line2D([], [], color=PATCH_COLORS[i % len(PATCH_COLORS)], marker=MARKERS[(i + 2) % len(MARKERS)],
-               linestyle="", markersize=5, label=f"trained with {label.replace('x', '×')} patches")
-        for i, label in enumerate(patches)
-    ]  # fmt: skip
-
-
-def _panel(
-    style: Style, ax: Axes, cube: xr.Dataset, world: str, quantity: str, patches: list[str]
-) -> list[Series]:
+def _measure(
+    sheet: Sheet, ax: Axes, cube: xr.Dataset, world: str, quantity: str, patches: Mapping[str, Look]
+) -> None:
     """Draw one measure against the ratio in training."""
-    found: list[Series] = []
-    for name in LINES:
-        line = single(cube, world, name, quantity)
-        if line is not None:
-            reference(ax, line, name)
-            found.append(line)
-    own = series(cube, world, CELLS, f"{quantity}_own")
-    if own is not None:
-        plot(style, ax, own, LIGHT, "o", worlds=False, linestyle="--", markerfacecolor="white")
-        found.append(own)
-    for i, label in enumerate(patches):
-        color, marker = PATCH_COLORS[i % len(PATCH_COLORS)], MARKERS[(i + 2) % len(MARKERS)]
-        for suffix, fill in (("_own", "white"), ("", color)):
-            s = series(cube, world, rf"{label}/v\d+", f"{quantity}{suffix}")
-            if s is not None:
-                # beside the mark of one-token patches at the same ratio
-                style.curve(ax, s.x + 0.035, s.mean, s.low, s.high, color=color, marker=marker, linestyle="",
-                            markerfacecolor=fill, markersize=4.5)  # fmt: skip
-                found.append(s)
-    common = series(cube, world, CELLS, quantity)
-    if common is not None:
-        plot(style, ax, common, BLUE, "o")
-        found.append(common)
+    references(sheet, ax, cube, world, quantity, LINES)
+    models = cells(cube, world)
+    sheet.plot(ax, along_arms(cube, world, f"{quantity}_own", models), OWN)
+    for stem, look in patches.items():
+        for suffix, fill in (("_own", "white"), ("", look.color)):
+            s = along_arms(cube, world, f"{quantity}{suffix}", cells(cube, world, stem))
+            # aside the mark of one-token patches at the same ratio
+            sheet.plot(ax, s, look, shift=0.035, linestyle="", markerfacecolor=fill, markersize=4.5)
+    sheet.plot(ax, along_arms(cube, world, quantity, models), COMMON, worlds="thin")
     ratio_axis(ax, "masking ratio r in training")
-    if not found:
-        style.missing(ax)
-    return found
 
 
-def _ranks(style: Style, ax: Axes, cube: xr.Dataset, world: str) -> list[Series]:
+def _ranks(sheet: Sheet, ax: Axes, cube: xr.Dataset, world: str) -> None:
     """Draw the rank correlations with the root's probability: each world a dot beside the mean."""
-    found = []
-    for i, (quantity, _) in enumerate(RANKS):
-        s = single(cube, world, "ratios", quantity)
-        if s is None:
-            continue
-        color, marker = ("#000000", "D") if quantity == "rank_gap" else (BLUE, "o")
-        if s.n_worlds > 1:
+    for i, (quantity, name) in enumerate(RANKS):
+        s = along_arms(cube, world, quantity, {"ratios": float(i)})
+        if s is not None and s.n_worlds > 1:
             ax.plot([i - 0.2] * len(s.each), s.each[:, 0], ".", color="#999999", markersize=3)
-        style.curve(ax, [i], s.mean, s.low, s.high, color=color, marker=marker, linestyle="")
-        found.append(s)
-    ax.set_title("rank correlation with meaning")
-    ax.set_ylabel("Spearman's ρ over r")
-    ax.set_xlim(-0.6, len(RANKS) - 0.4)
+        look = Look(name, BLACK, "D") if quantity == "rank_gap" else Look(name, BLUE, "o")
+        sheet.plot(ax, s, look, linestyle="")
+    ax.set(title="rank correlation with meaning", ylabel="Spearman's ρ over r", xlim=(-0.6, len(RANKS) - 0.4))
     ax.set_xticks(range(len(RANKS)), [name for _, name in RANKS], fontsize="x-small")
-    if found:
-        ax.axhline(0, color="#888888", linewidth=0.6, zorder=0)
-    else:
-        style.missing(ax)
-    return found
+    zero(ax)

@@ -6,7 +6,9 @@ A figure module has
 - ``TITLE``, ``CAPTION``: plain text;
 - ``NEEDS``: kinds of cube without which it cannot be drawn;
 - ``USES`` (optional): kinds that it shows where they are there;
-- ``draw(cubes, style) -> matplotlib.figure.Figure``, with `cubes` a `CubeSet` and `style` a `style.Style`.
+- ``draw(cubes, style) -> Figure`` of Matplotlib, of a `results.CubeSet` and a `style.Style`.
+
+Other modules of the package are what the figures share.
 """
 
 from __future__ import annotations
@@ -14,9 +16,8 @@ from __future__ import annotations
 from types import ModuleType
 
 from maestrata import modules
-from maestrata.results import CubeSet
 
-__all__ = ["CubeSet", "available", "load"]
+__all__ = ["available", "load"]
 
 _DEFINES = ("NAME", "TITLE", "CAPTION", "NEEDS", "draw")
 

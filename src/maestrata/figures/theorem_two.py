@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
-from maestrata.figures.arms import Series, interval_text, levels_with, n_text, plot, root_of, series, single
-from maestrata.figures.registry import CubeSet
-from maestrata.figures.style import ENCODERS, Style, level_color, level_marker
+from maestrata.figures.looks import BLUE, ENCODERS, GREEN, UNTRAINED, Look, level_look
+from maestrata.figures.sheet import Sheet, level_axis, missing, small_legend, zero
+from maestrata.figures.style import Style
+from maestrata.figures.words import n_text
+from maestrata.results import CubeSet, along_arms, minus, numbered, root, worlds_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -34,20 +36,17 @@ NEEDS = ("experiments/bottleneck",)
 USES = ("experiments/fixed_masks",)
 
 MASKS = ("conservative", "ideal", "aggressive")
+LADDER = r"ladder(\d+)"
 LEAK_LEVEL = 2  # noise of levels 0 and 1: the lowest that a mask can make shared
-BLUE, ORANGE = ENCODERS["trained"][1], ENCODERS["random_init"][1]
 # quantity -> how it is drawn and named
-LEAKS: dict[str, tuple[dict[str, Any], str]] = {
-    "leak": ({"color": BLUE, "marker": "o"}, "fixed mask: trained"),
-    "leak_random_init": (
-        {"color": ORANGE, "marker": "s", "linestyle": "--", "markerfacecolor": "white"},
-        "fixed mask: random init",
-    ),
-    "leak_whole": (
-        {"color": "#009E73", "marker": "D", "linestyle": ":", "markerfacecolor": "white"},
-        "fixed mask: trained, read on whole images",
-    ),
+LEAKS = {
+    "leak": Look("fixed mask: trained", BLUE, "o"),
+    "leak_random_init": replace(UNTRAINED, label="fixed mask: random init"),
+    "leak_whole": Look("fixed mask: trained, read on whole images", GREEN, "D", ":", open=True),
 }
+TRAINED = replace(ENCODERS["trained"], label="bottleneck: trained")
+# encoders at w = d_c, side by side, not on each other -> where they stand
+AT_ONE = {"random_init": 0.93, "pca": 1.075}
 # quantity -> title, axis, lines of the rules with what they are
 PANELS: tuple[tuple[str, str, str, tuple[tuple[float, str], ...]], ...] = (
     ("skill", "recovery of c", "$R^2$ over the best", ((0.9, "claim 2: above .9"),)),
@@ -64,161 +63,98 @@ PANELS: tuple[tuple[str, str, str, tuple[tuple[float, str], ...]], ...] = (
 def draw(cubes: CubeSet, style: Style) -> Figure:
     """Draw a row a world of the bottleneck, then one a world of the fixed masks."""
     cube, fixed = cubes.one("experiments/bottleneck"), cubes.get("experiments/fixed_masks")
-    worlds = [str(w) for w in cube["world"].values]
-    beside = [str(w) for w in fixed["world"].values] if fixed is not None else [""]
-    figure, axes = style.figure(len(worlds) + len(beside), 3, panel_height=1.75, more_height=0.25)
-    one_mask: list[Series] = []
-    for row, world in zip(axes, worlds, strict=False):
+    worlds, masked = worlds_of(cube), worlds_of(fixed) or [""]
+    sheet = Sheet.grid(style, len(worlds) + len(masked), 3, panel_height=1.75, more_height=0.25)
+    for row, world in zip(sheet.axes, worlds, strict=False):
         for ax, (quantity, title, name, lines) in zip(row, PANELS, strict=True):
-            one_mask += _bottleneck(style, ax, cube, world, quantity, lines)
-            ax.set_title(f"{world}: {title}")
-            ax.set_ylabel(name)
-    masked: list[Series] = []
-    for row, world in zip(axes[len(worlds) :], beside, strict=True):
-        masked += _fixed(style, row, fixed, world)
+            _bottleneck(sheet, ax, cube, world, quantity, lines)
+            ax.set(title=f"{world}: {title}", ylabel=name)
+    n_bottleneck = len(sheet.shown)
+    for row, world in zip(sheet.axes[len(worlds) :], masked, strict=True):
+        _leaks(sheet, row, fixed, world)
+        _gain(sheet, row[2], fixed, world)
         row[0].set_title(f"{world}: the paper's masks" if world else "the paper's masks")
-        row[1].set_title("ladder at r = .5: leak")
-        row[2].set_title("ladder: gain by training")
-    style.title(figure, TITLE, _legend())
-    style.footer(
-        figure,
-        [
-            f"{n_text(one_mask, name='bottleneck')}; {n_text(masked, name='fixed masks')}",
-            interval_text([*one_mask, *masked]),
-            "dashed grey: thresholds, fixed before any model was trained; thin: single worlds",
-        ],
-    )
-    return figure
-
-
-def _legend() -> list[Line2D]:
-    handles = [
-        Line2D([], [], color=BLUE, marker="o", markersize=4, linewidth=1.2, label="bottleneck: trained"),
-        *(
-            Line2D(
-                [], [], color=ENCODERS[e][1], marker=ENCODERS[e][2], linestyle="", markersize=4,
-                label=f"{ENCODERS[e][0]}, w = $d_c$",
-            )
-            for e in ("random_init", "pca")
-        ),
-    ]  # fmt: skip
-    return [*handles, *(Line2D([], [], markersize=4, label=label, **look) for look, label in LEAKS.values())]
+    marks = [
+        replace(ENCODERS[encoder], line="", label=f"{ENCODERS[encoder].label}, w = $d_c$")
+        for encoder in AT_ONE
+    ]
+    one, many = sheet.shown[:n_bottleneck], sheet.shown[n_bottleneck:]
+    return sheet.done(TITLE, [TRAINED, *marks, *LEAKS.values()], [
+        f"{n_text(one, name='bottleneck')}; {n_text(many, name='fixed masks')}",
+        sheet.intervals_text("bars and bands"),
+        "dashed grey: thresholds, fixed before any model was trained; thin: single worlds",
+    ])  # fmt: skip
 
 
 def _bottleneck(
-    style: Style, ax: Axes, cube: xr.Dataset, world: str, quantity: str, lines: tuple[tuple[float, str], ...]
-) -> list[Series]:
+    sheet: Sheet, ax: Axes, cube: xr.Dataset, world: str, quantity: str, lines: tuple[tuple[float, str], ...]
+) -> None:
     """Draw a quantity against the width of the bottleneck."""
-    found = []
-    trained = series(cube, world, r"trained/[\d.]+d", quantity, place=_multiple)
-    if trained is not None:
-        plot(style, ax, trained, BLUE, "o")
-        found.append(trained)
-    for encoder, shift in (("random_init", 0.93), ("pca", 1.075)):  # side by side, not on each other
-        mark = single(cube, world, f"{encoder}/1d", quantity)
-        if mark is not None:
-            _, color, marker = ENCODERS[encoder]
-            style.curve(ax, [shift], mark.mean, mark.low, mark.high, color=color, marker=marker, linestyle="")
-            found.append(mark)
-    multiples = trained.x if trained is not None else np.array([0.5, 1.0, 2.0])
+    widths = numbered(cube, r"trained/([\d.]+)d")
+    shown = [(along_arms(cube, world, quantity, widths), TRAINED)]
+    shown += [
+        (along_arms(cube, world, quantity, {f"{encoder}/1d": at}), replace(ENCODERS[encoder], line=""))
+        for encoder, at in AT_ONE.items()
+    ]
+    for s, look in shown:
+        sheet.plot(ax, s, look, worlds="thin" if look is TRAINED else "none")
+    multiples = np.array(sorted(widths.values()) or [0.5, 1.0, 2.0])
     ax.set_xscale("log", base=2)
     ax.set_xticks(multiples, [f"{m:g}" for m in multiples])
     ax.minorticks_off()
     ax.set_xlim(multiples.min() / 1.25, multiples.max() * 1.25)
     ax.set_xlabel("outputs w over $d_c$")
-    if not found:
-        style.missing(ax, "no exact posterior" if quantity != "skill" else "not measured")
-        return []
-    top = max(1.05, *(float(np.nanmax(s.each)) + 0.05 for s in found)) if quantity != "leak" else None
-    ax.set_ylim(min(0.0, *(float(np.nanmin(s.each)) for s in found)), top)
+    if not ax.has_data():
+        missing(ax, "no exact posterior" if quantity != "skill" else "not measured")
+        return
+    values = np.concatenate([s.each.ravel() for s, _ in shown if s is not None])
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    leak = quantity == "leak"
+    ax.set_ylim(min(0.0, low), None if leak else max(1.05, high + 0.05))
     for value, text in lines:
         ax.axhline(value, color="#888888", linestyle=(0, (5, 2)), linewidth=0.7, zorder=0)
-        below = quantity != "leak" or text.startswith("for")
         ax.text(
-            0.985 if quantity != "leak" else 0.015, value, text, transform=ax.get_yaxis_transform(),
-            fontsize="xx-small", color="#555555", va="top" if below else "bottom",
-            ha="right" if quantity != "leak" else "left",
+            0.015 if leak else 0.985, value, text, transform=ax.get_yaxis_transform(), fontsize="xx-small",
+            color="#555555", ha="left" if leak else "right",
+            va="bottom" if leak and not text.startswith("for") else "top",
         )  # fmt: skip
-    return found
 
 
-def _multiple(cube: xr.Dataset, arm: str) -> float:
-    """Width of a bottleneck over d_c."""
-    return float(arm.removeprefix("trained/").removesuffix("d"))
-
-
-def _fixed(style: Style, row: Any, fixed: xr.Dataset | None, world: str) -> list[Series]:
-    """Draw the leak of the paper's masks and of the ladder, and what training adds on each rung."""
-    masks, ladder, gain = row
-    masks.set_ylabel(f"leak from below level {LEAK_LEVEL}")
+def _leaks(sheet: Sheet, row: NDArray[np.object_], fixed: xr.Dataset | None, world: str) -> None:
+    """Draw the leak of the paper's masks, and along the ladder."""
+    masks, ladder, _ = row
+    places = {mask: float(i) for i, mask in enumerate(MASKS)}
+    level = min(LEAK_LEVEL, root(fixed, world, "leak"))
+    for quantity, look in LEAKS.items():
+        sheet.plot(masks, along_arms(fixed, world, quantity, places, level), replace(look, line=""))
+        s = along_arms(fixed, world, quantity, numbered(fixed, LADDER), level)
+        sheet.plot(ladder, s, look, worlds="thin" if quantity == "leak" else "none")
     ladder.sharey(masks)
-    gain.set_ylabel("$R^2$ less random init")
-    for ax in (ladder, gain):
-        ax.set_xlabel("rung (level of c)")
-    found: list[Series] = []
-    if fixed is None:
-        for ax in row:
-            style.missing(ax)
-        return found
-    level = min(LEAK_LEVEL, root_of(fixed, world, "leak"))
-    place: Callable[[xr.Dataset, str], float]
-    for ax, pattern, place in (
-        (masks, "|".join(MASKS), lambda _, arm: float(MASKS.index(arm))),
-        (ladder, r"ladder\d+", lambda _, arm: float(arm.removeprefix("ladder"))),
-    ):
-        for quantity, (look, _) in LEAKS.items():
-            s = series(fixed, world, pattern, quantity, level, place)
-            if s is None:
-                continue
-            drawn = {"linestyle": ""} if ax is masks else {}
-            worlds = ax is not masks and quantity == "leak"
-            plot(style, ax, s, worlds=worlds, **(look | drawn))
-            found.append(s)
-            if ax is ladder:
-                ax.set_xticks(s.x, s.arms if not s.arms else [f"{rung:g}" for rung in s.x])
-        if not ax.has_data():
-            style.missing(ax)
-    masks.set_xlim(-0.5, len(MASKS) - 0.5)
-    masks.set_xticks(range(len(MASKS)), _mask_names(fixed, world))
-    levels = [at for at in levels_with(fixed.sel(world=[world]), "r2") if at > 0]
-    change = _change(fixed)
-    for at in levels:
-        if change is None:
-            break
-        s = series(
-            change, world, r"ladder\d+", "r2", at, place=lambda _, arm: float(arm.removeprefix("ladder"))
-        )
-        if s is not None:
-            plot(style, gain, s, level_color(at, levels[0]), level_marker(at), worlds=False)
-            found.append(s)
-            gain.set_xticks(s.x, [f"{rung:g}" for rung in s.x])
-    if gain.has_data():
-        gain.axhline(0, color="#888888", linewidth=0.6, zorder=0)
-        names = [
-            Line2D([], [], color=level_color(at, levels[0]), marker=level_marker(at), markersize=3,
-                   label="root" if at == levels[0] else f"level {at}")
-            for at in levels
-        ]  # fmt: skip
-        gain.legend(handles=names, fontsize="xx-small", ncols=2, handlelength=1.5, borderaxespad=0.2)
-    else:
-        style.missing(gain)
-    return found
+    level_axis(ladder, "rung (level of c)")
+    ladder.set_title("ladder at r = .5: leak")
+    masks.set(ylabel=f"leak from below level {LEAK_LEVEL}", xlim=(-0.5, len(MASKS) - 0.5))
+    ratio = along_arms(fixed, world, "mask_ratio", places)
+    known = dict(zip(ratio.labels, ratio.mean, strict=True)) if ratio is not None else {}
+    names = [f"{m}\nr = {known[m]:.2f}".replace("0.", ".") if m in known else m for m in MASKS]
+    masks.set_xticks(range(len(MASKS)), names)
 
 
-def _change(fixed: xr.Dataset) -> xr.Dataset | None:
-    """R2 less that of the untrained model under the same mask; intervals over samples as if independent."""
-    if not {"r2", "r2_random_init"} <= set(fixed["quantity"].values):
+def _gain(sheet: Sheet, ax: Axes, fixed: xr.Dataset | None, world: str) -> None:
+    """Draw what training adds to R2 of every level on each rung of the ladder."""
+    top, change = root(fixed, world), _change(fixed)
+    for level in range(top, 0, -1):
+        look = level_look(level, top)
+        s = along_arms(change, world, "r2", numbered(change, LADDER), level)
+        sheet.plot(ax, s, look, label="root" if level == top else look.label)
+    ax.set(title="ladder: gain by training", ylabel="$R^2$ less random init")
+    level_axis(ax, "rung (level of c)")
+    small_legend(ax, ncols=2, handlelength=1.5, borderaxespad=0.2)
+    zero(ax)
+
+
+def _change(fixed: xr.Dataset | None) -> xr.Dataset | None:
+    """R2 less that of the untrained model under the same mask, where both are there."""
+    if fixed is None or not {"r2", "r2_random_init"} <= set(fixed["quantity"].values):
         return None
-    trained, start = (
-        fixed.sel(quantity=[q]).assign_coords(quantity=["r2"]) for q in ("r2", "r2_random_init")
-    )
-    value = trained["value"] - start["value"]
-    half = np.hypot(trained["high"] - trained["low"], start["high"] - start["low"]) / 2
-    return trained.assign(value=value, low=value - half, high=value + half)
-
-
-def _mask_names(fixed: xr.Dataset, world: str) -> list[str]:
-    """Names of the masks with their ratios."""
-    ratio = series(fixed, world, "|".join(MASKS), "mask_ratio", place=lambda _, arm: float(MASKS.index(arm)))
-    known = dict(zip(ratio.arms, ratio.mean, strict=True)) if ratio is not None else {}
-    return [f"{m}\nr = {known[m]:.2f}".replace("0.", ".") if m in known else m for m in MASKS]
+    trained, start = (fixed.sel(quantity=quantity) for quantity in ("r2", "r2_random_init"))
+    return minus(trained, start.drop_vars("quantity")).expand_dims("quantity")

@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from maestrata.claims import registry as claims
 from maestrata.claims.picture import LOOKS, towards
 from maestrata.claims.rule import Test
-from maestrata.figures.registry import CubeSet
 from maestrata.figures.style import Style
+from maestrata.results import CubeSet
 
 if TYPE_CHECKING:
     import xarray as xr

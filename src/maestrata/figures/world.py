@@ -11,11 +11,13 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from maestrata.errors import FigureError
-from maestrata.figures.panels import level_legend
-from maestrata.figures.registry import CubeSet
-from maestrata.figures.style import Style, level_color, level_marker
+from maestrata.figures.looks import level_look
+from maestrata.figures.sheet import Sheet
+from maestrata.figures.style import Style
+from maestrata.figures.tokens import bare, colours, grid_of, node_places
 from maestrata.geometry import TokenGrid
 from maestrata.masks import MaskPatches, evaluation_masks, mask_matrix, visible_count
+from maestrata.results import CubeSet
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -32,8 +34,8 @@ NEEDS = ("worlds",)
 
 MASK_RATIO = 0.5
 SAMPLES = 5
-_HIDDEN = "#c8c8c8"
-_SHADE = 0.78
+HIDDEN = "#c8c8c8"
+SHADE = 0.78
 
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
@@ -42,7 +44,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     if not worlds:
         raise FigureError("figure 'world': a file of kind 'worlds' is needed; given: none (--cubes)")
     world = worlds[0]
-    grid = _grid(world)
+    grid = grid_of(world)
     patches = MaskPatches(grid)
     seen = _mask(world)
     heights = [2.2] + [1.0] * len(worlds)
@@ -57,15 +59,13 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     axes = below.subplots(len(worlds), SAMPLES + 2, squeeze=False)
     for row, here in zip(axes, worlds, strict=True):
         _images(row, here)
-    style.title(figure, TITLE, level_legend(range(grid.levels, 0, -1)))
     visible = visible_count(patches.n_patches, MASK_RATIO)
-    style.footer(
-        figure,
+    levels = [level_look(level, grid.levels) for level in range(grid.levels, 0, -1)]
+    return Sheet(style, figure, axes).done(TITLE, levels, [
         f"n = {SAMPLES} of {world.sizes['sample']} display images a world, world seed "
         f"{world.attrs['world_seed']}; example mask: ratio {MASK_RATIO:g}, {visible} of {patches.n_patches} "
         "mask patches of 1×1 tokens visible; single images: no intervals",
-    )
-    return figure
+    ])  # fmt: skip
 
 
 def _first_seeds(worlds: list[xr.Dataset]) -> list[xr.Dataset]:
@@ -78,13 +78,9 @@ def _first_seeds(worlds: list[xr.Dataset]) -> list[xr.Dataset]:
     return list(first.values())
 
 
-def _grid(world: xr.Dataset) -> TokenGrid:
-    return TokenGrid(int(world.attrs["grid_height"]), int(world.attrs["grid_width"]))
-
-
 def _mask(world: xr.Dataset) -> NDArray[np.bool_]:
     """The example mask: (n_tokens,), True where visible."""
-    grid = _grid(world)
+    grid = grid_of(world)
     patches = MaskPatches(grid)
     visible = visible_count(patches.n_patches, MASK_RATIO)
     ids, _ = evaluation_masks(int(world.attrs["world_seed"]), patches, visible, 1, split="display")
@@ -92,44 +88,27 @@ def _mask(world: xr.Dataset) -> NDArray[np.bool_]:
 
 
 def _tree(ax: Axes, world: xr.Dataset, seen: NDArray[np.bool_]) -> None:
-    """Draw the graph, nodes over the middle of their children; works for any DAG."""
-    grid = _grid(world)
-    level = world.node_level.values
-    parents, children = world.edge_parent.values, world.edge_child.values
-    tokens = np.flatnonzero(level == 0)
-    # Leaves in the order of the tree, so that no two branches cross.
-    order = np.lexsort([grid.node_of_token(k) for k in range(grid.levels + 1)])
-    x = np.zeros(len(level))
-    x[tokens[order]] = np.arange(len(tokens))
-    for k in range(1, int(level.max()) + 1):
-        for node in np.flatnonzero(level == k):
-            below = children[parents == node]
-            x[node] = x[below].mean() if len(below) else 0.0
-    for parent, child in zip(parents, children, strict=True):
-        ax.plot(x[[parent, child]], level[[parent, child]], color="#999999", linewidth=0.6, zorder=1)
-    for k in range(1, int(level.max()) + 1):
-        nodes = np.flatnonzero(level == k)
-        ax.scatter(
-            x[nodes],
-            level[nodes],
-            s=26,
-            color=level_color(k, int(level.max())),
-            marker=level_marker(k),
-            zorder=2,
-        )
+    """Draw the graph, nodes over the middle of their children; for any graph."""
+    level, top = world.node_level.values, int(world.node_level.max())
+    place = node_places(world)
+    for edge in zip(world.edge_parent.values, world.edge_child.values, strict=True):
+        ax.plot(*place[list(edge)].T, color="#999999", linewidth=0.6, zorder=1)
+    for k in range(1, top + 1):
+        look = level_look(k, top)
+        ax.scatter(*place[level == k].T, s=26, color=look.color, marker=look.marker, zorder=2)
+    tokens = place[level == 0, 0]
     size = 0.34
-    for token, place in enumerate(tokens):
-        face = "white" if seen[token] else _HIDDEN
-        box = Rectangle((x[place] - size, -0.3), 2 * size, 0.5, facecolor=face, edgecolor="#444444")
+    for token, x in enumerate(tokens):
+        face = "white" if seen[token] else HIDDEN
+        box = Rectangle((x - size, -0.3), 2 * size, 0.5, facecolor=face, edgecolor="#444444")
         box.set(zorder=2, linewidth=0.5)
         ax.add_patch(box)
         if len(tokens) <= 32:
-            ax.text(x[place], -0.05, str(token), ha="center", va="center", fontsize=5.5, zorder=3)
-    ax.set(xlim=(-0.8, len(tokens) - 0.2), ylim=(-0.45, level.max() + 0.35), xticks=[])
-    ax.set_yticks(range(int(level.max()) + 1), ["token", *map(str, range(1, int(level.max()) + 1))])
-    ax.set_ylabel("level")
+            ax.text(x, -0.05, str(token), ha="center", va="center", fontsize=5.5, zorder=3)
+    bare(ax)
+    ax.set(xlim=(-0.8, len(tokens) - 0.2), ylim=(-0.45, top + 0.35), ylabel="level")
+    ax.set_yticks(range(top + 1), ["token", *map(str, range(1, top + 1))])
     ax.set_title(f"{world.attrs['world']}: {world.attrs['world_kind']}")
-    ax.spines[["bottom", "left"]].set_visible(False)
     ax.tick_params(axis="y", length=0)
 
 
@@ -137,36 +116,33 @@ def _plan(ax: Axes, grid: TokenGrid, seen: NDArray[np.bool_], top: int) -> None:
     """Draw the blocks of all levels up to `top` on the grid of tokens, the high ones thick."""
     for token in range(grid.n_tokens):
         y, x = divmod(token, grid.width)
-        ax.add_patch(Rectangle((x, y), 1, 1, facecolor="white" if seen[token] else _HIDDEN, edgecolor="none"))
+        ax.add_patch(Rectangle((x, y), 1, 1, facecolor="white" if seen[token] else HIDDEN, edgecolor="none"))
         if grid.n_tokens <= 32:
             ax.text(x + 0.5, y + 0.5, str(token), ha="center", va="center", fontsize=5.5)
     for level in range(top + 1):
         height, width = grid.block_shape(level)
         # Each level inside the one above it, so that the outlines of all can be seen.
         inset = 0.04 * (top - level)
-        color = level_color(level, grid.levels) if level else "#bbbbbb"
+        color = level_look(level, grid.levels).color if level else "#bbbbbb"
         for y in range(0, grid.height, height):
             for x in range(0, grid.width, width):
                 outline = Rectangle((x + inset, y + inset), width - 2 * inset, height - 2 * inset)
                 outline.set(fill=False, edgecolor=color, linewidth=0.5 + 0.15 * level)
                 ax.add_patch(outline)
-    ax.set(
-        xlim=(-0.1, grid.width + 0.1), ylim=(grid.height + 0.1, -0.1), aspect="equal", xticks=[], yticks=[]
-    )
+    bare(ax)
+    ax.set(xlim=(-0.1, grid.width + 0.1), ylim=(grid.height + 0.1, -0.1), aspect="equal")
     ax.set_title("tokens and blocks" if top else "tokens")
-    ax.spines[:].set_visible(False)
 
 
 def _images(row: NDArray[Any], world: xr.Dataset) -> None:
+    """Show images, and of the first the visible and the masked part."""
     images = world.images.transpose("sample", "y", "x", "channel").values
-    low, high = np.percentile(images, [1, 99])
-    shown = np.clip((images[:SAMPLES] - low) / (high - low), 0, 1)
-    grid, pixels = _grid(world), int(world.attrs["token_pixels"])
+    shown = colours(images)[0][:SAMPLES]
+    grid, pixels = grid_of(world), int(world.attrs["token_pixels"])
     seen = np.kron(_mask(world).reshape(grid.height, grid.width), np.ones((pixels, pixels)))[..., None] > 0
-    tiles = [*shown, np.where(seen, shown[0], _SHADE), np.where(seen, _SHADE, shown[0])]
-    names = ["images"] + [""] * (len(shown) - 1) + ["visible", "masked"]
+    tiles = [*shown, np.where(seen, shown[0], SHADE), np.where(seen, SHADE, shown[0])]
+    names = [f"{world.attrs['world']}: images"] + [""] * (len(shown) - 1) + ["visible", "masked"]
     for ax, tile, name in zip(row, tiles, names, strict=True):
         ax.imshow(tile)
-        ax.set(xticks=[], yticks=[])
-        ax.spines[:].set_visible(False)
-        ax.set_title(f"{world.attrs['world']}: {name}" if name == "images" else name, fontsize="small")
+        ax.set_title(name, fontsize="small")
+        bare(ax)

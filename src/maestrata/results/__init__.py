@@ -1,16 +1,29 @@
 """Reading finished cubes, for claims and figures: no torch, nothing of how a run was made.
 
 `CubeSet` holds the cubes of a run; `scores` takes those of the primary features from a regression cube;
-`Select` declares one number a world, ``Select(...) - Select(...)`` a contrast; `summarise` and `t_interval`
-sum up over worlds.
+`Select` declares one number a world, ``Select(...) - Select(...)`` a contrast; a `Series` is a quantity along
+arms, levels or cells, summed up over worlds.
 """
 
 from maestrata.results.cubes import CubeSet
 from maestrata.results.numbers import Numbers, Row
 from maestrata.results.primary import PRIMARY, PRIMARY_TEXT, last_layer, scores
 from maestrata.results.select import Combined, Expression, Select, largest_of, mean_of, slope_of
-from maestrata.results.statistics import MIN_WORLDS, over_worlds, t_interval
-from maestrata.results.summary import Summary, summarise
+from maestrata.results.series import (
+    Series,
+    along_arms,
+    along_cells,
+    along_levels,
+    cells,
+    levels_with,
+    mean_over_levels,
+    minus,
+    numbered,
+    root,
+    sum_up,
+    worlds_of,
+)
+from maestrata.results.statistics import MIN_WORLDS, t_interval
 
 __all__ = [
     "MIN_WORLDS",
@@ -22,13 +35,22 @@ __all__ = [
     "Numbers",
     "Row",
     "Select",
-    "Summary",
+    "Series",
+    "along_arms",
+    "along_cells",
+    "along_levels",
+    "cells",
     "largest_of",
     "last_layer",
+    "levels_with",
     "mean_of",
-    "over_worlds",
+    "mean_over_levels",
+    "minus",
+    "numbered",
+    "root",
     "scores",
     "slope_of",
-    "summarise",
+    "sum_up",
     "t_interval",
+    "worlds_of",
 ]

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
 from maestrata.resampling import nanmean
 
-if TYPE_CHECKING:
-    import xarray as xr
-
-__all__ = ["MIN_WORLDS", "over_worlds", "t_interval"]
+__all__ = ["MIN_WORLDS", "t_interval"]
 
 Floats = NDArray[np.float64]
 
@@ -52,12 +47,3 @@ def t_interval(
     half = spread / np.sqrt(np.maximum(n, 1)) * stdtrit(freedom, (1 + confidence) / 2)
     half = np.where(n >= max(least, 2), half, np.nan)
     return middle, middle - half, middle + half
-
-
-def over_worlds(
-    values: xr.DataArray, dim: str = "world_seed", least: int = MIN_WORLDS
-) -> tuple[xr.DataArray, xr.DataArray, xr.DataArray]:
-    """Mean over worlds with its 95 % t interval (`ci_world`), see `t_interval`."""
-    parts = t_interval(values.values, int(values.get_axis_num(dim)), least)
-    mean, low, high = (values.isel({dim: 0}, drop=True).copy(data=part) for part in parts)
-    return mean, low, high

@@ -10,6 +10,7 @@ from maestrata.cubes.io import open_cube
 from maestrata.figures import registry
 from maestrata.figures.save import save
 from maestrata.figures.style import Style
+from maestrata.results import CubeSet
 from maestrata.steps._run import Parser, add_provenance, run
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     module = registry.load(args.figure)
     style = Style(note=args.note)
-    cubes = registry.CubeSet(open_cube(path) for path in args.cubes)
+    cubes = CubeSet(open_cube(path) for path in args.cubes)
     with style.context():
         figure = module.draw(cubes, style)
     for path in args.output:

@@ -1,0 +1,124 @@
+"""How things are drawn and named: colours, markers, dashes; the same in panels and in legends.
+
+Colours are safe for the colour-blind and never alone: each comes with its marker and a label. Levels and
+ratios, which are ordered, take a dark-to-light scale; encoders, which are not, take the Okabe-Ito colours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.lines import Line2D
+
+from maestrata.figures.words import short
+
+__all__ = [
+    "ENCODERS",
+    "MARKERS",
+    "OKABE_ITO",
+    "REFERENCES",
+    "UNTRAINED",
+    "Look",
+    "cycle",
+    "level_look",
+    "ratio_looks",
+]
+
+BLUE, VERMILION, GREEN, PINK, ORANGE, SKY, BLACK = OKABE_ITO = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"
+)  # fmt: skip
+GREY = "#888888"
+MARKERS = "osD^vPXph*"
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one thing is drawn and named.
+
+    Attributes
+    ----------
+    label : str
+    color : colour of Matplotlib
+    marker : str or None
+    line : style of the line, or its dashes
+    open : bool
+        Whether markers are filled with white.
+    """
+
+    label: str
+    color: Any
+    marker: str | None = "o"
+    line: Any = "-"
+    open: bool = False
+
+    @property
+    def drawn(self) -> dict[str, Any]:
+        """What `Axes.plot` takes."""
+        white = {"markerfacecolor": "white"} if self.open else {}
+        return {"color": self.color, "marker": self.marker, "linestyle": self.line} | white
+
+    def handle(self, **changes: Any) -> Line2D:
+        """Return an entry of a legend."""
+        line: dict[str, Any] = {"markersize": 4, "linewidth": 1.2, "label": self.label} | self.drawn
+        return Line2D([], [], **(line | changes))
+
+
+ENCODERS: dict[str, Look] = {
+    "trained": Look("trained MAE", BLUE, "o"),
+    "random_init": Look("random init", VERMILION, "s"),
+    "pixels": Look("pixels", "#666666", "^"),
+    "pca": Look("PCA", GREEN, "v"),
+    "shuffled": Look("shuffled labels", PINK, "x"),
+    "linear_mae": Look("linear MAE", ORANGE, "D"),
+    "autoencoder": Look("autoencoder (r = 0)", SKY, "P"),
+    "positions": Look("positions only", "#999999", "+"),
+    "supervised": Look("supervised", BLACK, "*"),
+    "posterior": Look("exact posterior", BLACK, "_"),
+}
+
+UNTRAINED = replace(ENCODERS["random_init"], line="--", open=True)
+"""The encoder before training, where it is a curve among others."""
+
+
+def _line(encoder: str, *dashes: float) -> Look:
+    return replace(ENCODERS[encoder], marker=None, line=(0, dashes))
+
+
+# what does not depend on the x axis: lines, which differ in their dashes too
+REFERENCES: dict[str, Look] = {
+    "random_init": _line("random_init", 4, 2),
+    "pixels": _line("pixels", 1, 1.5),
+    "pca": _line("pca", 4, 1.5, 1, 1.5),
+    "linear": Look("best linear (all pixels)", PINK, None, (0, (7, 1.5))),
+    "ceiling": Look("ceiling by exact inference", BLACK, None, (0, (8, 1, 1, 1))),
+    "exact": Look("exact posterior mean", BLACK, None, (0, (7, 1.5))),
+    "grey": Look("mean pixel", GREY, None, (0, (1, 1.5))),
+    "even": Look("even attention", BLACK, None, (0, (1, 1.5))),
+}
+
+
+def cycle(i: int, label: str = "", colors: Sequence[str] = OKABE_ITO, shift: int = 0) -> Look:
+    """Return the look of the i-th of some things without an order; markers begin at the one `shift` on."""
+    return Look(label, colors[i % len(colors)], MARKERS[(i + shift) % len(MARKERS)])
+
+
+def level_look(level: int, top: int) -> Look:
+    """Return the look of a level of a hierarchy whose root is at `top`: the root is the darkest."""
+    # The light end of the map is left out: it vanishes in print.
+    red, green, blue, alpha = mpl.colormaps["viridis"](0.05 + 0.78 * (top - level) / max(top, 1))
+    color = (float(red), float(green), float(blue), float(alpha))
+    return Look(f"level {level}{' (root)' if level == top else ''}", color, MARKERS[level % len(MARKERS)])
+
+
+def ratio_looks(ratios: Iterable[float], scale: str = "cividis") -> dict[float, Look]:
+    """Return the look of every masking ratio, for figures with one curve a ratio: dark to light."""
+    known = sorted(set(ratios))
+    colors = mpl.colormaps[scale](0.86 * np.linspace(0, 1, max(len(known), 2)))
+    return {
+        ratio: replace(cycle(i, f"r = {short(ratio)}"), color=tuple(colors[i]))
+        for i, ratio in enumerate(known)
+    }

@@ -1,0 +1,51 @@
+"""What figures of the theory's cube share: the versions of c, Monte Carlo intervals, and their words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike, NDArray
+
+from maestrata.figures.looks import Look
+from maestrata.figures.style import curve
+from maestrata.figures.words import span
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["INTERVALS", "VERSIONS", "masks_text", "points", "realised", "there"]
+
+VERSIONS = (
+    ("separator", "highest", "separator, highest"),
+    ("separator", "lowest", "separator, lowest"),
+    ("invertible", "highest", "invertible"),
+)
+"""Shared information c under Theorem 1: reading, which of several smallest sets, name."""
+
+INTERVALS = "intervals: 1.96 Monte Carlo standard errors (none: all masks)"
+
+
+def there(values: xr.DataArray, *axes: str) -> xr.DataArray:
+    """Whether anything was computed, by some axes."""
+    return values.notnull().any([d for d in values.dims if d not in axes])
+
+
+def realised(cell: xr.Dataset, drawing: str = "fixed") -> NDArray[Any]:
+    """Ratio that is realised; independent masks realise the one asked for, on average."""
+    return (cell.realised_ratio if drawing == "fixed" else cell.mask_ratio).values
+
+
+def points(
+    axes: Axes, x: ArrayLike, mean: xr.DataArray, error: xr.DataArray | None, look: Look, **line: Any
+) -> None:
+    """Draw what was computed over random masks, with Monte Carlo intervals where there are errors."""
+    ends = () if error is None else (mean - 1.96 * error, mean + 1.96 * error)
+    curve(axes, x, mean, *ends, **(look.drawn | line))
+
+
+def masks_text(n_masks: xr.DataArray) -> str:
+    """Say how many masks are behind each point; empty if none."""
+    n = n_masks.values[np.isfinite(n_masks.values)]
+    return span(n) if len(n) else ""

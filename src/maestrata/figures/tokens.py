@@ -1,0 +1,54 @@
+"""What figures of worlds and images share: places of nodes over their tokens, and channels as colours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from maestrata.geometry import TokenGrid
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["bare", "colours", "grid_of", "node_places"]
+
+
+def grid_of(world: xr.Dataset) -> TokenGrid:
+    """Return the grid of tokens of a world's file."""
+    return TokenGrid(int(world.attrs["grid_height"]), int(world.attrs["grid_width"]))
+
+
+def node_places(world: xr.Dataset) -> NDArray[np.float64]:
+    """Place every node above the middle of its tokens, these in the order in which the tree has them.
+
+    Returns
+    -------
+    ndarray (nodes, 2)
+        x in tokens, y the level.
+    """
+    grid = grid_of(world)
+    order = [0]
+    for level in range(grid.levels, 0, -1):
+        order = [int(child) for node in order for child in grid.children(level)[node]]
+    place = np.argsort(order)
+    known = {
+        f"z{level}.{i}" if level else f"x{i}": (float(place[tokens].mean()), float(level))
+        for level in range(grid.levels + 1)
+        for i, tokens in enumerate(grid.blocks(level))
+    }
+    return np.array([known[str(name)] for name in world.node.values])
+
+
+def colours(images: NDArray[Any], *like: NDArray[Any]) -> list[NDArray[Any]]:
+    """Scale images to [0, 1], by the 1st to the 99th percentile of the first ones, the others alike."""
+    low, high = np.percentile(images, [1, 99])
+    return [np.clip((values - low) / (high - low), 0, 1) for values in (images, *like)]
+
+
+def bare(axes: Axes) -> None:
+    """Take away ticks and frame of a panel that shows an image or a graph."""
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)

@@ -1,0 +1,275 @@
+"""Numbers along arms, levels or cells, summed up over worlds and training seeds, as figures show them.
+
+The unit is the world (its functions), so training seeds are averaged within it. With three worlds or more an
+interval is the t interval over worlds (`ci_world`), with fewer the mean of the worlds' own (`ci_sample`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from maestrata.resampling import nanmean
+from maestrata.results.statistics import MIN_WORLDS, t_interval
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = [
+    "Series",
+    "along_arms",
+    "along_cells",
+    "along_levels",
+    "cells",
+    "levels_with",
+    "mean_over_levels",
+    "minus",
+    "numbered",
+    "root",
+    "sum_up",
+    "worlds_of",
+]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Series:
+    """A quantity along something.
+
+    Attributes
+    ----------
+    labels : list of str
+        Names of the points, such as arms.
+    x : ndarray (points,)
+        Where each stands.
+    mean, low, high : ndarray (points,)
+        Over worlds, training seeds averaged: with the t interval from `MIN_WORLDS` worlds on, with fewer
+        the mean of the worlds' own intervals.
+    each, each_low, each_high : ndarray (worlds, points)
+        Of each world, with its interval over samples.
+    n_seeds : int
+        The most training seeds behind a number of one world.
+    samples : tuple of int
+        Fewest and most samples behind a number of one world; (0, 0) where that is not known.
+    """
+
+    labels: list[str]
+    x: Floats
+    mean: Floats
+    low: Floats
+    high: Floats
+    each: Floats
+    each_low: Floats
+    each_high: Floats
+    n_seeds: int = 1
+    samples: tuple[int, int] = (0, 0)
+
+    @property
+    def n_worlds(self) -> int:
+        """The most worlds that any point has."""
+        return int(np.isfinite(self.each).sum(0).max(initial=0))
+
+    @property
+    def over_worlds(self) -> bool:
+        """Whether intervals are over worlds, rather than over samples."""
+        return self.n_worlds >= MIN_WORLDS
+
+    def moved(self, by: float) -> Series:
+        """Return it a little aside, where the intervals of two would lie on each other."""
+        return replace(self, x=self.x + by)
+
+
+def sum_up(
+    value: ArrayLike,
+    low: ArrayLike,
+    high: ArrayLike,
+    n: ArrayLike,
+    x: ArrayLike,
+    labels: Sequence[object] = (),
+    whole: bool = False,
+) -> Series | None:
+    """Sum up numbers over training seeds, then over worlds, in the order of x.
+
+    Parameters
+    ----------
+    value, low, high, n : array (worlds, seeds, points)
+        Numbers with the ends of their intervals over samples and the counts of these; NaN: not measured.
+    x : array (points,)
+    labels : sequence
+        Names of the points; by default x.
+    whole : bool
+        Keep points that nobody measured, and the order given.
+
+    Returns
+    -------
+    Series or None
+        None where nothing was measured.
+    """
+    # The same samples are behind all seeds of a world, so their mean is as uncertain as each of them.
+    each, each_low, each_high = (nanmean(part, 1) for part in (value, low, high))
+    places = np.asarray(x, np.float64)
+    kept = np.isfinite(each).any(0)
+    if not kept.any():
+        return None
+    order = np.arange(len(places)) if whole else np.flatnonzero(kept)[np.argsort(places[kept], kind="stable")]
+    each, each_low, each_high = (part[:, order] for part in (each, each_low, each_high))
+    mean, *ends = t_interval(each, least=MIN_WORLDS)
+    if np.isfinite(each).sum(0).max() < MIN_WORLDS:
+        ends = [nanmean(each_low), nanmean(each_high)]
+    counts = np.asarray(n, np.float64)[..., order]
+    counts = counts[np.isfinite(counts)]
+    names = list(labels) if len(labels) else places.tolist()
+    return Series(
+        [str(names[i]) for i in order],
+        places[order],
+        mean,
+        *ends,
+        each,
+        each_low,
+        each_high,
+        n_seeds=int(np.isfinite(value).sum(1).max()),
+        samples=(int(counts.min()), int(counts.max())) if len(counts) else (0, 0),
+    )
+
+
+def along_arms(
+    cube: xr.Dataset | None, world: str, quantity: str, arms: Mapping[str, float], level: int = 0
+) -> Series | None:
+    """Take a quantity of some arms of an experiment.
+
+    Parameters
+    ----------
+    cube : Dataset or None
+        Of kind ``experiments``.
+    world, quantity : str
+    arms : mapping
+        Arm -> where it stands (see `cells`, `numbered`); those that the cube lacks are left out.
+    level : int
+        Level 0 is that of quantities of the whole image.
+
+    Returns
+    -------
+    Series or None
+        None where nothing was measured.
+    """
+    known = [arm for arm in map(str, cube["arm"].values) if arm in arms] if cube is not None else []
+    if cube is None or not known or not _has(cube, world=world, quantity=quantity, level=level):
+        return None
+    chosen = cube.sel(world=world, quantity=quantity, level=level, arm=known)
+    return sum_up(*_numbers(chosen, "arm"), [arms[arm] for arm in known], known)
+
+
+def along_levels(cube: xr.Dataset | None, world: str, arm: str, quantity: str) -> Series | None:
+    """Take a quantity of one arm along the levels from 1 up; None where nothing was measured."""
+    if cube is None or not _has(cube, world=world, arm=arm, quantity=quantity):
+        return None
+    levels = [int(level) for level in cube["level"].values if level > 0]
+    chosen = cube.sel(world=world, arm=arm, quantity=quantity, level=levels)
+    return sum_up(*_numbers(chosen, "level"), levels)
+
+
+def along_cells(
+    scores: xr.Dataset, along: str, x: ArrayLike, variable: str = "r2", whole: bool = False
+) -> Series | None:
+    """Take scores along an axis of the grid, or along layers.
+
+    Parameters
+    ----------
+    scores : Dataset
+        Of a regression cube (see `primary.scores`), with no other axes than `along`, world seeds and seeds.
+    along : str
+    x : array
+        Where the labels of `along` stand.
+    variable : {"r2", "gain"}
+    whole : bool
+        Keep points that nobody measured, and the order given.
+
+    Returns
+    -------
+    Series or None
+        None where nothing was measured.
+    """
+    names = (variable, f"{variable}_low", f"{variable}_high", "n_test")
+    return sum_up(*_numbers(scores, along, names), x, whole=whole)
+
+
+def cells(cube: xr.Dataset | None, world: str, stem: str = "1x1") -> dict[str, float]:
+    """List the models of the sweep among the arms, ``stem/vN``, with their ratios, the lowest first.
+
+    A ratio is the quantity `mask_ratio` of the arm, else its setting; arms without one are left out.
+    """
+    if cube is None or not _has(cube, world=world):
+        return {}
+    here = cube.sel(world=world)
+    arms = [arm for arm in map(str, cube["arm"].values) if re.fullmatch(rf"{re.escape(stem)}/v\d+", arm)]
+    ratios = {arm: float(here["setting"].sel(arm=arm)) for arm in arms}
+    if "mask_ratio" in here["quantity"].values:
+        for arm in arms:
+            told = here["value"].sel(arm=arm, quantity="mask_ratio").values
+            if np.isfinite(told).any():
+                ratios[arm] = float(np.nanmax(told))
+    return dict(sorted(((a, r) for a, r in ratios.items() if np.isfinite(r)), key=lambda pair: pair[1]))
+
+
+def numbered(cube: xr.Dataset | None, pattern: str) -> dict[str, float]:
+    """List the arms that match a regular expression, with the number that its first group takes."""
+    arms = [] if cube is None else [str(arm) for arm in cube["arm"].values]
+    matches = {arm: re.fullmatch(pattern, arm) for arm in arms}
+    return {arm: float(match[1]) for arm, match in matches.items() if match}
+
+
+def levels_with(values: xr.DataArray) -> list[int]:
+    """Levels at which anything was measured, the highest first."""
+    there = values.notnull().any([dim for dim in values.dims if dim != "level"])
+    return sorted((int(level) for level in values["level"].values[there.values]), reverse=True)
+
+
+def root(cube: xr.Dataset | None, world: str, quantity: str = "r2") -> int:
+    """Level of the root: the highest at which a world has the quantity; 0 where it has it at none."""
+    if cube is None or not _has(cube, world=world, quantity=quantity):
+        return 0
+    return next(iter(levels_with(cube["value"].sel(world=world, quantity=quantity))), 0)
+
+
+def minus(cube: xr.Dataset, other: xr.Dataset) -> xr.Dataset:
+    """Subtract the numbers of a part of an experiment's cube from those of another part.
+
+    Intervals over samples are joined as if independent. Samples are shared: they are wide.
+    """
+    value = cube["value"] - other["value"]
+    half = np.hypot(cube["high"] - cube["low"], other["high"] - other["low"]) / 2
+    return cube.assign(value=value, low=value - half, high=value + half)
+
+
+def mean_over_levels(cube: xr.Dataset, *quantities: str) -> xr.Dataset:
+    """Put the mean of quantities over the levels from 1 up at level 0, in place of all else.
+
+    Levels share images and model, so that the width of a mean's interval is taken as the mean width.
+    """
+    kept = [q for q in quantities if q in cube["quantity"].values]
+    above = cube.sel(quantity=kept, level=[level for level in cube["level"].values if level > 0])
+    return above.mean("level", skipna=True).expand_dims(level=[0])
+
+
+def worlds_of(*cubes: xr.Dataset | None) -> list[str]:
+    """List the labels of the worlds of some cubes, without those that are None."""
+    return list(
+        dict.fromkeys(str(world) for cube in cubes if cube is not None for world in cube["world"].values)
+    )
+
+
+def _has(cube: xr.Dataset, **labels: object) -> bool:
+    return all(label in cube[axis].values for axis, label in labels.items())
+
+
+def _numbers(
+    chosen: xr.Dataset, along: str, names: Sequence[str] = ("value", "low", "high", "n")
+) -> list[NDArray[np.float64]]:
+    """Return arrays (worlds, seeds, points)."""
+    return [chosen[name].transpose("world_seed", "seed", along).values for name in names]
