@@ -38,7 +38,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 sys.path.insert(0, str(Path(__file__).parent))
 from training_cpu import ours, processor, product_flops, seconds_a_step
 
-from maestrata.figures.style import WORLD_COLORS, Style
+from maestrata.figures.looks import BLUE, GREEN, PINK, VERMILION
+from maestrata.figures.style import Style, curve
 from maestrata.geometry import TokenGrid
 from maestrata.masks import MaskPatches, visible_count
 from maestrata.model.mae import MAEConfig
@@ -51,7 +52,6 @@ RESULTS = Path(__file__).parent / "results"
 RATIO = 0.5
 WIDTHS, TOKENS, STACKS = (32, 64, 128, 256), (8, 16, 64), (1, 2, 4, 8)
 WIDTH_TOKENS, TOKENS_WIDTH, STACK_TOKENS = 16, 64, 64
-BLUE, VERMILION, GREEN, PINK = WORLD_COLORS[:4]
 Step = Callable[[], Any]
 
 
@@ -175,8 +175,8 @@ def draw(data: dict[str, Any], path: Path, gpu: tuple[str, list[dict[str, Any]]]
         single = [row for row in rows if row["kind"] == "one"]
         by_width = [row for row in single if row["tokens"] == WIDTH_TOKENS]
         by_tokens = [row for row in single if row["width"] == TOKENS_WIDTH]
-        points(style, panels[0], by_width, "width", BLUE, "o")
-        points(style, panels[1], by_tokens, "tokens", BLUE, "o")
+        points(panels[0], by_width, "width", BLUE, "o")
+        points(panels[1], by_tokens, "tokens", BLUE, "o")
         guide(panels[0], by_width, "width")
         guide(panels[1], by_tokens, "tokens")
         log_axes(panels[0], WIDTHS, "width", "images / s")
@@ -185,7 +185,7 @@ def draw(data: dict[str, Any], path: Path, gpu: tuple[str, list[dict[str, Any]]]
         panels[1].set_title(f"Tokens, width {TOKENS_WIDTH}")
 
         panel = panels[2]
-        points(style, panel, [row for row in rows if row["kind"] == "stack"], "members", VERMILION, "s")
+        points(panel, [row for row in rows if row["kind"] == "stack"], "members", VERMILION, "s")
         alone = next(row for row in by_tokens if row["tokens"] == STACK_TOKENS)["images_per_s"]
         panel.axhline(alone, color=BLUE, linewidth=1.0, linestyle=":")
         legend = [
@@ -197,7 +197,7 @@ def draw(data: dict[str, Any], path: Path, gpu: tuple[str, list[dict[str, Any]]]
         if stacks_gpu:
             ticks |= {row["members"] for row in stacks_gpu}
             x, y = zip(*((row["members"], row["images_per_s"]) for row in stacks_gpu), strict=True)
-            style.curve(panel, x, y, color=GREEN, marker="D", markersize=4.5)
+            curve(panel, x, y, color=GREEN, marker="D", markersize=4.5)
             legend.insert(2, handle("stack, GPU", GREEN, "D", "-"))
             if peer := stacks_gpu[0].get("peer_images_per_s"):
                 panel.plot([1], [peer], color=PINK, marker="^", markersize=5, linestyle="")
@@ -207,7 +207,7 @@ def draw(data: dict[str, Any], path: Path, gpu: tuple[str, list[dict[str, Any]]]
 
         if runs:
             for run, color, marker in zip(runs, (BLUE, VERMILION, GREEN), "osD", strict=False):
-                cells(style, panels[3], run, color, marker)
+                cells(panels[3], run, color, marker)
             log_axes(panels[3], None, "wall time, s", "cells trained")
             panels[3].set_title(f"Cells, {' and '.join(run['folder'] for run in runs)}")
             panels[3].legend(fontsize="x-small", loc="upper left")
@@ -216,10 +216,10 @@ def draw(data: dict[str, Any], path: Path, gpu: tuple[str, list[dict[str, Any]]]
         figure.savefig(path)
 
 
-def points(style: Style, axes: Axes, rows: list[dict[str, Any]], x: str, color: str, marker: str) -> None:
+def points(axes: Axes, rows: list[dict[str, Any]], x: str, color: str, marker: str) -> None:
     """Draw medians with the range over rounds."""
     values = [[row[name] for row in rows] for name in (x, "images_per_s", "least", "most")]
-    style.curve(axes, *values, color=color, marker=marker, markersize=4)
+    curve(axes, *values, color=color, marker=marker, markersize=4)
 
 
 def handle(label: str, color: str, marker: str, line: str) -> Line2D:
@@ -240,13 +240,13 @@ def guide(axes: Axes, rows: list[dict[str, Any]], x: str) -> None:
     axes.plot([rows[k][x] for k in order], [rate / flops[k] for k in order], **line)
 
 
-def cells(style: Style, axes: Axes, run: dict[str, Any], color: str, marker: str) -> None:
+def cells(axes: Axes, run: dict[str, Any], color: str, marker: str) -> None:
     """Draw the cells of a run against the time by the clock, and against the jobs' seconds."""
     count = range(1, len(run["training_s"]) + 1)
     if run["clock_s"]:
-        style.curve(axes, run["clock_s"], count, color=color, marker=marker, label="by the clock")
+        curve(axes, run["clock_s"], count, color=color, marker=marker, label="by the clock")
     label = f"jobs' seconds / {run['cores']} cores"
-    style.curve(axes, run["training_s"], count, color=color, marker=None, linestyle="--", label=label)
+    curve(axes, run["training_s"], count, color=color, marker=None, linestyle="--", label=label)
 
 
 def caption(about: dict[str, Any], device: str, stacks: list[dict[str, Any]], runs: list[Any]) -> list[str]:

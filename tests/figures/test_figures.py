@@ -178,7 +178,9 @@ def test_values_are_those_of_the_cube(cubes: CubeSet, drawn: Callable[[str], Fig
     figure = drawn("r2_by_ratio")
     (panel,) = (axes for axes in figure.axes if "gaussian" in axes.get_title(loc="left"))
     lines = [
-        line for line in panel.lines if line.get_color() == level_look(4, 4).color and len(line.get_xdata()) == 5
+        line
+        for line in panel.lines
+        if line.get_color() == level_look(4, 4).color and len(line.get_xdata()) == 5
     ]
     np.testing.assert_allclose(lines[0].get_ydata(), expected.values, rtol=1e-6)
     np.testing.assert_allclose(lines[0].get_xdata(), [0.125, 0.25, 0.5, 0.75, 0.875])

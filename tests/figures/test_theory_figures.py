@@ -126,7 +126,9 @@ def test_curves_are_those_of_the_cube(cubes: CubeSet) -> None:
     cell = only(cubes, "tree").one("theory").sel(world="tree", world_seed=0, patch_size=1, offset=0)
     lines = draw("supply_demand", only(cubes, "tree")).axes[0].lines
     for level in (1, 2, 3):
-        (line,) = (a for a in lines if a.get_color() == level_look(level, 3).color and len(a.get_xdata()) == 3)
+        (line,) = (
+            a for a in lines if a.get_color() == level_look(level, 3).color and len(a.get_xdata()) == 3
+        )
         np.testing.assert_allclose(line.get_ydata(), cell.supply.sel(level=level))
         np.testing.assert_allclose(line.get_xdata(), [0.25, 0.5, 0.75])
     panel = draw("level_profiles", only(cubes, "tree")).axes[0]

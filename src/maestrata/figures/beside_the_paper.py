@@ -95,14 +95,11 @@ def _columns(cubes: CubeSet) -> list[Column]:
 def _root(cubes: CubeSet, along: str) -> dict[str, Series]:
     """R2 of the root of every world with several points, along ratios (patches of one token) or patches."""
     trained = scores(cubes.one("regression")).sel(offset=0)
-    if along == "patch_size":
-        at = np.isclose(trained.mask_ratio, AT)
-        trained = trained.isel(mask_ratio=at).sel(mask_ratio=AT, method="nearest") if at.any() else None
-    else:
-        trained = trained.sel(patch_size=1) if 1 in trained.patch_size.values else None
+    axis, kept = ("mask_ratio", AT) if along == "patch_size" else ("patch_size", 1)
+    at = np.flatnonzero(np.isclose(trained[axis], kept))
     by_world: dict[str, Series] = {}
-    for world in [] if trained is None else map(str, trained.world.values):
-        here = trained.sel(world=world)
+    for world in map(str, trained.world.values if len(at) else ()):
+        here = trained.sel(world=world).isel({axis: at[0]})
         levels = levels_with(here.r2)
         if levels:
             x = here.realised_ratio if along == "mask_ratio" else here.patch_size

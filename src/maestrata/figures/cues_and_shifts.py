@@ -103,8 +103,7 @@ def _shifts(sheet: Sheet, row: NDArray[np.object_], cube: xr.Dataset | None, wor
     if chance is not None:
         _chance(accuracy, float(chance.mean[0]))
     for ax in (each, accuracy):
-        ax.margins(y=0.25)
-        small_legend(ax, loc="upper right", ncols=2, handlelength=1.5 if ax is each else None)
+        small_legend(ax, room=0.25, loc="upper right", ncols=2, handlelength=1.5 if ax is each else None)
     mean.set(title="lost, mean of shifts", ylabel="share lost")
     each.set(title="lost, by shift", ylabel="share lost")
     accuracy.set(title="accuracy", ylabel="accuracy, root's class")

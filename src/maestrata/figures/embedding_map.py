@@ -44,10 +44,10 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     columns = min(4, max(1, most))
     rows = -(-most // columns)
     sheet = Sheet.grid(style, rows * len(worlds), columns, panel_height=1.85)
-    chances, seeds, classes = [], set(), 0
+    chances, seeds, classes = [], dict[int, None](), 0
     for world, panels in zip(worlds, sheet.axes.reshape(len(worlds), -1), strict=True):
         values, seed = _points_of(cube, world)
-        seeds |= {seed} - {None}
+        seeds |= {} if seed is None else {seed: None}
         for ax, (arm, label) in zip(panels, encoders[world].items(), strict=False):
             classes = max(classes, _map(ax, values, numbered(cube, rf"{arm}/p(\d+)"), cube))
             whole, plane = (along_arms(cube, world, q, {arm: 0.0}) for q in ("purity", "purity_embedded"))

@@ -75,7 +75,7 @@ def _centroids(here: xr.Dataset) -> Series | None:
     value = each.transpose(*axes).values
     none = np.full_like(value, np.nan)
     n = here.n_test.max("level").transpose(*axes).values
-    return sum_up(value, none, none, n, here.realised_ratio, whole=True)
+    return sum_up((value, none, none, n), here.realised_ratio, whole=True)
 
 
 def _theory(theory: xr.Dataset, here: xr.Dataset, place: Place) -> NDArray[np.float64]:

@@ -110,4 +110,4 @@ def _decided(gain: Series) -> NDArray[np.bool_]:
         return (gain.low > 0) | (gain.high < 0)
     there = np.isfinite(gain.each)
     above, below = (gain.each_low > 0) | ~there, (gain.each_high < 0) | ~there
-    return (above.all(0) | below.all(0)) & there.any(0)
+    return np.asarray((above.all(0) | below.all(0)) & there.any(0))

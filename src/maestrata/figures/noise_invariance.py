@@ -52,8 +52,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
         row[2].set(title="mean over levels", ylabel="trained less random init")
         ratio_axis(row[2])
         zero(row[2])
-        row[2].margins(y=0.15)
-        small_legend(row[2], borderaxespad=0.2)
+        small_legend(row[2], room=0.15, borderaxespad=0.2)
     return sheet.done(TITLE, by_ratio.legend, [
         f"last layer, mean-pooled tokens, whole image, whitened; {sheet.n_text('pairs of images')}",
         sheet.intervals_text("bars and bands"),

@@ -136,8 +136,7 @@ def _budgets(sheet: Sheet, ax: Axes, cube: xr.Dataset | None, world: str) -> Non
         sheet.plot(ax, s, look, worlds="thin", label=look.label)
     ax.set(title="root, other budgets", ylabel="$R^2$")
     ratio_axis(ax)
-    ax.margins(y=0.2)
-    small_legend(ax)
+    small_legend(ax, room=0.2)
 
 
 def _border(sheet: Sheet, ax: Axes, cube: xr.Dataset | None, world: str) -> None:

@@ -176,7 +176,8 @@ def level_axis(axes: Axes, name: str = "level") -> None:
         axes.set_xticks(range(low, high + 1))
 
 
-def small_legend(axes: Axes, **where: Any) -> None:
-    """Name what is drawn inside a panel that shows something."""
+def small_legend(axes: Axes, room: float | None = None, **where: Any) -> None:
+    """Name what is drawn inside a panel that shows something, with room above and below the curves."""
     if axes.has_data():
+        axes.margins(y=room)
         axes.legend(**({"fontsize": "xx-small", "loc": "best", "borderaxespad": 0.1} | where))

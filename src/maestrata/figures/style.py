@@ -126,8 +126,8 @@ def curve(
     line = {"linewidth": 1.2, "markersize": 3.5} | line
     axes.plot(x[order], y[order], color=color, **line)
     if low is not None and high is not None:
-        ends = (np.asarray(end, float)[order] for end in (low, high))
-        axes.vlines(x[order], *ends, color=color, linewidth=1.0, alpha=line.get("alpha", 1.0))
+        low, high = (np.asarray(end, float)[order] for end in (low, high))
+        axes.vlines(x[order], low, high, color=color, linewidth=1.0, alpha=line.get("alpha", 1.0))
 
 
 def _wrap(text: str, figure: Figure, per_inch: float) -> str:

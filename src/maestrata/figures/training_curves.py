@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from maestrata.figures.looks import Look, ratio_looks
 from maestrata.figures.panels import Place, bounded, bounds_text, columns_of, place_label, places
-from maestrata.figures.sheet import Sheet
+from maestrata.figures.sheet import Sheet, missing
 from maestrata.figures.style import Style
 from maestrata.figures.words import missing_text, span
 from maestrata.results import CubeSet
@@ -37,22 +37,22 @@ BOUNDS = {"exact": "exact inference", "upper": "a bound that no loss goes below"
 def draw(cubes: CubeSet, style: Style) -> Figure:
     """Draw one panel a world and mask patch."""
     cube, limits = cubes.one("training"), cubes.get("limits")
-    ratios = cube.realised_ratio.values
-    looks = ratio_looks(map(float, ratios[np.isfinite(ratios)]), "plasma")
+    known = cube.realised_ratio.values
+    looks = ratio_looks(known[np.isfinite(known)].tolist(), "plasma")
     sheet = Sheet.flow(style, len(places(cube)))
     counts, bounds = [], []
     for ax, place in zip(sheet.axes, places(cube), strict=True):
         here = columns_of(cube.sel(place._asdict()))
-        models = 0
-        for i, ratio in enumerate(here.realised_ratio.values):
-            look = looks[float(ratio)]
-            models = max(models, _curves(ax, here.isel(mask_ratio=i), look))
-            least = _least(limits, place, float(here.mask_ratio[i]))
+        ratios = here.realised_ratio.values.tolist()
+        models = [_curves(ax, here.isel(mask_ratio=i), looks[ratio]) for i, ratio in enumerate(ratios)]
+        missing(ax)
+        for asked, ratio in zip(here.mask_ratio.values, ratios, strict=True):
+            least = _least(limits, place, float(asked))
             if least is not None:
                 bounds.append((place.world, least[0]))
-                value = float(np.nanmean(least[1].values))
-                ax.axhline(value, xmin=0.93, color=look.color, linestyle=(0, (2, 1)), linewidth=1.2)
-        counts.append(models)
+                value, color = float(np.nanmean(least[1].values)), looks[ratio].color
+                ax.axhline(value, xmin=0.93, color=color, linestyle=(0, (2, 1)), linewidth=1.2)
+        counts.append(max(models))
         ax.set_title(place_label(cube, place))
         sheet.label(ax, "training images seen, thousands", "loss, pixel value²")
     n = f"{span(counts)} model{'' if max(counts) == 1 else 's'}"

@@ -95,7 +95,9 @@ def _tree(ax: Axes, world: xr.Dataset, seen: NDArray[np.bool_]) -> None:
         ax.plot(*place[list(edge)].T, color="#999999", linewidth=0.6, zorder=1)
     for k in range(1, top + 1):
         look = level_look(k, top)
-        ax.scatter(*place[level == k].T, s=26, color=look.color, marker=look.marker, zorder=2)
+        ax.scatter(
+            place[level == k, 0], place[level == k, 1], s=26, color=look.color, marker=look.marker, zorder=2
+        )
     tokens = place[level == 0, 0]
     size = 0.34
     for token, x in enumerate(tokens):

@@ -86,10 +86,7 @@ class Series:
 
 
 def sum_up(
-    value: ArrayLike,
-    low: ArrayLike,
-    high: ArrayLike,
-    n: ArrayLike,
+    numbers: Sequence[ArrayLike],
     x: ArrayLike,
     labels: Sequence[object] = (),
     whole: bool = False,
@@ -98,7 +95,7 @@ def sum_up(
 
     Parameters
     ----------
-    value, low, high, n : array (worlds, seeds, points)
+    numbers : value, low, high, n, each an array (worlds, seeds, points)
         Numbers with the ends of their intervals over samples and the counts of these; NaN: not measured.
     x : array (points,)
     labels : sequence
@@ -112,6 +109,7 @@ def sum_up(
         None where nothing was measured.
     """
     # The same samples are behind all seeds of a world, so their mean is as uncertain as each of them.
+    value, low, high, n = (np.asarray(part, np.float64) for part in numbers)
     each, each_low, each_high = (nanmean(part, 1) for part in (value, low, high))
     places = np.asarray(x, np.float64)
     kept = np.isfinite(each).any(0)
@@ -122,14 +120,14 @@ def sum_up(
     mean, *ends = t_interval(each, least=MIN_WORLDS)
     if np.isfinite(each).sum(0).max() < MIN_WORLDS:
         ends = [nanmean(each_low), nanmean(each_high)]
-    counts = np.asarray(n, np.float64)[..., order]
-    counts = counts[np.isfinite(counts)]
+    counts = n[..., order][np.isfinite(n[..., order])]
     names = list(labels) if len(labels) else places.tolist()
     return Series(
         [str(names[i]) for i in order],
         places[order],
         mean,
-        *ends,
+        ends[0],
+        ends[1],
         each,
         each_low,
         each_high,
@@ -162,7 +160,7 @@ def along_arms(
     if cube is None or not known or not _has(cube, world=world, quantity=quantity, level=level):
         return None
     chosen = cube.sel(world=world, quantity=quantity, level=level, arm=known)
-    return sum_up(*_numbers(chosen, "arm"), [arms[arm] for arm in known], known)
+    return sum_up(_numbers(chosen, "arm"), [arms[arm] for arm in known], known)
 
 
 def along_levels(cube: xr.Dataset | None, world: str, arm: str, quantity: str) -> Series | None:
@@ -171,7 +169,7 @@ def along_levels(cube: xr.Dataset | None, world: str, arm: str, quantity: str) -
         return None
     levels = [int(level) for level in cube["level"].values if level > 0]
     chosen = cube.sel(world=world, arm=arm, quantity=quantity, level=levels)
-    return sum_up(*_numbers(chosen, "level"), levels)
+    return sum_up(_numbers(chosen, "level"), levels)
 
 
 def along_cells(
@@ -196,7 +194,7 @@ def along_cells(
         None where nothing was measured.
     """
     names = (variable, f"{variable}_low", f"{variable}_high", "n_test")
-    return sum_up(*_numbers(scores, along, names), x, whole=whole)
+    return sum_up(_numbers(scores, along, names), x, whole=whole)
 
 
 def cells(cube: xr.Dataset | None, world: str, stem: str = "1x1") -> dict[str, float]:

@@ -8,7 +8,7 @@ import xarray as xr
 from scipy import stats
 
 from maestrata.errors import CubeError
-from maestrata.results import CubeSet, over_worlds, t_interval
+from maestrata.results import CubeSet, t_interval
 
 
 def cube(kind: str, **attrs: str) -> xr.Dataset:
@@ -40,17 +40,3 @@ def test_t_interval_of_too_few() -> None:
     assert [np.isnan(x).item() for x in t_interval([])] == [True, True, True]
     assert [np.isnan(x).item() for x in t_interval([1.0])] == [False, True, True]
     assert [np.isnan(x).item() for x in t_interval([1.0, 2.0], least=3)] == [False, True, True]
-
-
-def test_over_worlds_keeps_the_other_dimensions() -> None:
-    values = xr.DataArray(
-        np.random.default_rng(0).standard_normal((2, 5, 3)),
-        dims=("level", "world_seed", "cell"),
-        coords={"level": [1, 2]},
-    )
-    values[0, 1, 0] = np.nan
-    mean, low, high = over_worlds(values)
-    assert mean.dims == low.dims == high.dims == ("level", "cell")
-    kept = np.delete(values.values[0, :, 0], 1)
-    theirs = stats.t.interval(0.95, 3, kept.mean(), stats.sem(kept))
-    np.testing.assert_allclose([low[0, 0], high[0, 0]], theirs)

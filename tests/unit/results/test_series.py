@@ -80,11 +80,11 @@ def test_what_was_not_measured_is_no_series() -> None:
 
 def test_points_that_nobody_measured_are_left_out_or_kept() -> None:
     value = np.array([[[1.0, nan, 3.0]], [[2.0, nan, nan]]])
-    s = sum_up(value, value, value, value, [3, 2, 1])
+    s = sum_up([value] * 4, [3, 2, 1])
     assert s is not None
     np.testing.assert_array_equal(s.x, [1, 3])
     np.testing.assert_array_equal(s.mean, [3, 1.5])
-    whole = sum_up(value, value, value, value, [3, 2, 1], whole=True)
+    whole = sum_up([value] * 4, [3, 2, 1], whole=True)
     assert whole is not None
     np.testing.assert_array_equal(whole.mean, [1.5, nan, 3])
 
