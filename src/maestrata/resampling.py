@@ -15,7 +15,6 @@ errors.
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -155,10 +154,16 @@ def mean_bootstrap(values: NDArray[np.generic], weights: NDArray[np.float32]) ->
 
 
 def nanmean(values: ArrayLike, axis: int | tuple[int, ...] = 0) -> Floats:
-    """Mean of what is not NaN, in float64; NaN where nothing is left."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # an empty mean is NaN, as wanted
-        return np.asarray(np.nanmean(np.asarray(values, np.float64), axis=axis))
+    """Mean over axes of what is not NaN, in float64; NaN where nothing is left.
+
+    Examples
+    --------
+    >>> nanmean([[1.0, np.nan], [3.0, np.nan]]).tolist()
+    [2.0, nan]
+    """
+    x = np.asarray(values, np.float64)
+    count = np.sum(~np.isnan(x), axis)
+    return np.asarray(np.nansum(x, axis) / np.where(count > 0, count, np.nan))
 
 
 def percentiles(replicates: NDArray[Any], share: float = 0.95) -> tuple[Floats, Floats]:

@@ -94,8 +94,8 @@ class Bottleneck(nn.Module):
     def errors(self, tokens: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the squared error of every image, (n,): the mean over its masked values."""
         pairs = zip(*(part.split(CHUNK) for part in self.split(tokens)), strict=True)
-        found = [(self(seen) - hidden).double().square().mean(1).numpy() for seen, hidden in pairs]
-        return np.concatenate(found)
+        errors = [(self(seen) - hidden).double().square().mean(1).numpy() for seen, hidden in pairs]
+        return np.concatenate(errors)
 
 
 def _tower(inputs: int, width: int, depth: int, outputs: int) -> nn.Sequential:

@@ -49,8 +49,8 @@ def whitening_maps(tokens: NDArray[np.floating], jitter: float) -> NDArray[np.fl
     covariance = np.einsum("ntv,ntw->tvw", values, values) / len(values)
     variance, axes = np.linalg.eigh(covariance)
     scale = 1 / np.sqrt(np.maximum(variance, 0) + jitter**2)
-    found: NDArray[np.float32] = ((axes * scale[:, None]) @ axes.swapaxes(1, 2)).astype(np.float32)
-    return found
+    maps: NDArray[np.float32] = ((axes * scale[:, None]) @ axes.swapaxes(1, 2)).astype(np.float32)
+    return maps
 
 
 class MixtureMAE(nn.Module):

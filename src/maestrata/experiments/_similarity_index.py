@@ -10,7 +10,7 @@ phase, whatever their amplitude. The response of a bank of log-Gabor filters, 4 
 
     PC = sum_o max(E_o - T_o, 0) / sum_o sum_s A_os,
 
-with A the modulus of a complex response, E_o the response along the mean phase of an orientation less the
+with A the modulus of a complex response, E_o the response along the mean phase of an orientation minus the
 modulus across it, and T_o what noise alone would give, judged from the median at the finest scale.
 """
 
@@ -50,8 +50,8 @@ BLOCK = 1 << 21  # numbers in a working array
 def mean_squared_error(one: ArrayLike, other: ArrayLike) -> Floats:
     """Mean squared error of each pair of images, (n,), in squared grey levels."""
     x, y = _pair(one, other, 1)
-    found: Floats = np.square(x - y).mean((1, 2))
-    return found
+    error: Floats = np.square(x - y).mean((1, 2))
+    return error
 
 
 def ssim(one: ArrayLike, other: ArrayLike) -> Floats:
@@ -114,8 +114,8 @@ def fsim(one: ArrayLike, other: ArrayLike) -> Floats:
     alike = _alike(a.congruency, b.congruency, T1) * _alike(a.gradient, b.gradient, T2)
     weight = np.maximum(a.congruency, b.congruency)
     weight = np.where(weight.sum((1, 2), keepdims=True) > 0, weight, 1.0)
-    found: Floats = (alike * weight).sum((1, 2)) / weight.sum((1, 2))
-    return found
+    index: Floats = (alike * weight).sum((1, 2)) / weight.sum((1, 2))
+    return index
 
 
 def _alike(a: Floats, b: Floats, constant: float) -> Floats:

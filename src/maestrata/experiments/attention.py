@@ -1,9 +1,9 @@
 """Self-attention of the encoder's last block: how much stays under the same ancestor.
 
 The mean over heads, of the whole image. Of what a token's attention gives to *other* tokens, the mass on
-those that share its ancestor at level k stands beside the share of such tokens, which even attention would
-give them: (2^k - 1) / (n - 1) of n tokens. [CLS] has no ancestor: the token that it attends to most takes
-that place, and its own mass is left out, so that even attention gives the same share.
+those that share its ancestor at level k is compared with the share of such tokens, which even attention
+would give them: (2^k - 1) / (n - 1) of n tokens. [CLS] has no ancestor: the token that it attends to most
+takes that place, and its own mass is left out, so that even attention gives the same share.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ def attention_weights(model: MAE, images: NDArray[np.float32], batch: int = BATC
     """
     tokens = image_tokens(np.asarray(images, np.float32), model.cfg)
     block = cast(Block, model.blocks[-1])
-    found = []
+    weights = []
     for start in range(0, len(tokens), batch):
         x = model.encode(torch.from_numpy(tokens[start : start + batch]), None, layers=True)[-2]
         query, key, _ = block.qkv(block.norm1(x)).chunk(3, dim=-1)
         query, key = block.split_heads(query), block.split_heads(key)  # (b, heads, 1 + t, d / heads)
         scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
-        found.append(scores.softmax(-1).numpy())
-    return np.concatenate(found)
+        weights.append(scores.softmax(-1).numpy())
+    return np.concatenate(weights)
 
 
 def shared_mass(
@@ -80,8 +80,8 @@ def shared_mass(
     same = node[None, :] == node[anchors][:, None]
     other = np.arange(grid.n_tokens)[None, :] != anchors[:, None]
     mass = np.asarray(attention, np.float64)
-    found: NDArray[np.float64] = (mass * (same & other)).sum(1) / (mass * other).sum(1)
-    return found
+    share: NDArray[np.float64] = (mass * (same & other)).sum(1) / (mass * other).sum(1)
+    return share
 
 
 def run(job: Job) -> Table:

@@ -38,12 +38,12 @@ def border_tokens(visible: NDArray[np.bool_], grid: TokenGrid) -> NDArray[np.boo
     [[0, 1, 1, 0]]
     """
     shown = visible.reshape(-1, grid.height, grid.width)
-    beside = np.zeros_like(shown)
-    beside[:, 1:] |= shown[:, :-1]
-    beside[:, :-1] |= shown[:, 1:]
-    beside[:, :, 1:] |= shown[:, :, :-1]
-    beside[:, :, :-1] |= shown[:, :, 1:]
-    return (beside & ~shown).reshape(visible.shape)
+    touching = np.zeros_like(shown)
+    touching[:, 1:] |= shown[:, :-1]
+    touching[:, :-1] |= shown[:, 1:]
+    touching[:, :, 1:] |= shown[:, :, :-1]
+    touching[:, :, :-1] |= shown[:, :, 1:]
+    return (touching & ~shown).reshape(visible.shape)
 
 
 def counted_batches(
@@ -98,7 +98,7 @@ def run(job: Job) -> Table:
 
     Arms are ``{patches}/{standard|no_border|no_random}``, placed at the share of masked tokens in the loss;
     ``r2`` of levels 1 to L, and ``counted`` of level 0: that share. Of ``no_border`` also ``over_standard``
-    and ``over_random``: its r2 less that of the other arms.
+    and ``over_random``: its r2 minus that of the other arms.
     """
     table, data = Table(), job.draw()
     recipe = replace(job.recipe, images=job.images)

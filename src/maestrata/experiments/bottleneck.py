@@ -97,27 +97,27 @@ class Shared:
     def of(cls, world: World, masked: NDArray[np.bool_]) -> Shared:
         """Compute c by the ``invertible`` reading of Theorem 1."""
         graph = world.graph
-        found = shared_information(graph, [f"x{i}" for i in np.flatnonzero(masked)], "invertible")
+        shared = shared_information(graph, [f"x{i}" for i in np.flatnonzero(masked)], "invertible")
         above = {level: np.zeros(nodes, bool) for level, nodes in world.n_nodes.items()}
         for level in above:
             for node, name in enumerate(world.node_names(level)):
-                above[level][node] = name in found.nodes or name in graph.ancestors_of(found.nodes)
+                above[level][node] = name in shared.nodes or name in graph.ancestors_of(shared.nodes)
         places = [
-            (level, i) for level in above for i, n in enumerate(world.node_names(level)) if n in found.nodes
+            (level, i) for level in above for i, n in enumerate(world.node_names(level)) if n in shared.nodes
         ]
-        if found.intrinsic_dim is None:
+        if shared.intrinsic_dim is None:
             raise ExperimentError(f"world {world.name!r} has no intrinsic dimension of c (bottleneck)")
-        return cls(tuple(places), above, found.intrinsic_dim)
+        return cls(tuple(places), above, shared.intrinsic_dim)
 
     def values(self, sample: Sample) -> Float32:
         """Return the value of c in every image, (n, dimensions)."""
         return np.concatenate([np.asarray(sample.latents[level][:, i]) for level, i in self.c], axis=1)
 
-    def belief(self, found: Posterior) -> Float32:
+    def belief(self, exact: Posterior) -> Float32:
         """Return what the posterior of c is made of, (n, numbers): mean, and covariance where that varies."""
-        parts = [found.mean[level][:, i] for level, i in self.c]
+        parts = [exact.mean[level][:, i] for level, i in self.c]
         for level, i in self.c:
-            spread = (found.covariance or {})[level][:, i]
+            spread = (exact.covariance or {})[level][:, i]
             rows, columns = np.triu_indices(spread.shape[-1])
             parts.append(spread[:, rows, columns])
         numbers = np.concatenate(parts, axis=1)
@@ -187,9 +187,9 @@ def run(job: Job) -> Table:
         whitening = Whitening(code[images.n_fit :])
         white = whitened[arm] = whitening.apply(code).astype(np.float32)
         table.add(arm, "rank", 0, whitening.rank, n=images.n_test)
-        found = _recovery(table, arm, white, images, settings["points"])
+        recovered = _recovery(table, arm, white, images, settings["points"])
         if ceiling is not None:
-            skill, replicates = found[0] / ceiling[0], found[1] / ceiling[1]
+            skill, replicates = recovered[0] / ceiling[0], recovered[1] / ceiling[1]
             table.add_replicates(arm, "skill", 0, skill, replicates, images.n_test)
         value, replicates = leak(white[images.n_fit :], whitening.apply(redrawn), images.weights)
         table.add_replicates(arm, "leak_redrawn", 0, value, replicates, images.n_test)
@@ -211,7 +211,7 @@ def _codes(
     """Code of all images, and of the scored ones with their own noise drawn anew, by arm."""
     world, settings = job.world, job.settings
     recipe = replace(job.recipe, images=job.images, batch=settings["batch"], lr=settings["lr"])
-    found: dict[str, tuple[Float32, Float32]] = {}
+    codes: dict[str, tuple[Float32, Float32]] = {}
 
     def model(outputs: int) -> Bottleneck:
         weights = torch.Generator().manual_seed(integer_seed(job.seed, "init"))
@@ -219,7 +219,7 @@ def _codes(
 
     def file(arm: str, outputs: int, coded: Iterable[Float32]) -> None:
         code, redrawn = coded
-        found[arm] = code, redrawn
+        codes[arm] = code, redrawn
         table.add(arm, "outputs", 0, outputs)
 
     for multiple in settings["multiples"]:
@@ -239,7 +239,7 @@ def _codes(
     seen, again = (t[:, ~masked].reshape(len(t), -1) for t in (images.tokens, images.redrawn))
     axes = principal_axes(seen[: images.n_fit], d_c)
     file("pca/1d", d_c, (seen @ axes, again @ axes))
-    return found
+    return codes
 
 
 def _progress(

@@ -1,4 +1,4 @@
-"""t-SNE of representations, coloured by the class of the root, and a number beside the picture.
+"""t-SNE of representations, coloured by the class of the root, and a number to go with the picture.
 
 A picture of t-SNE shows clusters where there are none and hides distances. The number is the purity of
 neighbourhoods: of the k nearest neighbours of an image, the share that has its class, in the representation

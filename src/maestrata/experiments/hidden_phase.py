@@ -43,7 +43,7 @@ def run(job: Job) -> Table:
     Arms are ``hidden/random_init``, ``hidden/mse``, ``hidden/likelihood`` and, in the additive tree of the
     same functions, ``plain/random_init`` and ``plain/mse``. Quantities of levels 1 to L, and at level 0 their
     mean: ``r2`` and ``r2_concat`` (tokens side by side, not averaged); ``over_random`` and ``over_mse`` (and
-    the same with ``_concat``), the r2 less that of the arm's world at random init, or trained by the mean
+    the same with ``_concat``), the r2 minus that of the arm's world at random init, or trained by the mean
     squared error. At level 0 also ``loss``: mean over the last tenth of training, in squared pixel values, or
     for ``hidden/likelihood`` in nats a value.
     """

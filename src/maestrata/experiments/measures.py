@@ -127,8 +127,8 @@ def leak(
         n = w.sum(1)
         drift = np.square((w @ middle) / n[:, None]).sum(1)
         with np.errstate(invalid="ignore", divide="ignore"):
-            found: Floats = (w @ apart / n) / (2 * (w @ spread / n - drift))
-        return found
+            share: Floats = (w @ apart / n) / (2 * (w @ spread / n - drift))
+        return share
 
     value = float(ratio(np.ones((1, len(one))))[0])
     return value, np.empty(0) if weights is None else ratio(counts)
@@ -178,7 +178,7 @@ def redraw(world: World, noise: Noise, nodes: Nodes, rng: np.random.Generator) -
     """
     n = len(next(iter(noise.values())))
     fresh = world.draw(n, rng)
-    found = dict(noise)
+    changed = dict(noise)
     for level, chosen in nodes.items():
         if level not in noise or np.asarray(chosen).shape not in (
             (world.n_nodes[level],),
@@ -189,8 +189,8 @@ def redraw(world: World, noise: Noise, nodes: Nodes, rng: np.random.Generator) -
                 f"{sorted(noise)}, with shape (nodes,) or ({n}, nodes)"
             )
         where = np.asarray(chosen, bool)[..., None]
-        found[level] = np.where(where, fresh[level], noise[level])
-    return found
+        changed[level] = np.where(where, fresh[level], noise[level])
+    return changed
 
 
 def root_direction(world: World) -> NDArray[np.float64]:

@@ -74,7 +74,7 @@ def run(job: Job) -> Table:
     (squared pixel values, masked tokens alone), ``root_probability`` and ``root_accuracy`` of the filled-in
     image, and ``root_probability_filled`` of the filled-in tokens without the visible ones. The arm
     ``ratios`` holds Spearman's correlations over the ratios of the first kind of arms, at the common masks:
-    ``rank_{quantity}`` with `root_probability`, and ``rank_gap``, their mean over SSIM and FSIM less that
+    ``rank_{quantity}`` with `root_probability`, and ``rank_gap``, their mean over SSIM and FSIM minus that
     over PSNR and the squared error (the smaller, the better).
     """
     settings, table = job.settings, Table()
@@ -92,20 +92,20 @@ def run(job: Job) -> Table:
     tokens = MaskPatches(world.grid)
     common_masks = _masks(world, tokens, settings["eval_ratio"], len(images))
 
-    found: dict[str, dict[str, Floats]] = {}
+    common: dict[str, dict[str, Floats]] = {}
     cells = [(tokens, ratio) for ratio in settings["mask_ratios"]]
     cells += [(MaskPatches.parse(p, world.grid), settings["patch_ratio"]) for p in settings["patches"]]
     compared = []
     for patches, ratio in cells:
         visible = visible_count(patches.n_patches, ratio)
         arm = f"{patches.label}/v{visible}"
-        if arm in found:
+        if arm in common:
             continue  # two ratios that realise the same count are one model
         model = _train(job, world, cfg, patches, visible, arm)
         own = _masks(world, patches, ratio, len(images))
-        found[arm] = score(world, images, roots, reconstruct(model, images, *common_masks)[0], common_masks)
+        common[arm] = score(world, images, roots, reconstruct(model, images, *common_masks)[0], common_masks)
         scores = score(world, images, roots, reconstruct(model, images, *own)[0], own)
-        _add(table, arm, found[arm], weights)
+        _add(table, arm, common[arm], weights)
         _add(table, arm, scores, weights, "_own")
         table.place(arm, 1 - visible / patches.n_patches)
         if patches is tokens:
@@ -115,8 +115,8 @@ def run(job: Job) -> Table:
         _add(table, arm, score(world, images, roots, filled, common_masks), weights)
     if len(compared) > 2:  # with fewer a rank correlation says nothing
         ones = np.ones((1, len(images)), np.float32)
-        values = rank_correlations([found[arm] for arm in compared], ones)
-        replicates = rank_correlations([found[arm] for arm in compared], weights)
+        values = rank_correlations([common[arm] for arm in compared], ones)
+        replicates = rank_correlations([common[arm] for arm in compared], weights)
         for quantity, value in values.items():
             if np.isfinite(value[0]):
                 table.add_replicates(
@@ -173,10 +173,10 @@ def score(
 def means(scores: Mapping[str, Floats], weights: NDArray[np.float32]) -> dict[str, Floats]:
     """Mean of every score under bootstrap weights (replicates, n): (replicates,); PSNR in its place."""
     counts = weights.astype(np.float64)
-    found = {key: counts @ values / counts.sum(1) for key, values in scores.items()}
+    averages = {key: counts @ values / counts.sum(1) for key, values in scores.items()}
     with np.errstate(divide="ignore"):
-        found["psnr"] = 10 * np.log10(GREY_LEVELS**2 / found.pop("image_error"))
-    return found
+        averages["psnr"] = 10 * np.log10(GREY_LEVELS**2 / averages.pop("image_error"))
+    return averages
 
 
 def rank_correlations(scores: list[dict[str, Floats]], weights: NDArray[np.float32]) -> dict[str, Floats]:
@@ -204,17 +204,18 @@ def rank_correlations(scores: list[dict[str, Floats]], weights: NDArray[np.float
         return normed
 
     root = ranks(ROOT)
-    found = {f"rank_{quantity}": (ranks(quantity) * root).sum(0) for quantity in STRUCTURE + PIXELS}
+    correlations = {f"rank_{quantity}": (ranks(quantity) * root).sum(0) for quantity in STRUCTURE + PIXELS}
     structure, pixels = (
-        np.mean([found[f"rank_{quantity}"] for quantity in kind], axis=0) for kind in (STRUCTURE, PIXELS)
+        np.mean([correlations[f"rank_{quantity}"] for quantity in kind], axis=0)
+        for kind in (STRUCTURE, PIXELS)
     )
-    return {**found, "rank_gap": structure - pixels}
+    return {**correlations, "rank_gap": structure - pixels}
 
 
 def _grey(images: NDArray[np.floating]) -> Floats:
     """Pixel values as grey levels: -4 to 4 become 0 to 255."""
-    found: Floats = (images.astype(np.float64) / HALF_RANGE + 1) * (GREY_LEVELS / 2)
-    return found
+    grey: Floats = (images.astype(np.float64) / HALF_RANGE + 1) * (GREY_LEVELS / 2)
+    return grey
 
 
 def _masks(world: World, patches: MaskPatches, ratio: float, n: int) -> Masks:

@@ -34,13 +34,13 @@ from maestrata.worlds.base import Noise, World
 __all__ = ["CELLS", "NAME", "SETTINGS", "SUMMARY", "WORLDS", "Shift", "run", "shifts"]
 
 NAME = "robustness"
-SUMMARY = "accuracy for the root's class lost under shifted noise, rules kept, beside what the ceiling loses"
+SUMMARY = "accuracy for the root's class lost under shifted noise, rules kept, and what the ceiling loses"
 SETTINGS = {"noise": [2.0, 3.0], "middle": 1.5, "tilt": 3, "fit": 6144, "test": 3072, "ceiling": 2048}
 WORLDS: tuple[str, ...] = ()
 CELLS = True
 
 MIN_ABOVE_CHANCE = 0.02
-"""What is above chance by less than this on plain images can lose no share worth the name: NaN."""
+"""An accuracy that is closer to chance than this on plain images can lose no share worth the name: NaN."""
 
 _KEY = 13  # of the stream "experiment"
 
@@ -70,22 +70,22 @@ class Shift:
 
 def shifts(world: World, noise: Noise, settings: Mapping[str, Any]) -> list[Shift]:
     """Return the shifts that this kind of world has; `settings` are those of the module."""
-    found = []
+    shifted = []
     for size in map(float, settings["noise"]):
         twin = copy.copy(world)
         if "pixel_noise" in world.settings:
             twin.settings = {**world.settings, "pixel_noise": world.settings["pixel_noise"] * size}
-        found.append(Shift(f"noise={size:g}", size, {**noise, 0: noise[0] * np.float32(size)}, twin))
+        shifted.append(Shift(f"noise={size:g}", size, {**noise, 0: noise[0] * np.float32(size)}, twin))
     if not world.discrete:
         size = float(settings["middle"])
         middle = {
             level: part * np.float32(size) if 0 < level < world.levels else part
             for level, part in noise.items()
         }
-        return [*found, Shift(f"middle={size:g}", size, middle, world)]
+        return [*shifted, Shift(f"middle={size:g}", size, middle, world)]
     if world.settings["productions"] > 1:
-        found.append(_tilt(world, noise, int(settings["tilt"])))
-    return found
+        shifted.append(_tilt(world, noise, int(settings["tilt"])))
+    return shifted
 
 
 def _tilt(world: World, noise: Noise, times: int) -> Shift:
@@ -123,7 +123,7 @@ def run(job: Job) -> Table:
         At level 0. Arm of an encoder: ``accuracy`` on plain images, ``lost_share`` and ``shifted_accuracy``,
         their means over the shifts, ``mask_ratio``. Arm ``ENCODER/SHIFT``: ``accuracy``, ``lost`` (accuracy
         on plain images minus accuracy) and ``lost_share`` (lost, over the accuracy above chance there).
-        In a grammar also ``excess_share``: `lost_share` less the ceiling's. Encoder ``ceiling``: exact
+        In a grammar also ``excess_share``: `lost_share` minus the ceiling's. Encoder ``ceiling``: exact
         inference. Arm ``chance``: ``accuracy`` of the commonest class.
     """
     world, settings = job.world, dict(job.settings)
@@ -155,8 +155,8 @@ def run(job: Job) -> Table:
 def _ceiling(world: World, images: NDArray[np.float32]) -> NDArray[np.int64]:
     """Most probable symbol of the root, (n,)."""
     seen = np.ones(world.grid.n_tokens, bool)
-    found = posterior(world, images, seen).probabilities[world.levels][:, 0]
-    return np.asarray(found.argmax(1))
+    probabilities = posterior(world, images, seen).probabilities[world.levels][:, 0]
+    return np.asarray(probabilities.argmax(1))
 
 
 def _file(

@@ -26,8 +26,8 @@ def run(job: Job) -> Table:
 
     Arms ``s{size}``, placed at the size, and ``endless``, placed at the images of the run: ``r2`` of levels 1
     to L, and ``mean_r2`` of level 0, their mean over levels. Arms ``change/last_doubling`` (the largest size
-    less half of it), ``change/endless`` (fresh images less the largest size) and ``change/whole_range``
-    (largest less smallest size): ``r2_change`` and ``mean_r2_change``.
+    minus half of it), ``change/endless`` (fresh images minus the largest size) and ``change/whole_range``
+    (largest minus smallest size): ``r2_change`` and ``mean_r2_change``.
     """
     sizes = _sizes(job)
     recipe = replace(job.recipe, images=job.images)

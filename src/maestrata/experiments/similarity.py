@@ -28,7 +28,7 @@ from maestrata.representation.encode import last_layer
 __all__ = ["CELLS", "NAME", "SEEDS", "SETTINGS", "SUMMARY", "WORLDS", "cka", "run"]
 
 NAME = "similarity"
-SUMMARY = "linear CKA between models of different masking ratios, beside that of equal ratio and other seed"
+SUMMARY = "linear CKA between models of different masking ratios, and of equal ratio and other seed"
 SETTINGS = {"test": 2048}
 WORLDS: tuple[str, ...] = ()
 CELLS = True
@@ -146,14 +146,14 @@ def run(job: Job) -> Table:
     grouped: dict[tuple[str, str], list[_Pair]] = {}
     for pair in pairs:
         grouped.setdefault((pair.arm, pair.quantity), []).append(pair)
-    found, without = _all(features, grouped), []
+    values, without = _all(features, grouped), []
     order = np.arange(len(test.images)) % GROUPS
     for group in range(GROUPS):
         kept = order != group
         without.append(_all({name: x[kept] for name, x in features.items()}, grouped))
     deviation = np.sqrt((GROUPS - 1) * np.var(without, axis=0))
     table = Table()
-    for (arm, quantity), value, spread in zip(grouped, found, deviation, strict=True):
+    for (arm, quantity), value, spread in zip(grouped, values, deviation, strict=True):
         table.add(arm, quantity, 0, value, value - _Z * spread, value + _Z * spread, n=len(test.images))
     return table
 

@@ -31,10 +31,10 @@ def run(job: Job) -> Table:
     """Train in the world and in its surrogate at every ratio; score both, and what is linear in the pixels.
 
     Arms ``world/...`` and ``surrogate/...``: ``v{visible}`` (placed at its ratio), ``linear`` (all pixels),
-    ``pca``, ``random_init``, and ``shape`` over the ratios; ``difference/shape`` is the world's less the
-    surrogate's. Quantities, at levels 1 to L: ``r2``; ``beyond_linear``, r2 less that of all pixels;
+    ``pca``, ``random_init``, and ``shape`` over the ratios; ``difference/shape`` is the world's minus the
+    surrogate's. Quantities, at levels 1 to L: ``r2``; ``beyond_linear``, r2 minus that of all pixels;
     ``concat_beyond_linear``, the same from concatenated tokens (world, peak); ``inverted_u``, r2 at `peak`
-    less the mean of r2 at the lowest and the highest ratio.
+    minus the mean of r2 at the lowest and the highest ratio.
     """
     patches = MaskPatches(job.grid)
     counts = sorted({visible_count(patches.n_patches, r) for r in job.settings["mask_ratios"]}, reverse=True)

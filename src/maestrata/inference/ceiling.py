@@ -20,10 +20,10 @@ Predictions = dict[tuple[str, int], Floats]
 """``(kind, level) -> (n, nodes, columns)`` in the layout of `World.targets`; kind is latent or noise."""
 
 
-def predictions_of(found: Posterior | Prediction) -> Predictions:
+def predictions_of(source: Posterior | Prediction) -> Predictions:
     """Lay out posterior means, or a network's predictions, as predictions of the targets."""
-    latents = {("latent", level): values for level, values in found.mean.items() if level}
-    noise = found.noise or {}
+    latents = {("latent", level): values for level, values in source.mean.items() if level}
+    noise = source.noise or {}
     return latents | {("noise", level): values for level, values in noise.items()}
 
 

@@ -39,7 +39,7 @@ NAMES = (
 )
 """All of them, in the order of a cube's axis."""
 TRAINED = ("trained", "linear_mae", "autoencoder", "supervised")
-"""Encoders whose scores carry the rounding of a whole training: other machines come less close to these."""
+"""Encoders whose scores carry the rounding of a whole training, so that two machines differ by more."""
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ class Standard:
         squares: NDArray[np.float64],
         shift: NDArray[np.float64],
     ) -> Standard:
-        """Moments of columns from the sums of the values less a shift, and of their squares, over n rows."""
+        """Moments of columns from the sums of the values minus a shift, and of their squares, over n rows."""
         mean = total / n
         std = np.sqrt(np.maximum(squares / n - mean**2, 0.0))
         return cls(mean + shift, np.where(std > CONSTANT * np.abs(mean + shift), std, np.inf))

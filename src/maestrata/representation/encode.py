@@ -63,7 +63,7 @@ def represent(
     layers : sequence of int, optional
         Layers to keep, 0 (embedding) to depth (last block, after the final LayerNorm); all by default.
     batch : int
-        Images encoded at a time; bounds the memory beside the result.
+        Images encoded at a time; bounds the memory that is needed on top of the result.
 
     Returns
     -------

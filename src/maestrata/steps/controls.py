@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = Parser(__doc__)
     add_world(parser)
     parser.add_argument(
-        "--seed", type=int, required=True, help="training seed of the cells they stand beside"
+        "--seed", type=int, required=True, help="training seed of the cells they are compared with"
     )
     add_settings(parser, Sizes)
     add_evaluation(parser)
