@@ -15,20 +15,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from maestrata.errors import ExperimentError, InferenceError
+from maestrata.errors import InferenceError
 from maestrata.experiments._bottleneck_model import Bottleneck
+from maestrata.experiments._shared_part import Shared, child_mask
 from maestrata.experiments.base import Job, Table
 from maestrata.experiments.measures import Whitening, leak, redraw
-from maestrata.geometry import TokenGrid, unpatchify
+from maestrata.geometry import unpatchify
 from maestrata.inference.base import Posterior, declared, is_slow, posterior
 from maestrata.random import integer_seed, stream
 from maestrata.regression import probes
 from maestrata.regression.controls import principal_axes
 from maestrata.resampling import R2, bootstrap_weights
-from maestrata.theory.shared import shared_information
 from maestrata.training.data import as_tokens, training_images
 from maestrata.training.loop import Batch, fit
-from maestrata.worlds.base import Sample, World
+from maestrata.worlds.base import World
 
 NAME = "bottleneck"
 SUMMARY = "Recovery of c, and leak of what is not c, behind a bottleneck of w outputs at one fixed mask"
@@ -53,76 +53,6 @@ FEW = 768
 _REDRAWN = 0  # index, in the stream "experiment", of the noise drawn anew
 
 Float32 = NDArray[np.float32]
-
-
-def child_mask(grid: TokenGrid, level: int) -> NDArray[np.bool_]:
-    """Return the mask (n_tokens,) that hides the first child of the first node at `level`, True where masked.
-
-    Raises
-    ------
-    ExperimentError
-        If the grid has no such level above the tokens.
-
-    Examples
-    --------
-    >>> child_mask(TokenGrid.for_leaves(4), 1).tolist()
-    [True, False, False, False]
-    """
-    if isinstance(level, bool) or not 1 <= level <= grid.levels:
-        raise ExperimentError(f"level={level!r} must be an integer in 1..{grid.levels} (bottleneck)")
-    masked = np.zeros(grid.n_tokens, bool)
-    masked[grid.blocks(level - 1)[grid.children(level)[0, 0]]] = True
-    return masked
-
-
-@dataclass(frozen=True)
-class Shared:
-    """c of a mask.
-
-    Attributes
-    ----------
-    c : tuple of (level, node)
-        Its members.
-    above : dict of bool arrays
-        ``level -> (nodes,)``: members and their ancestors, which masked and visible part have in common.
-    intrinsic_dim : int
-        d_c.
-    """
-
-    c: tuple[tuple[int, int], ...]
-    above: dict[int, NDArray[np.bool_]]
-    intrinsic_dim: int
-
-    @classmethod
-    def of(cls, world: World, masked: NDArray[np.bool_]) -> Shared:
-        """Compute c by the ``invertible`` reading of Theorem 1."""
-        graph = world.graph
-        shared = shared_information(graph, [f"x{i}" for i in np.flatnonzero(masked)], "invertible")
-        above = {level: np.zeros(nodes, bool) for level, nodes in world.n_nodes.items()}
-        for level in above:
-            for node, name in enumerate(world.node_names(level)):
-                above[level][node] = name in shared.nodes or name in graph.ancestors_of(shared.nodes)
-        places = [
-            (level, i) for level in above for i, n in enumerate(world.node_names(level)) if n in shared.nodes
-        ]
-        if shared.intrinsic_dim is None:
-            raise ExperimentError(f"world {world.name!r} has no intrinsic dimension of c (bottleneck)")
-        return cls(tuple(places), above, shared.intrinsic_dim)
-
-    def values(self, sample: Sample) -> Float32:
-        """Return the value of c in every image, (n, dimensions)."""
-        return np.concatenate([np.asarray(sample.latents[level][:, i]) for level, i in self.c], axis=1)
-
-    def belief(self, exact: Posterior) -> Float32:
-        """Return what the posterior of c is made of, (n, numbers): mean, and covariance where that varies."""
-        parts = [exact.mean[level][:, i] for level, i in self.c]
-        for level, i in self.c:
-            spread = (exact.covariance or {})[level][:, i]
-            rows, columns = np.triu_indices(spread.shape[-1])
-            parts.append(spread[:, rows, columns])
-        numbers = np.concatenate(parts, axis=1)
-        # constant columns, such as any covariance at a fixed mask in a Gaussian world, tell nothing
-        return numbers[:, np.ptp(numbers, axis=0) > 1e-9].astype(np.float32)
 
 
 @dataclass

@@ -9,8 +9,9 @@ import torch
 from maestrata.errors import ExperimentError
 from maestrata.experiments import registry
 from maestrata.experiments._bottleneck_model import Bottleneck
+from maestrata.experiments._shared_part import Shared, child_mask
 from maestrata.experiments.base import Job
-from maestrata.experiments.bottleneck import SETTINGS, Shared, child_mask, run
+from maestrata.experiments.bottleneck import SETTINGS, run
 from maestrata.experiments.measures import leak, redraw, whiten
 from maestrata.geometry import TokenGrid, patchify
 from maestrata.inference import posterior
