@@ -9,7 +9,6 @@ from maestrata.errors import MaskError, ProbeError
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAEConfig
 from maestrata.regression.cell import score_cell, score_controls
-from maestrata.regression.encoders import ENCODERS, NAMES, TRAINED
 from maestrata.regression.settings import Evaluation
 from maestrata.training.data import initial_model
 
@@ -219,11 +218,3 @@ def test_bad_settings_end_before_anything_is_computed(world):
         score_cell(model, world, patches, 8, 0, Evaluation(probe_train=200, test=200, replicates=2))
     with pytest.raises(ProbeError, match="do not fit a model"):
         score_cell(initial_model(MAEConfig(), 0), world, patches, 2, 0, SETTINGS)
-
-
-def test_every_encoder_is_declared_once():
-    assert sorted(encoder.name for encoder in ENCODERS) == sorted(NAMES)
-    assert set(TRAINED) <= set(NAMES)
-    for encoder in ENCODERS:
-        # what is fitted to permuted labels has no features of its own
-        assert (encoder.encode is None) == (encoder.shuffles in NAMES)
