@@ -15,7 +15,6 @@ Claim 1 checks a theorem on random trees and takes most of the time.
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 import tempfile
 from dataclasses import dataclass, field
@@ -71,7 +70,6 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--cubes", nargs="+", type=Path, default=None, help="cubes, in place of --runs")
     parser.add_argument("--verdicts", type=Path, default=None, help="verdicts to compare with --cubes")
     args = parser.parse_args(argv)
-    logging.disable(logging.INFO)
     if args.cubes:
         runs = {str(args.verdicts): (args.cubes, args.verdicts)}
     else:

@@ -32,16 +32,14 @@ BEYOND_PCA = bottleneck("r2", TRAINED) - bottleneck("r2", PCA)
 LINEAR = bottleneck("r2_linear", TRAINED) - bottleneck("r2_linear", START)
 PROGRESS = bottleneck("progress", TRAINED)
 
+SKILL_NEAR, BEYOND_START_NEAR, BEYOND_PCA_NEAR = (
+    of.where(PROGRESS, NEAR_OPTIMUM) for of in (SKILL, BEYOND_START, BEYOND_PCA)
+)
+
 TESTS = (
-    test(
-        "R2 of c over that from the conditional mean",
-        SKILL.where(PROGRESS, NEAR_OPTIMUM),
-        "above",
-        0.9,
-        units="skill",
-    ),
-    test("R2 of c minus random init", BEYOND_START.where(PROGRESS, NEAR_OPTIMUM), "above", 0.0),
-    test("R2 of c minus PCA", BEYOND_PCA.where(PROGRESS, NEAR_OPTIMUM), "above", 0.0),
+    test("R2 of c over that from the conditional mean", SKILL_NEAR, "above", 0.9, units="skill"),
+    test("R2 of c minus random init", BEYOND_START_NEAR, "above", 0.0),
+    test("R2 of c minus PCA", BEYOND_PCA_NEAR, "above", 0.0),
 )
 SECONDARY = (
     test("R2 of c over that from the conditional mean, all worlds", SKILL, "above", 0.9, units="skill"),

@@ -29,18 +29,13 @@ TRAINS = True
 TRAINED, START, PCA = "trained/1d", "random_init/1d", "pca/1d"
 LEAK = bottleneck("leak", TRAINED)
 PROGRESS = bottleneck("progress", TRAINED)
+REGRESSED = bottleneck("leak_regressed", TRAINED)
 share = partial(test, units="share")
 
 TESTS = (share("leak at w = d_c", LEAK.where(PROGRESS, NEAR_OPTIMUM), "below", 0.1, against=0.2),)
 SECONDARY = (
     share("leak at w = d_c, all worlds", LEAK, "below", 0.1, against=0.2),
-    share(
-        "leak by regression on the posterior of c, all worlds",
-        bottleneck("leak_regressed", TRAINED),
-        "below",
-        0.1,
-        against=0.2,
-    ),
+    share("leak by regression on the posterior of c, all worlds", REGRESSED, "below", 0.1, against=0.2),
     share("leak minus random init, all worlds", LEAK - bottleneck("leak", START), "below", 0.0),
     share("leak minus PCA, all worlds", LEAK - bottleneck("leak", PCA), "below", 0.0),
     share("share explained of what can be", PROGRESS, "above", 0.9),

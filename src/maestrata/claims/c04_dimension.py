@@ -35,28 +35,19 @@ def gain(quantity: str, arm: str, base: str) -> Combined:
 
 
 UP, BEYOND = gain("progress", FULL, HALF), gain("progress", DOUBLE, FULL)
-RISE = gain("leak", DOUBLE, FULL)
+RISE, FIRST_RISE = gain("leak", DOUBLE, FULL), gain("leak", FULL, HALF)
+UP_NEAR, BEYOND_NEAR, RISE_NEAR = (of.where(LARGEST, NEAR_OPTIMUM) for of in (UP, BEYOND, RISE))
 
 TESTS = (
-    test("skill gained from d_c / 2 to d_c", UP.where(LARGEST, NEAR_OPTIMUM), "above", MARGIN, units="skill"),
-    test(
-        "skill gained from d_c to 2 d_c", BEYOND.where(LARGEST, NEAR_OPTIMUM), "below", MARGIN, units="skill"
-    ),
-    test(
-        "rise of the leak from d_c to 2 d_c", RISE.where(LARGEST, NEAR_OPTIMUM), "above", 0.0, units="share"
-    ),
+    test("skill gained from d_c / 2 to d_c", UP_NEAR, "above", MARGIN, units="skill"),
+    test("skill gained from d_c to 2 d_c", BEYOND_NEAR, "below", MARGIN, units="skill"),
+    test("rise of the leak from d_c to 2 d_c", RISE_NEAR, "above", 0.0, units="share"),
 )
 SECONDARY = (
     test("skill gained from d_c / 2 to d_c, all worlds", UP, "above", MARGIN, units="skill"),
     test("skill gained from d_c to 2 d_c, all worlds", BEYOND, "below", MARGIN, units="skill"),
     test("rise of the leak from d_c to 2 d_c, all worlds", RISE, "above", 0.0, units="share"),
-    test(
-        "rise of the leak from d_c / 2 to d_c, all worlds",
-        gain("leak", FULL, HALF),
-        "above",
-        0.0,
-        units="share",
-    ),
+    test("rise of the leak from d_c / 2 to d_c, all worlds", FIRST_RISE, "above", 0.0, units="share"),
     test("R2 of c gained from d_c / 2 to d_c, all worlds", gain("r2", FULL, HALF), "above", MARGIN),
     test("R2 of c gained from d_c to 2 d_c, all worlds", gain("r2", DOUBLE, FULL), "below", MARGIN),
     test("largest share explained of what can be", LARGEST, "above", 0.9, units="share"),

@@ -51,6 +51,7 @@ class Slope(Expression):
     quantity: str
     level: Level = LOW
     base: str | None = None
+    cube: str = CUBE
 
     def numbers(self, cubes: CubeSet, world: str) -> Numbers:
         """Look for the rungs, and read them."""
@@ -64,10 +65,6 @@ class Slope(Expression):
             )
         parts = [measured(rung, self.quantity, self.level, self.base) for rung in rungs]
         return slope_of(parts, cube["setting"].sel(arm=rungs).values.tolist()).numbers(cubes, world)
-
-    def worlds(self, cubes: CubeSet) -> list[str]:
-        """List the labels of the experiment."""
-        return measured("ideal", "leak").worlds(cubes)
 
 
 share = partial(test, side="below", threshold=0.0, units="share")

@@ -21,10 +21,10 @@ SAYS = (
     "evidence: high-level representations come from intermediate ratios only (the probe peaks at .75)."
 )
 RULE = (
-    "Skill of the root, mask patches of one token: at its peak less at r = .1, and at its peak less at "
+    "Skill of the root, mask patches of one token: at its peak minus at r = .1, and at its peak minus at "
     "r = .9, both above 0. The peak is the best of .25, .5 and .75 in all the other worlds (with a single "
     "world: .75, the paper's). Additive trees decide; the levels below, other worlds and the rival accounts "
-    "stand beside."
+    "are secondary."
 )
 NEEDS = ("regression",)
 TRAINS = True
@@ -46,6 +46,7 @@ class Peak(Expression):
 
     of: Callable[[float], Select]
     best: Callable[[float], Select]
+    cube: str = "regression"
 
     def numbers(self, cubes: CubeSet, world: str) -> Numbers:
         """Choose, and take the number there."""
@@ -65,10 +66,6 @@ class Peak(Expression):
             for name in ("value", "below", "above", "bound")
         )
         return replace(numbers[0], value=value, below=below, above=above, bound=bound)
-
-    def worlds(self, cubes: CubeSet) -> list[str]:
-        """List the labels of the number's cube."""
-        return self.of(INSIDE[0]).worlds(cubes)
 
 
 def skill(ratio: float, level: Level = "root") -> Select:

@@ -34,6 +34,7 @@ class Mirrored(Expression):
 
     above: float
     below: float
+    cube: str = "regression"
 
     def numbers(self, cubes: CubeSet, world: str) -> Numbers:
         """Look what is masked, and compare."""
@@ -44,10 +45,6 @@ class Mirrored(Expression):
             ratios = f"r = {self.above} and {self.below}"
             return Numbers.none(f"world {world!r}: {ratios} realise no mirrored shares of masked patches")
         return difference
-
-    def worlds(self, cubes: CubeSet) -> list[str]:
-        """List the labels of the sweep."""
-        return Select("regression", "skill").worlds(cubes)
 
 
 linear = partial(Select, "theory", "linear_r2", level="each")

@@ -22,7 +22,7 @@ RULE = (
     "Squared distance of the profiles of R2 over levels (mean over levels), estimated without the bias of a "
     "square: products of different training seeds; with one training seed the other worlds stand in for "
     "them. The distance of (.9, .1) lies below that of (.9, .5) and below that of (.1, .5), each one-sided. "
-    "CKA of representations stands beside, against models of the same ratio and another seed."
+    "CKA of representations is secondary, against models of the same ratio and another seed."
 )
 NEEDS = ("regression",)
 TRAINS = True

@@ -70,6 +70,7 @@ class OverSizes(Expression):
     of: Callable[[int], Expression]
     by: Callable[[Sequence[Expression], Sequence[int]], Expression]
     offset: bool = False
+    cube: str = "regression"
 
     def numbers(self, cubes: CubeSet, world: str) -> Numbers:
         """Look for the sizes, and read them."""
@@ -83,10 +84,6 @@ class OverSizes(Expression):
             kind = "offset patches" if self.offset else "aligned patches of one token and of more"
             return Numbers.none(f"world {world!r} has no {kind}, at r = .5 and .75")
         return self.by([self.of(size) for size in sizes], sizes).numbers(cubes, world)
-
-    def worlds(self, cubes: CubeSet) -> list[str]:
-        """List the labels of the sweep."""
-        return gain(1).worlds(cubes)
 
 
 def aligned_sizes(cubes: CubeSet, world: str) -> list[int]:

@@ -18,7 +18,7 @@ SAYS = (
 # shape is the inverted U that the paper claims, so its difference has a sign.
 RULE = (
     "R2 of the root from a model trained at r = .75 minus that of ridge on all pixels, which no linear "
-    "encoder exceeds: above 0. And the inverted U (R2 at .75 less the mean of R2 at the lowest and at the "
+    "encoder exceeds: above 0. And the inverted U (R2 at .75 minus the mean of R2 at the lowest and at the "
     "highest ratio trained) in the world minus that in a Gaussian world of the same covariance of pixels "
     "and latents: above 0."
 )
@@ -28,30 +28,21 @@ TRAINS = True
 RATIO = 0.75
 surrogate = partial(Select, "experiments/surrogate", level="root")
 beyond = partial(surrogate, "beyond_linear", ratio=RATIO)
-shape = partial(surrogate, "inverted_u", arm="difference/shape")
+CONCAT = surrogate("concat_beyond_linear", "world/", ratio=RATIO)
+shape = partial(surrogate, "inverted_u", "difference/shape")
 sweep = partial(Select, "regression", "r2", ratio=RATIO, level="root", interval="none")
+SWEEP = sweep() - sweep(arm="pixels", labels={"pooling": "concat"})
 
 TESTS = (
-    Test("root: trained minus best linear", beyond(arm="world/"), "above", 0.0),
+    Test("root: trained minus best linear", beyond("world/"), "above", 0.0),
     Test("root: inverted U, world minus surrogate", shape(), "above", 0.0),
 )
 SECONDARY = (
-    Test(
-        "root: trained, concatenated tokens, minus best linear",
-        surrogate("concat_beyond_linear", arm="world/", ratio=RATIO),
-        "above",
-        0.0,
-    ),
+    Test("root: trained, concatenated tokens, minus best linear", CONCAT, "above", 0.0),
     # trained for longer
-    Test(
-        "root: trained minus best linear, models of the sweep",
-        sweep() - sweep(arm="pixels", labels={"pooling": "concat"}),
-        "above",
-        0.0,
-        elsewhere=False,
-    ),
+    Test("root: trained minus best linear, models of the sweep", SWEEP, "above", 0.0, elsewhere=False),
     # nothing exceeds linear in a Gaussian world: a check
-    Test("root: trained minus best linear, in the surrogate", beyond(arm="surrogate/"), "below", 0.0),
+    Test("root: trained minus best linear, in the surrogate", beyond("surrogate/"), "below", 0.0),
     Test("level below the root: inverted U, world minus surrogate", shape(level=-2), "above", 0.0),
     Test("level 1: inverted U, world minus surrogate", shape(level="lowest"), "above", 0.0),
 )
@@ -61,6 +52,6 @@ def sentence(contrasts: Mapping[str, Contrast]) -> str:
     """Say what came out."""
     beyond_linear, inverted = (contrasts[test.name].text() for test in TESTS)
     return (
-        f"At r = .75 the root is read {beyond_linear} of R2 from the best linear reading, and its inverted U "
-        f"is {inverted} from that of a Gaussian world of the same covariance."
+        f"At r = .75 the root lies {beyond_linear} of R2 from the best linear score, and its inverted U is "
+        f" {inverted} from that of a Gaussian world of the same covariance."
     )

@@ -41,18 +41,16 @@ def against_ratio(ratio: float) -> Combined:
     return low(ratio=0.75) - low(ratio=ratio)
 
 
+LOW, HIGH = against_start("low_redrawn", "all"), against_start("high_redrawn", "all")
+TOKENS, OWN_ROOT = against_start("low_redrawn", "lowest"), against_start("low_redrawn", "root")
+
 TESTS = (
-    share("low noise redrawn, .75 minus random init", against_start("low_redrawn", "all"), "below", 0.0),
-    share("high noise redrawn, .75 minus random init", against_start("high_redrawn", "all"), "above", 0.0),
+    share("low noise redrawn, .75 minus random init", LOW, "below", 0.0),
+    share("high noise redrawn, .75 minus random init", HIGH, "above", 0.0),
 )
 SECONDARY = (
-    share("token noise redrawn, .75 minus random init", against_start("low_redrawn", "lowest"), "below", 0.0),
-    share(
-        "all but the root's noise redrawn, .75 minus random init",
-        against_start("low_redrawn", "root"),
-        "below",
-        0.0,
-    ),
+    share("token noise redrawn, .75 minus random init", TOKENS, "below", 0.0),
+    share("all but the root's noise redrawn, .75 minus random init", OWN_ROOT, "below", 0.0),
     share("low noise redrawn, .75 minus .1", against_ratio(0.1), "below", 0.0),
     share("low noise redrawn, .75 minus .9", against_ratio(0.9), "below", 0.0),
 )

@@ -27,7 +27,9 @@ TRAINS = True
 
 answers = partial(Select, "experiments/cue_conflict", interval="centred")
 for_root = partial(answers, "root_share", "1x1/")  # from models of mask patches of one token
-root_alone, texture_alone = partial(answers, "root_alone", "1x1/"), partial(answers, "texture_alone", "1x1/")
+alone = partial(answers, arm="1x1/")
+ROOT_ALONE = alone("root_alone", ratio=0.75) - alone("root_alone", ratio=0.1)
+TEXTURE_ALONE = alone("texture_alone", ratio=0.75) - alone("texture_alone", ratio=0.1)
 START = answers("root_share", "random_init")
 share, accuracy = partial(Test, units="share"), partial(Test, units="accuracy")
 
@@ -38,15 +40,8 @@ TESTS = (
 SECONDARY = (
     share("share for the root, .75 minus .9", for_root(ratio=0.75) - for_root(ratio=0.9), "above", 0.0),
     share("share for the root at .75", for_root(ratio=0.75), "above", 0.5),
-    accuracy(
-        "root alone told right, .75 minus .1", root_alone(ratio=0.75) - root_alone(ratio=0.1), "above", 0.0
-    ),
-    accuracy(
-        "texture alone told right, .75 minus .1",
-        texture_alone(ratio=0.75) - texture_alone(ratio=0.1),
-        "below",
-        0.0,
-    ),
+    accuracy("root alone told right, .75 minus .1", ROOT_ALONE, "above", 0.0),
+    accuracy("texture alone told right, .75 minus .1", TEXTURE_ALONE, "below", 0.0),
 )
 
 

@@ -29,28 +29,20 @@ TRAINS = True
 filled = partial(Select, "experiments/reconstruction", interval="centred")
 ssim, fsim, psnr = (partial(filled, quantity, "1x1/") for quantity in ("ssim", "fsim", "psnr"))
 root = partial(filled, "root_probability", "1x1/")
+GAP = Select("experiments/reconstruction", "rank_gap", "ratios")
+ROOT = root(ratio=0.75) - root(ratio=0.1)
 test = partial(Test, world=ANY)  # all grammars together
 
 TESTS = (
     test(
-        "rank correlation with the root: structure minus pixels",
-        Select("experiments/reconstruction", "rank_gap", "ratios"),
-        "above",
-        0.1,
-        units="rank correlation",
+        "rank correlation with the root: structure minus pixels", GAP, "above", 0.1, units="rank correlation"
     ),
 )
 # The paper's own pattern, at the same masks.
 SECONDARY = (
     test("SSIM at r=.75 minus r=.1", ssim(ratio=0.75) - ssim(ratio=0.1), "above", 0.0, units="SSIM"),
     test("FSIM at r=.75 minus r=.1", fsim(ratio=0.75) - fsim(ratio=0.1), "above", 0.0, units="FSIM"),
-    test(
-        "root probability at r=.75 minus r=.1",
-        root(ratio=0.75) - root(ratio=0.1),
-        "above",
-        0.0,
-        units="probability",
-    ),
+    test("root probability at r=.75 minus r=.1", ROOT, "above", 0.0, units="probability"),
     test("PSNR at r=.9 minus r=.75", psnr(ratio=0.9) - psnr(ratio=0.75), "above", 0.0, units="dB"),
     test("SSIM at r=.9 minus r=.75", ssim(ratio=0.9) - ssim(ratio=0.75), "below", 0.0, units="SSIM"),
 )

@@ -6,6 +6,7 @@ A test compares the two, so that no statistic, threshold or direction moves with
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Iterable
 from types import ModuleType
 
@@ -44,20 +45,20 @@ def render(claims: Iterable[ModuleType] | None = None) -> str:
     for claim in registry.load_all() if claims is None else claims:
         needs = ", ".join(f"`{key}`" for key in claim.NEEDS) or "nothing"
         family = "in Holm's family" if claim.TRAINS else "outside Holm's family (trains nothing)"
-        lines += [
-            f"## {claim.NUMBER}. {claim.TITLE}",
-            "",
-            claim.SAYS,
-            "",
-            f"*What sinks it.* {claim.RULE}",
-            "",
-        ]
-        lines += [f"Needs {needs}; {family}.", ""]
+        lines += [f"## {claim.NUMBER}. {claim.TITLE}", "", _wrapped(claim.SAYS), ""]
+        lines += [_wrapped(f"*What sinks it.* {claim.RULE}"), "", f"Needs {needs}; {family}.", ""]
         lines += ["| test | decides | speaks for | against | units |", "|---|---|---|---|---|"]
         lines += [_row(test, "yes") for test in claim.TESTS]
         lines += [_row(test, "secondary") for test in registry.secondary(claim)]
         lines.append("")
     return "\n".join(lines)
+
+
+def _wrapped(text: str) -> str:
+    """Break a paragraph into lines; none begins with a sign, which would make a list of it."""
+    kept = text.replace(" - ", "\0-\0").replace(" + ", "\0+\0")
+    lines = textwrap.wrap(kept, 120, break_on_hyphens=False, break_long_words=False)
+    return "\n".join(lines).replace("\0", " ")
 
 
 def _row(test: Test, decides: str) -> str:

@@ -22,7 +22,15 @@ __all__ = ["Combined", "Expression", "Select", "largest_of", "mean_of", "slope_o
 
 
 class Expression:
-    """What gives one number for every world of a label."""
+    """What gives one number for every world of a label.
+
+    Attributes
+    ----------
+    cube : str
+        The cube whose worlds they are: the first that is read.
+    """
+
+    cube: str
 
     def numbers(self, cubes: CubeSet, world: str) -> Numbers:
         """Return the numbers of the worlds of a label.
@@ -36,8 +44,9 @@ class Expression:
         raise NotImplementedError
 
     def worlds(self, cubes: CubeSet) -> list[str]:
-        """List the labels of worlds in the cube that is read: the first, where it is made of several."""
-        raise NotImplementedError
+        """List the labels of worlds in the cube; none where a run does not have it."""
+        cube = cubes.get(self.cube)
+        return [] if cube is None else [str(label) for label in cube["world"].values]
 
     def __sub__(self, other: Expression) -> Combined:
         """Return a contrast: this minus another, world by world and seed by seed."""
@@ -101,11 +110,6 @@ class Select(Expression):
             return numbers.centred()
         return numbers.bare() if self.interval == "none" else numbers
 
-    def worlds(self, cubes: CubeSet) -> list[str]:
-        """List the labels of the cube."""
-        cube = cubes.get(self.cube)
-        return [] if cube is None else [str(label) for label in cube["world"].values]
-
 
 @dataclass(frozen=True)
 class Combined(Expression):
@@ -135,9 +139,10 @@ class Combined(Expression):
             return Numbers.none(f"{self.lacking} in the world {world!r}" if self.lacking else lacking[0])
         return self.by(aligned([numbers for numbers in given if not numbers.lacking]))
 
-    def worlds(self, cubes: CubeSet) -> list[str]:
-        """List the labels of the first part."""
-        return self.parts[0].worlds(cubes)
+    @property
+    def cube(self) -> str:  # type: ignore[override]
+        """The cube of the first part."""
+        return self.parts[0].cube
 
 
 def mean_of(*parts: Expression, lacking: str = "") -> Combined:
