@@ -1,4 +1,4 @@
-"""Claims that read a run give every number of the published verdicts again (claim 1 reads none: its own tests)."""
+"""Claims that read a run give every number of the published verdicts again (claim 1 reads none)."""
 
 from __future__ import annotations
 
