@@ -23,7 +23,6 @@ from maestrata.regression.data import ProbeData
 from maestrata.representation.encode import last_layer
 from maestrata.training.data import Batches, as_tokens
 from maestrata.training.loop import Batch, fit
-from maestrata.training.recipe import Recipe
 from maestrata.worlds.base import World
 
 NAME = "hidden_phase"
@@ -68,8 +67,8 @@ def run(job: Job) -> Table:
 
 def train_mse(job: Job, world: World, table: Table, name: str) -> MAE:
     """Train the job's model on a world by the mean squared error, and file its last losses."""
-    model, recipe = job.initial(), _recipe(job)
-    losses = fit(model, _batches(job, world), model.loss, recipe, f"{name}/mse")
+    model, batches = job.initial(), _batches(job, world)
+    losses = fit(model, batches, model.loss, batches.recipe, f"{name}/mse")
     table.add(f"{name}/mse", "loss", 0, float(losses[-max(1, len(losses) // 10) :].mean()))
     return model
 
@@ -89,20 +88,17 @@ def train_likelihood(job: Job, world: World, table: Table) -> MAE:
         noise = rng.standard_normal((*masked_ids.shape, tokens.shape[-1]), dtype=np.float32)
         return tokens, visible_ids, masked_ids, torch.from_numpy(noise * np.float32(settings["jitter"]))
 
-    losses = fit(model, noisy, model.loss, _recipe(job), "hidden/likelihood")
+    losses = fit(model, noisy, model.loss, batches.recipe, "hidden/likelihood")
     table.add("hidden/likelihood", "loss", 0, float(losses[-max(1, len(losses) // 10) :].mean()))
     return model.mae
-
-
-def _recipe(job: Job) -> Recipe:
-    return replace(job.recipe, images=job.images, batch=job.settings["batch"])
 
 
 def _batches(job: Job, world: World) -> Batches:
     """Batches of single-token masks."""
     patches = MaskPatches(world.grid)
     visible = visible_count(patches.n_patches, job.settings["mask_ratio"])
-    return Batches(world, patches, visible, job.seed, _recipe(job))
+    recipe = replace(job.recipe, images=job.images, batch=job.settings["batch"])
+    return Batches(world, patches, visible, job.seed, recipe)
 
 
 def _score(model: MAE, data: ProbeData) -> dict[str, Scores]:

@@ -9,8 +9,7 @@ from maestrata.experiments._features import Scores, score_levels
 from maestrata.experiments.base import Job, Table
 from maestrata.masks import MaskPatches, visible_count
 from maestrata.representation.encode import last_layer
-from maestrata.training.data import Batches
-from maestrata.training.loop import fit
+from maestrata.training.train import train
 
 NAME = "samples"
 SUMMARY = "the size of the training set is swept at a fixed number of steps, up to fresh images at every step"
@@ -36,9 +35,8 @@ def run(job: Job) -> Table:
     table, data = Table(), job.draw()
     scores: dict[int | None, Scores] = {}
     for size in (*sizes, None):
-        arm, model = ENDLESS if size is None else f"s{size}", job.initial()
-        own = replace(recipe, samples=size)
-        fit(model, Batches(job.world, patches, visible, job.seed, own), model.loss, own, arm)
+        arm, own = ENDLESS if size is None else f"s{size}", replace(recipe, samples=size)
+        model, _ = train(job.world, patches, visible, job.seed, job.cfg, own, name=arm)
         scores[size] = score_levels(last_layer(model, data.images), data)
         _add(table, arm, scores[size], job.test, "r2", "mean_r2")
         table.place(arm, recipe.steps * recipe.batch if size is None else size)

@@ -11,8 +11,7 @@ from maestrata.experiments.base import Job, Table
 from maestrata.masks import MaskPatches, realised_ratio, visible_count
 from maestrata.regression.controls import principal_axes
 from maestrata.representation.encode import last_layer
-from maestrata.training.data import Batches
-from maestrata.training.loop import fit
+from maestrata.training.train import train
 from maestrata.worlds.base import World
 
 NAME = "surrogate"
@@ -72,8 +71,8 @@ def _train(
     recipe = replace(job.recipe, images=job.images)
     trained = {}
     for visible in counts:
-        model, arm = job.initial(), f"{name}/v{visible}"
-        fit(model, Batches(world, patches, visible, job.seed, recipe), model.loss, recipe, arm)
+        arm = f"{name}/v{visible}"
+        model, _ = train(world, patches, visible, job.seed, job.cfg, recipe, name=arm)
         table.place(arm, realised_ratio(patches.n_patches, visible))
         trained[visible] = score_levels(last_layer(model, data.images), data)
         table.add_levels(arm, "r2", trained[visible], job.test)

@@ -13,8 +13,7 @@ from maestrata.masks import MaskPatches, realised_ratio, visible_count
 from maestrata.regression.data import ProbeData
 from maestrata.representation.encode import last_layer
 from maestrata.scoring import TargetTable
-from maestrata.training.data import Batches
-from maestrata.training.loop import fit
+from maestrata.training.train import train
 
 NAME = "symmetric"
 SUMMARY = "R2 of the root and of its magnitude in a world whose images do not change with the root's signs"
@@ -39,8 +38,8 @@ def run(job: Job) -> Table:
     _add(table, "random_init", last_layer(job.initial(), data.images), data, job)
     patches, recipe = MaskPatches(job.grid), replace(job.recipe, images=job.images)
     for visible in sorted({visible_count(patches.n_patches, r) for r in job.settings["mask_ratios"]}):
-        model, arm = job.initial(), f"v{visible}"
-        fit(model, Batches(job.world, patches, visible, job.seed, recipe), model.loss, recipe, arm)
+        arm = f"v{visible}"
+        model, _ = train(job.world, patches, visible, job.seed, job.cfg, recipe, name=arm)
         _add(table, arm, last_layer(model, data.images), data, job)
         table.place(arm, realised_ratio(patches.n_patches, visible))
     return table
