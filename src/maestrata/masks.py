@@ -8,6 +8,7 @@ and two asked ratios may be the same mask distribution. Cells are keyed by the v
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -123,6 +124,74 @@ def realised_ratio(n_patches: int, visible: int) -> float:
     if not 1 <= visible < n_patches:
         raise MaskError(f"visible={visible} must lie in 1..{n_patches - 1} for {n_patches} patches")
     return 1 - visible / n_patches
+
+
+@dataclass(frozen=True)
+class MaskSweep:
+    """Mask patches and asked ratios of a sweep, and where each stands on the axes of a file.
+
+    Parameters
+    ----------
+    asked : tuple of (MaskPatches, tuple of float)
+        Each partition with its asked ratios.
+
+    Raises
+    ------
+    MaskError
+        If nothing is asked for, a ratio is none, or two shapes have one size: files are indexed by size.
+    """
+
+    asked: tuple[tuple[MaskPatches, tuple[float, ...]], ...]
+
+    def __post_init__(self) -> None:
+        if not self.asked:
+            raise MaskError("masks={} must name at least one mask patch (--masks)")
+        shapes: dict[int, tuple[int, int]] = {}
+        for patches, ratios in self.asked:
+            shape = (patches.height, patches.width)
+            if shapes.setdefault(patches.size, shape) != shape:
+                raise MaskError(
+                    f"mask patch {patches.label!r}: a file holds one patch shape of each size (--masks)"
+                )
+            for ratio in ratios:
+                visible_count(patches.n_patches, ratio)  # refuses what is no ratio
+
+    @classmethod
+    def read(cls, masks: Mapping[str, Any], grid: TokenGrid) -> MaskSweep:
+        """Read ``{"1x1": [0.5], ...}``: label of the mask patch -> asked ratios."""
+        for label, ratios in masks.items():
+            if not isinstance(ratios, list | tuple) or not ratios:
+                raise MaskError(
+                    f"mask patch {label!r}: ratios {ratios!r} must be a list of numbers (--masks)"
+                )
+        return cls(tuple((MaskPatches.parse(label, grid), tuple(ratios)) for label, ratios in masks.items()))
+
+    @property
+    def coords(self) -> dict[str, list[Any]]:
+        """Labels of the axes ``patch_size, offset, mask_ratio``, ascending."""
+        return {
+            "patch_size": sorted({patches.size for patches, _ in self.asked}),
+            "offset": sorted({int(patches.offset) for patches, _ in self.asked}),
+            "mask_ratio": sorted({float(ratio) for _, ratios in self.asked for ratio in ratios}),
+        }
+
+    @property
+    def shapes(self) -> dict[str, NDArray[np.int64]]:
+        """``patch_height`` and ``patch_width`` of each patch size, in tokens."""
+        shape = {patches.size: (patches.height, patches.width) for patches, _ in self.asked}
+        heights, widths = np.array([shape[size] for size in self.coords["patch_size"]], np.int64).T
+        return {"patch_height": heights, "patch_width": widths}
+
+    def __iter__(self) -> Iterator[tuple[tuple[int, int, int], MaskPatches, float]]:
+        """Yield (place on the three axes, patches, asked ratio), in the order in which they are asked for."""
+        coords = self.coords
+        for patches, ratios in self.asked:
+            for ratio in ratios:
+                labels = (patches.size, int(patches.offset), float(ratio))
+                size, offset, at = (
+                    axis.index(label) for axis, label in zip(coords.values(), labels, strict=True)
+                )
+                yield (size, offset, at), patches, ratio
 
 
 def draw_masks(patches: MaskPatches, visible: int, uniforms: Any) -> tuple[Any, Any]:

@@ -20,7 +20,14 @@ from maestrata.inference.ceiling import (
 )
 from maestrata.inference.masked import Loss, bayes_loss, true_tokens
 from maestrata.inference.settings import LimitSettings
-from maestrata.masks import MaskPatches, evaluation_masks, mask_matrix, realised_ratio, visible_count
+from maestrata.masks import (
+    MaskPatches,
+    MaskSweep,
+    evaluation_masks,
+    mask_matrix,
+    realised_ratio,
+    visible_count,
+)
 from maestrata.resampling import bootstrap_weights
 from maestrata.scoring import LevelScore
 from maestrata.worlds.base import Sample, World
@@ -168,47 +175,30 @@ def sweep(
         and ratio.
     """
     world = limits.world
-    patches = {label: MaskPatches.parse(label, world.grid) for label in masks}
-    coords: dict[str, list[Any]] = {
-        "patch_size": sorted({p.size for p in patches.values()}),
-        "offset": sorted({int(p.offset) for p in patches.values()}),
-        "mask_ratio": sorted({float(r) for ratios in masks.values() for r in ratios}),
+    asked = MaskSweep.read(masks, world.grid)
+    coords: dict[str, list[Any]] = asked.coords | {
         "eval_ratio": list(EVAL_RATIOS),
         "bound": list(limits.bound_names),
         "target": ["latent", "noise"],
         "level": list(range(world.levels + 1)),
     }
-    if not coords["mask_ratio"]:
-        raise InferenceError("masks names no patch with a ratio: nothing to compute limits for")
-    data = _empty(coords, limits.replicates)
-    data |= {key: np.ones(len(coords["patch_size"]), np.int64) for key in ("patch_height", "patch_width")}
+    data = _empty(coords, limits.replicates) | asked.shapes
     single = MaskPatches(world.grid)
     half = ("1x1", visible_count(single.n_patches, 0.5))
     cache: dict[Any, dict[str, Limit]] = {
         None: limits.at(limits.visible(None)),
         half: limits.at(limits.visible(single, half[1])),
     }
-    for label, ratios in masks.items():
-        part = patches[label]
-        size = coords["patch_size"].index(part.size)
-        shape = (part.height, part.width)
-        before = [(p.height, p.width) for p in patches.values() if p.size == part.size]
-        if set(before) != {shape}:
-            raise InferenceError(
-                f"mask patches {sorted(set(before))} have one size: a file holds one shape of each"
-            )
-        data["patch_height"][size], data["patch_width"][size] = shape
-        for ratio in ratios:
-            count = visible_count(part.n_patches, ratio)
-            at = (size, coords["offset"].index(int(part.offset)), coords["mask_ratio"].index(float(ratio)))
-            data["realised_ratio"][at] = realised_ratio(part.n_patches, count)
-            if (label, count) not in cache:
-                cache[label, count] = limits.at(limits.visible(part, count))
-            for i, key in enumerate((None, half, (label, count))):
-                for j, name in enumerate(coords["bound"]):
-                    _put(data, (*at, i, j), cache[key][name], coords)
-            for j, name in enumerate(coords["bound"]):
-                _put_loss(data, (*at, j), cache[label, count][name].loss)
+    for at, patches, ratio in asked:
+        count = visible_count(patches.n_patches, ratio)
+        own = (patches.label, count)
+        data["realised_ratio"][at] = realised_ratio(patches.n_patches, count)
+        if own not in cache:
+            cache[own] = limits.at(limits.visible(patches, count))
+        for j, name in enumerate(coords["bound"]):
+            for i, key in enumerate((None, half, own)):
+                _put(data, (*at, i, j), cache[key][name], coords)
+            _put_loss(data, (*at, j), cache[own][name].loss)
     return coords, data
 
 

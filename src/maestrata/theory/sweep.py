@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maestrata.masks import MaskPatches, realised_ratio, visible_count
+from maestrata.masks import MaskPatches, MaskSweep, realised_ratio, visible_count
 from maestrata.random import stream
 from maestrata.theory.arrays import GraphArrays
 from maestrata.theory.distributions import READINGS, TIES, mask_distribution, shared_of_masks, token_of_leaf
@@ -139,3 +139,36 @@ class WorldTheory:
             "example_masked": of_tokens,
             "example_in_c": in_c,
         }
+
+
+def sweep(theory: WorldTheory, asked: MaskSweep) -> tuple[dict[str, list[Any]], dict[str, NDArray[Any]]]:
+    """Theory of every mask distribution of a sweep.
+
+    Parameters
+    ----------
+    theory : WorldTheory
+    asked : MaskSweep
+
+    Returns
+    -------
+    coords : dict
+        Axes of a file of kind ``theory``, without world and world seed.
+    data : dict of arrays
+        Its variables, without these axes; NaN where a patch and ratio were not asked for.
+    """
+    nodes, data = theory.examples()
+    coords: dict[str, list[Any]] = asked.coords | {
+        "drawing": list(DRAWINGS),
+        "reading": list(READINGS),
+        "tie": list(TIES),
+        "level": list(range(1, theory.levels + 1)),
+        "linear_loss": ["masked", "all"],
+        "example": list(EXAMPLES),
+        "node": nodes,
+    }
+    data |= {"twin_rho": np.asarray(theory.rho), "linear_rank": np.asarray(theory.linear_rank)}
+    sizes = tuple(map(len, asked.coords.values()))
+    for at, patches, ratio in asked:
+        for name, values in theory.at(patches, ratio).items():
+            data.setdefault(name, np.full((*sizes, *values.shape), np.nan))[at] = values
+    return coords, data | asked.shapes

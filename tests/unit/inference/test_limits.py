@@ -9,7 +9,7 @@ import pytest
 
 from maestrata import worlds
 from maestrata.cubes.io import open_cube
-from maestrata.errors import InferenceError
+from maestrata.errors import InferenceError, MaskError
 from maestrata.inference.bounds import Predictor
 from maestrata.inference.limits import Limits, sweep
 from maestrata.inference.settings import LimitSettings
@@ -121,10 +121,10 @@ def test_errors():
     world = worlds.make("gaussian_tree", 0, leaves=8)
     with pytest.raises(InferenceError, match="samples=0 must be at least 1"):
         Limits(world, samples=0, replicates=10)
-    with pytest.raises(InferenceError, match="masks names no patch"):
+    with pytest.raises(MaskError, match="must name at least one mask patch"):
         sweep(Limits(world, samples=200, replicates=2), {})
     wide = {"1x2": [0.5], "2x1": [0.5]}
-    with pytest.raises(InferenceError, match="have one size"):
+    with pytest.raises(MaskError, match="one patch shape of each size"):
         sweep(Limits(world, samples=200, replicates=2), wide)
 
 

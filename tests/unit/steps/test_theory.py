@@ -11,7 +11,7 @@ import pytest
 from maestrata.cubes.io import open_cube
 from maestrata.errors import MaskError
 from maestrata.geometry import TokenGrid
-from maestrata.masks import MaskPatches
+from maestrata.masks import MaskPatches, MaskSweep
 from maestrata.steps import theory as step
 from maestrata.steps._run import run
 from maestrata.theory.arrays import GraphArrays
@@ -149,7 +149,7 @@ def test_equal_runs_write_equal_files(tmp_path):
 def test_refused_masks(masks, message):
     world = make("gaussian_tree", 0, leaves=8)
     with pytest.raises(MaskError, match=message):
-        step.read_masks(masks, world)
+        MaskSweep.read(masks, world.grid)
 
 
 def test_an_error_is_one_line(tmp_path, monkeypatch, capsys):
@@ -162,6 +162,5 @@ def test_an_error_is_one_line(tmp_path, monkeypatch, capsys):
 
 
 def test_grid_of_the_world_is_used():
-    assert step.read_masks({"4x2": [0.5]}, make("gaussian_tree", 0, leaves=16))[(8, 0)][0].grid == TokenGrid(
-        4, 4
-    )
+    ((patches, ratios),) = MaskSweep.read({"4x2": [0.5]}, make("gaussian_tree", 0, leaves=16).grid).asked
+    assert patches == MaskPatches(TokenGrid(4, 4), 4, 2) and ratios == (0.5,)
