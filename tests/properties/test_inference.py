@@ -12,7 +12,7 @@ from maestrata.inference.base import posterior
 from maestrata.inference.gaussian_tree import joint
 from maestrata.inference.grammar_tree import derivations
 from maestrata.inference.linear_gaussian import GaussianModel
-from maestrata.worlds.pixels import images_to_tokens
+from maestrata.worlds.maps import images_to_tokens
 
 SEEDS = st.integers(0, 10_000)
 

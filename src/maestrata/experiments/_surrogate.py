@@ -14,7 +14,8 @@ from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
 from maestrata.errors import ExperimentError
-from maestrata.worlds.base import Noise, NoiseSpec, Sample, Target, World, apply_maps
+from maestrata.worlds.base import Noise, NoiseSpec, Sample, Target, World
+from maestrata.worlds.maps import apply_maps
 
 __all__ = ["GaussianSurrogate", "joint_moments"]
 

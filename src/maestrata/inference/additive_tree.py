@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maestrata.errors import InferenceError
-from maestrata.inference.base import Levels, Posterior, cast, pool_up
+from maestrata.inference.base import Levels, Posterior, continuous_posterior, pool_up
 from maestrata.inference.grid import LIFT, Edge, NodeGrid, combine, flush, product
 from maestrata.random import stream
-from maestrata.worlds.base import World, apply_maps
+from maestrata.worlds.base import World
+from maestrata.worlds.maps import token_variables
 
 Array = NDArray[np.float64]
 Float32 = NDArray[np.float32]
@@ -48,7 +49,7 @@ def infer(
             "maestrata.inference.bounds gives bounds"
         )
     n, sigma = len(tokens), sqrt(1 - world.settings["rho"] ** 2)
-    x = apply_maps(world.params["P"].swapaxes(-1, -2) * (2 / world.token_values), tokens)
+    x = token_variables(world.params["P"], tokens)
     mean: Levels = {level: np.zeros((n, nodes, 2)) for level, nodes in world.n_nodes.items()}
     covariance: Levels = {level: np.zeros((n, nodes, 2, 2)) for level, nodes in world.n_nodes.items()}
     # mean of each node given its parent's posterior, of which the noise is what remains
@@ -69,22 +70,12 @@ def infer(
         )
     mean[0] = np.where(visible[..., None], x, mean[0])
     covariance[0] *= ~visible[..., None, None]
-    filled = np.where(visible[..., None], tokens, apply_maps(world.params["P"], mean[0]))
     drawn: Levels | None = None
     if noise:
         drawn = {level: (mean[level] - predicted[level]) / sigma for level in range(world.levels)}
-        drawn = cast({**drawn, world.levels: mean[world.levels]}, dtype)
-    return Posterior(
-        world=world.name,
-        method=f"belief propagation on a grid, {steps_per_sigma} steps per noise deviation",
-        mean=cast(mean, dtype),
-        covariance=cast(covariance, dtype),
-        tokens=filled.astype(dtype, copy=False),
-        # the map's columns have squared length values / dim: variance per value is the mean over the
-        # dimensions
-        token_variance=(np.trace(covariance[0], axis1=-2, axis2=-1) / 2).astype(dtype, copy=False),
-        noise=drawn,
-    )
+        drawn[world.levels] = mean[world.levels]
+    method = f"belief propagation on a grid, {steps_per_sigma} steps per noise deviation"
+    return continuous_posterior(world, method, tokens, visible, mean, covariance, drawn, dtype)
 
 
 def halving_error(world: World, tokens: Array, visible: NDArray[np.bool_]) -> dict[int, float]:
@@ -93,7 +84,7 @@ def halving_error(world: World, tokens: Array, visible: NDArray[np.bool_]) -> di
     On the images that the core grid serves; a node's deviation is about 1.
     """
     found = []
-    x = apply_maps(world.params["P"].swapaxes(-1, -2) * (2 / world.token_values), tokens)
+    x = token_variables(world.params["P"], tokens)
     kept = np.ones(len(x), bool)
     for steps in (STEPS_PER_SIGMA, 2 * STEPS_PER_SIGMA):
         grid = TreeGrid(world, steps, wide=False)

@@ -30,6 +30,7 @@ from maestrata import modules
 from maestrata.errors import InferenceError
 from maestrata.geometry import TokenGrid, patchify
 from maestrata.worlds.base import World
+from maestrata.worlds.maps import apply_maps
 
 Levels = dict[int, NDArray[Any]]
 
@@ -182,6 +183,31 @@ def pool_up(grid: TokenGrid, visible: NDArray[np.bool_]) -> dict[int, NDArray[np
     for level in range(1, grid.levels + 1):
         found[level] = np.asarray(found[level - 1][:, grid.children(level)].any(-1))
     return found
+
+
+def continuous_posterior(
+    world: World,
+    method: str,
+    tokens: NDArray[np.float64],
+    visible: NDArray[np.bool_],
+    mean: Levels,
+    covariance: Levels,
+    noise: Levels | None,
+    dtype: np.dtype[Any],
+) -> Posterior:
+    """Put together the posterior of a world whose tokens are a map ``P`` of the variables of level 0."""
+    filled = np.where(visible[..., None], tokens, apply_maps(world.params["P"], mean[0]))
+    # the map's columns have squared length values / dim: variance per value is the mean over the dimensions
+    spread = np.trace(covariance[0], axis1=-2, axis2=-1) / world.dims[0]
+    return Posterior(
+        world=world.name,
+        method=method,
+        mean=cast(mean, dtype),
+        covariance=cast(covariance, dtype),
+        tokens=filled.astype(dtype, copy=False),
+        token_variance=spread.astype(dtype, copy=False),
+        noise=None if noise is None else cast(noise, dtype),
+    )
 
 
 def cast(levels: Levels, dtype: np.dtype[Any]) -> Levels:

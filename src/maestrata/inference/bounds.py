@@ -29,8 +29,8 @@ from maestrata.inference.base import Levels, read_input
 from maestrata.inference.chain import Chain
 from maestrata.inference.folds import Folds
 from maestrata.random import integer_seed, stream
-from maestrata.worlds.base import Sample, World, apply_maps
-from maestrata.worlds.pixels import images_to_tokens
+from maestrata.worlds.base import Sample, World
+from maestrata.worlds.maps import apply_maps, images_to_tokens, token_variables
 
 Array = NDArray[np.float64]
 
@@ -205,8 +205,7 @@ def _read(world: World, tokens: NDArray[Any]) -> NDArray[Any]:
     """Token variables where pixels are an orthogonal map of them, else pixels: what the network sees."""
     if not world.folds:
         return tokens
-    scale = world.dims[0] / world.token_values
-    return np.asarray(apply_maps(world.params["P"].swapaxes(-1, -2) * scale, tokens))
+    return np.asarray(token_variables(world.params["P"], tokens))
 
 
 def _write(world: World, seen: NDArray[Any]) -> NDArray[Any]:

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maestrata.inference.base import Levels, Posterior, cast
+from maestrata.inference.base import Levels, Posterior, continuous_posterior
 from maestrata.inference.linear_gaussian import GaussianModel
-from maestrata.worlds.base import World, apply_maps, take_nodes
+from maestrata.worlds.base import World
+from maestrata.worlds.maps import apply_maps, token_variables
 
 
 def infer(
@@ -27,11 +28,7 @@ def infer(
     """Compute the posterior; see `maestrata.inference.posterior`."""
     rho, top, dim = world.settings["rho"], world.levels, world.dims[0]
     s2 = 1 - rho**2
-    token_map = world.params["P"]
-    # columns of P are orthogonal with squared length values / dim
-    scale = world.dims[0] / world.token_values
-    x = apply_maps(token_map.swapaxes(-1, -2) * scale, tokens)
-    x *= visible[..., None]
+    x = token_variables(world.params["P"], tokens) * visible[..., None]
 
     # upward: precision (n, nodes) and information (n, nodes, dim) from below, and as sent to the parent
     below_a: Levels = {}
@@ -71,22 +68,11 @@ def infer(
         drawn = {top: mean[top]}
         for level in range(top):
             expected = rho * apply_maps(
-                world.params[f"Q{level}"], take_nodes(mean[level + 1], world.grid.parent(level))
+                world.params[f"Q{level}"], mean[level + 1][:, world.grid.parent(level)]
             )
             drawn[level] = (mean[level] - expected) / np.sqrt(s2)
-        drawn = cast(drawn, dtype)
-    filled = np.where(visible[..., None], tokens, apply_maps(token_map, mean[0]))
-    return Posterior(
-        world=world.name,
-        method="closed form",
-        mean=cast(mean, dtype),
-        covariance={level: (v[..., None, None] * np.eye(dim)).astype(dtype) for level, v in variance.items()},
-        tokens=filled.astype(dtype, copy=False),
-        # the map's columns have squared length values / dim: variance per value is the mean over the
-        # dimensions
-        token_variance=variance[0].astype(dtype, copy=False),
-        noise=drawn,
-    )
+    covariance = {level: v[..., None, None] * np.eye(dim) for level, v in variance.items()}
+    return continuous_posterior(world, "closed form", tokens, visible, mean, covariance, drawn, dtype)
 
 
 def joint(world: World) -> GaussianModel:

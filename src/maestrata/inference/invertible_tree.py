@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from maestrata.inference.base import Levels, Posterior, cast, pool_up
+from maestrata.inference.base import Levels, Posterior, continuous_posterior, pool_up
 from maestrata.random import stream
-from maestrata.worlds.base import World, apply_maps
+from maestrata.worlds.base import World
+from maestrata.worlds.maps import token_variables
 
 Array = NDArray[np.float64]
 DETERMINED = True
@@ -41,18 +42,9 @@ def infer(
         rows = slice(start, min(start + BATCH, n))
         views = [{level: part[rows] for level, part in of.items()} for of in (mean, covariance, known)]
         _fill_hidden(world, views[0], views[1], views[2], rng)
-    filled = np.where(visible[..., None], tokens, apply_maps(world.params["P"], mean[0]))
-    # the map's columns have squared length values / dim: variance per value is the mean over the dimensions
-    spread = np.trace(covariance[0], axis1=-2, axis2=-1) / world.dims[0]
-    return Posterior(
-        world=world.name,
-        method=f"inversion; {DRAWS} draws for nodes without a visible descendant",
-        mean=cast(mean, dtype),
-        covariance=cast(covariance, dtype),
-        tokens=filled.astype(dtype, copy=False),
-        token_variance=spread.astype(dtype, copy=False),
-        noise=cast(drawn, dtype) if noise else None,
-    )
+    method = f"inversion; {DRAWS} draws for nodes without a visible descendant"
+    of_noise = drawn if noise else None
+    return continuous_posterior(world, method, tokens, visible, mean, covariance, of_noise, dtype)
 
 
 def invert_tree(world: World, tokens: Array, known: dict[int, NDArray[np.bool_]]) -> tuple[Levels, Levels]:
@@ -64,8 +56,7 @@ def invert_tree(world: World, tokens: Array, known: dict[int, NDArray[np.bool_]]
         ``level -> (n, nodes, dim)``; 0 where there is nothing to recover from. (That is the prior mean of
         the noise of a node without a visible descendant, which is independent of everything visible.)
     """
-    scale = world.dims[0] / world.token_values
-    x = apply_maps(world.params["P"].swapaxes(-1, -2) * scale, tokens)
+    x = token_variables(world.params["P"], tokens)
     nodes: Levels = {0: x * known[0][..., None]}
     noise: Levels = {}
     for level in range(world.levels):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from maestrata.theory.climb import climb_of_masks, demand
     from maestrata.theory.distributions import mask_distribution, tree_graph
     from maestrata.theory.ensembles import MaskEnsemble, mask_ensemble
-    from maestrata.theory.linear import LinearMAE, linear_mae, linear_mae_loss
+    from maestrata.theory.linear import LinearMAE, linear_mae
     from maestrata.theory.profiles import level_profile
     from maestrata.theory.shared import SharedInformation, shared_information
     from maestrata.theory.supply import supply_of_masks
@@ -27,7 +27,6 @@ __all__ = [
     "demand",
     "level_profile",
     "linear_mae",
-    "linear_mae_loss",
     "mask_distribution",
     "mask_ensemble",
     "shared_information",
@@ -44,7 +43,6 @@ _EXPORTS = {
     "demand": "maestrata.theory.climb",
     "level_profile": "maestrata.theory.profiles",
     "linear_mae": "maestrata.theory.linear",
-    "linear_mae_loss": "maestrata.theory.linear",
     "mask_distribution": "maestrata.theory.distributions",
     "mask_ensemble": "maestrata.theory.ensembles",
     "shared_information": "maestrata.theory.shared",

@@ -17,14 +17,20 @@ After Bisulco, Ramesh, Balestriero and Chaudhari (arXiv 2508.15404); the derivat
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from maestrata.errors import MaskError
-from maestrata.theory.linear_problem import RANGE, Loss, Problem, expected_loss, full_rank, make_problem
-from maestrata.theory.linear_rank import reduced_rank
+from maestrata.errors import MaskError, one_of
+from maestrata.masks import visible_count
 from maestrata.theory.profiles import Drawing
+
+Loss = Literal["masked", "all"]
+
+RANGE = 1e-12
+"""Directions with less than this share of the greatest variance hold rounding noise only."""
 
 
 @dataclass(frozen=True)
@@ -40,15 +46,12 @@ class LinearMAE:
         at full rank the decoder is the identity.
     loss : float
         Expected squared error per value: of all values, or of the masked ones.
-    converged : bool
-        Whether the iteration met its tolerance; True for what is closed-form.
     """
 
     weights: NDArray[np.float64]
     encoder: NDArray[np.float64]
     decoder: NDArray[np.float64]
     loss: float
-    converged: bool = True
 
 
 def linear_mae(
@@ -58,8 +61,6 @@ def linear_mae(
     loss: Loss = "masked",
     drawing: Drawing = "fixed",
     rank: int | None = None,
-    tolerance: float = 1e-10,
-    max_iterations: int = 2000,
 ) -> LinearMAE:
     """Return the best linear masked autoencoder.
 
@@ -75,13 +76,8 @@ def linear_mae(
     drawing : {"fixed", "independent"}
         A fixed number of visible patches (`maestrata.masks.visible_count`), or every patch on its own.
     rank : int, optional
-        Width of the bottleneck; full rank if None. Closed form for the loss on all patches (the leading
-        directions of what the best map predicts); iterative for that on masked patches, the best of three
-        local minima (`maestrata.theory.linear_rank`).
-    tolerance : float
-        Relative change of the loss at which the iteration stops.
-    max_iterations : int
-        Most steps of the iteration.
+        Width of the bottleneck; full rank if None. Only for the loss on all patches, where the leading
+        directions of what the best map predicts are the best of that rank.
 
     Returns
     -------
@@ -90,23 +86,22 @@ def linear_mae(
     Raises
     ------
     MaskError
-        If an argument is out of range, or shapes do not fit.
+        If an argument is out of range, shapes do not fit, or a rank is given for the loss on masked patches.
     """
     problem = make_problem(covariance, patch, mask_ratio, loss, drawing)
     q = len(problem.covariance)
     if rank is not None and (isinstance(rank, bool) or not isinstance(rank, int | np.integer) or rank < 1):
         raise MaskError(f"rank={rank!r} must be an integer of at least 1, or None")
-    converged = True
+    if rank is not None and loss == "masked":
+        raise MaskError(f"rank={rank} must be None for the loss on masked patches: it has no closed form")
     full = full_rank(problem, loss)
     if rank is None or rank >= q:
         # (a wider bottleneck binds nothing)
         encoder, decoder = full, np.eye(q)
-    elif loss == "all":
+    else:
         _, vectors = np.linalg.eigh(full @ problem.moment @ full.T)
         decoder = vectors[:, ::-1][:, :rank]
         encoder = decoder.T @ full
-    else:
-        encoder, decoder, converged = reduced_rank(problem, full, rank, tolerance, max_iterations)
     basis = problem.basis
     weights = decoder @ encoder
     if rank is None:
@@ -114,31 +109,7 @@ def linear_mae(
     else:
         encoder, decoder = encoder @ basis.T, basis @ decoder
     error = expected_loss(problem, weights, loss) / len(basis)
-    return LinearMAE(basis @ weights @ basis.T, encoder, decoder, error, converged)
-
-
-def linear_mae_loss(
-    covariance: ArrayLike,
-    patch: ArrayLike,
-    weights: ArrayLike,
-    mask_ratio: float,
-    loss: Loss = "masked",
-    drawing: Drawing = "fixed",
-) -> float:
-    """Return the expected squared error per value of any linear map of the masked image.
-
-    Parameters
-    ----------
-    covariance, patch, mask_ratio, loss, drawing
-        As in `linear_mae`.
-    weights : float array (p, p)
-    """
-    problem = make_problem(covariance, patch, mask_ratio, loss, drawing)
-    inside = problem.basis.T @ np.asarray(weights, float) @ problem.basis
-    outside = np.asarray(weights, float) @ problem.basis - problem.basis @ inside
-    # what the map puts where no data lie is error too, and adds to the rest
-    extra = _quadratic(problem, outside, np.asarray(patch, np.int64), loss)
-    return (expected_loss(problem, inside, loss) + extra) / len(problem.basis)
+    return LinearMAE(basis @ weights @ basis.T, encoder, decoder, error)
 
 
 def linear_r2(encoder: ArrayLike, covariance: ArrayLike, cross: ArrayLike) -> NDArray[np.float64]:
@@ -162,10 +133,89 @@ def linear_r2(encoder: ArrayLike, covariance: ArrayLike, cross: ArrayLike) -> ND
     return np.einsum("kt,kt->t", seen, np.linalg.pinv(spread, rcond=RANGE, hermitian=True) @ seen)
 
 
-def _quadratic(problem: Problem, rows: NDArray[np.float64], patch: NDArray[np.int64], loss: Loss) -> float:
-    """Return the expected squared length of what `rows` (p, q) make of the masked image."""
-    used = rows.copy()
-    if loss == "masked":
-        for i, c in enumerate(problem.columns):
-            used[np.ix_(patch == i, c)] = 0.0
-    return float(problem.visible * np.sum((used @ problem.moment) * used))
+@dataclass(frozen=True)
+class Problem:
+    """The data in coordinates in which no block is singular, and the moments of the masks."""
+
+    basis: NDArray[np.float64]  # (p, q), orthonormal, block by block
+    covariance: NDArray[np.float64]  # (q, q)
+    moment: NDArray[np.float64]  # a S + (1 - a) D
+    columns: list[NDArray[np.int64]]  # coordinates of each patch
+    visible: float  # probability that the other patch is visible
+
+
+def mask_moments(n_patches: int, mask_ratio: float, loss: Loss, drawing: Drawing) -> tuple[float, float]:
+    """Return the probability that a patch is visible, and that a second one is where one is (``a``).
+
+    For the loss on masked patches both are conditional on one patch being masked, the one predicted.
+    """
+    if loss not in get_args(Loss):
+        raise MaskError(f"loss={one_of(loss, get_args(Loss))}")
+    if drawing not in get_args(Drawing):
+        raise MaskError(f"drawing={one_of(drawing, get_args(Drawing))}")
+    k = visible_count(n_patches, mask_ratio)
+    if drawing == "independent":
+        return 1 - mask_ratio, 1 - mask_ratio
+    others = n_patches if loss == "all" else n_patches - 1
+    return k / others, (k - 1) / max(others - 1, 1)
+
+
+def make_problem(
+    covariance: ArrayLike, patch: ArrayLike, mask_ratio: float, loss: Loss, drawing: Drawing
+) -> Problem:
+    """Check the arguments of `linear_mae` and set the regression up."""
+    s = np.asarray(covariance, float)
+    of = np.asarray(patch)
+    if s.ndim != 2 or s.shape[0] != s.shape[1] or not np.allclose(s, s.T):
+        raise MaskError(f"covariance of shape {s.shape} must be a symmetric matrix")
+    if of.shape != s.shape[:1] or of.dtype.kind not in "iu":
+        raise MaskError(f"patch of shape {of.shape} must name the patch of each of the {len(s)} values")
+    n = int(of.max()) + 1
+    if n < 2 or len(np.unique(of)) != n or of.min() < 0:
+        raise MaskError(f"patch must use every number from 0 to {n - 1}, and at least two")
+    visible, pair = mask_moments(n, mask_ratio, loss, drawing)
+    parts, columns, start = [], [], 0
+    for i in range(n):
+        values, vectors = np.linalg.eigh(s[np.ix_(of == i, of == i)])
+        kept = vectors[:, values > RANGE * max(values[-1], 0.0)]
+        part = np.zeros((len(s), kept.shape[1]))
+        part[of == i] = kept
+        parts.append(part)
+        columns.append(np.arange(start, start + kept.shape[1]))
+        start += kept.shape[1]
+    basis = np.concatenate(parts, 1)
+    inner = basis.T @ s @ basis
+    inner = (inner + inner.T) / 2
+    diagonal = np.zeros_like(inner)
+    for c in columns:
+        diagonal[np.ix_(c, c)] = inner[np.ix_(c, c)]
+    return Problem(basis, inner, pair * inner + (1 - pair) * diagonal, columns, visible)
+
+
+def solve_symmetric(matrix: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Solve a symmetric positive (semi)definite system."""
+    try:
+        return np.asarray(cho_solve(cho_factor(matrix), right))
+    except LinAlgError:
+        return np.linalg.pinv(matrix, rcond=RANGE, hermitian=True) @ right
+
+
+def full_rank(problem: Problem, loss: Loss) -> NDArray[np.float64]:
+    """Return the best weights of any rank."""
+    s, moment = problem.covariance, problem.moment
+    if loss == "all":
+        return solve_symmetric(moment, s).T
+    weights = np.zeros_like(s)
+    for c in problem.columns:
+        rest = np.setdiff1d(np.arange(len(s)), c)
+        weights[np.ix_(c, rest)] = solve_symmetric(moment[np.ix_(rest, rest)], s[np.ix_(rest, c)]).T
+    return weights
+
+
+def expected_loss(problem: Problem, weights: NDArray[np.float64], loss: Loss) -> float:
+    """Return the expected squared error, summed over values."""
+    used = weights.copy()
+    for c in problem.columns if loss == "masked" else ():
+        used[np.ix_(c, c)] = 0.0  # a masked patch is not predicted from itself
+    excess = np.sum((used @ problem.moment - 2 * problem.covariance) * used)
+    return float(np.trace(problem.covariance) + problem.visible * excess)

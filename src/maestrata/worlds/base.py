@@ -261,61 +261,6 @@ def _target(
     return Target(kind, level, node, onehot, values[:, 0].astype(np.int64) if len(high) == 1 else None)
 
 
-def orthogonal(
-    rng: np.random.Generator, shape: tuple[int, ...], dim: int, columns: int | None = None
-) -> NDArray[np.float64]:
-    """Draw matrices (*shape, dim, columns) with orthonormal columns, uniformly (Haar); square by default."""
-    gauss = rng.standard_normal((*shape, dim, dim))
-    q, r = np.linalg.qr(gauss)
-    # the sign of R's diagonal makes the factor unique, hence uniform
-    q = q * np.sign(np.diagonal(r, axis1=-2, axis2=-1))[..., None, :]
-    return q if columns is None else q[..., :columns]
-
-
-def apply_maps(maps: Any, vectors: Any) -> Any:
-    """Apply one matrix per node, (nodes, out, in), to vectors (..., nodes, in): result (..., nodes, out)."""
-    xp = array_namespace(vectors)
-    lead = tuple(vectors.shape[:-2])
-    nodes, wide = vectors.shape[-2:]
-    flat = xp.reshape(vectors, (-1, nodes, wide))
-    # nodes first: a batched matrix product is several times faster than a broadcast one
-    out = xp.matmul(xp.permute_dims(flat, (1, 0, 2)), xp.permute_dims(maps, (0, 2, 1)))
-    return xp.reshape(xp.permute_dims(out, (1, 0, 2)), (*lead, nodes, maps.shape[-2]))
-
-
-def take_nodes(values: Any, index: NDArray[np.int64]) -> Any:
-    """Take nodes (axis -2) by a constant index, in any array library."""
-    xp = array_namespace(values)
-    at = xp.asarray(np.array(index), device=device(values))
-    return xp.take(values, at, axis=values.ndim - 2)
-
-
-def to_children(values: Any, grid: TokenGrid, level: int) -> Any:
-    """Give every node at `level` what its tree parent holds: (..., nodes above, dim) -> (..., nodes, dim).
-
-    By shape alone: an index would have to be copied to the device, which a captured CUDA graph forbids.
-    """
-    return place_children(values[..., None, :], grid, level)
-
-
-def place_children(pairs: Any, grid: TokenGrid, level: int) -> Any:
-    """Put what each parent gives its children into raster order: (..., nodes above, 2 or 1, dim) -> (...,
-    nodes, dim).
-
-    The children stand top or left first; where the axis has length 1 both get the same.
-    """
-    xp = array_namespace(pairs)
-    *lead, _, given, dim = pairs.shape
-    height, width = grid.block_shape(level + 1)
-    rows, columns = grid.height // height, grid.width // width
-    pairs = xp.reshape(pairs, (*lead, rows, columns, given, dim))
-    pairs = xp.broadcast_to(pairs, (*lead, rows, columns, 2, dim))
-    if height > grid.block_shape(level)[0]:  # one above the other: the row of a child comes before its column
-        k = len(lead)
-        pairs = xp.permute_dims(pairs, (*range(k), k, k + 2, k + 1, k + 3))
-    return xp.reshape(pairs, (*lead, 2 * rows * columns, dim))
-
-
 def check_number(world: str, key: str, value: Any, low: float, high: float, *, integer: bool = False) -> None:
     """Refuse a setting outside [low, high] or of another type, with one clear WorldError."""
     kinds: Any = int if integer else (int, float)

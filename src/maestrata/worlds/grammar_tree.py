@@ -16,7 +16,8 @@ from array_api_compat import array_namespace
 from maestrata.errors import WorldError
 from maestrata.geometry import unpatchify
 from maestrata.random import stream
-from maestrata.worlds.base import Noise, NoiseSpec, World, check_number, place_children
+from maestrata.worlds.base import Noise, NoiseSpec, World, check_number
+from maestrata.worlds.maps import place_children
 
 
 class GrammarTree(World):

@@ -14,8 +14,8 @@ from array_api_compat import array_namespace
 
 from maestrata.errors import WorldError
 from maestrata.random import stream
-from maestrata.worlds.base import Noise, NoiseSpec, World, apply_maps, check_number, orthogonal, to_children
-from maestrata.worlds.pixels import draw_token_map, images_to_tokens, tokens_to_images
+from maestrata.worlds.base import Noise, NoiseSpec, World, check_number
+from maestrata.worlds.maps import apply_maps, draw_token_map, orthogonal, to_children, tokens_to_images
 
 
 class InvertibleTree(World):
@@ -87,10 +87,6 @@ class InvertibleTree(World):
         u = turn(apply_maps(params[f"Q2_{level}"].swapaxes(-1, -2), nodes), -self.settings["omega"])
         u = turn(apply_maps(params[f"Q1_{level}"].swapaxes(-1, -2), u), -self.settings["omega"])
         return apply_maps(params[f"Q0_{level}"].swapaxes(-1, -2), u)
-
-    def token_variables(self, params: Mapping[str, Any], images: Any) -> Any:
-        """Recover the token variables (..., token, D_0) from images."""
-        return images_to_tokens(params["P"], images, self.token_pixels)
 
     def forward(self, params: Mapping[str, Any], noise: Noise) -> tuple[Any, dict[int, Any]]:
         """Map noise to images and latents; see `World.forward`."""

@@ -9,7 +9,6 @@ times its noise.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -18,26 +17,21 @@ from numpy.typing import NDArray
 
 from maestrata.graphs import LatentGraph
 from maestrata.random import stream
-from maestrata.worlds.base import Noise, NoiseSpec, World, apply_maps, check_number, orthogonal
-from maestrata.worlds.pixels import draw_token_map, tokens_to_images
+from maestrata.worlds.additive_tree import CALIBRATION
+from maestrata.worlds.base import Noise, check_number
+from maestrata.worlds.maps import apply_maps, orthogonal, tokens_to_images
+from maestrata.worlds.trees import NoisyTree
 
-CALIBRATION = 16_384  # samples by which a world's functions are standardised, as in additive_tree
 
-
-class LatentDag(World):
+class LatentDag(NoisyTree):
     """Random latent graph.
 
     Parameters
     ----------
     seed : int
-    leaves : int
-        Tokens, a power of two.
-    dim : int
-        Dimension of every node, 1 to the values in a token.
-    rho : float
-        Correlation of a child with the sum over its parents, in [0, 1).
-    fold : float
-        Odd part of the fold: 0 folds completely; the larger, the closer to linear.
+    leaves, dim, token_pixels : int
+    rho, fold : float
+        As in `AdditiveTree`.
     extra : float
         Probability that a latent gains a second parent, uniformly among the other nodes of the level above.
     extra_tokens : float
@@ -45,8 +39,6 @@ class LatentDag(World):
     skip : float
         Probability that a node, token or latent, gains a parent uniformly among the nodes two or more levels
         above.
-    token_pixels : int
-        Side of a token.
 
     Notes
     -----
@@ -80,31 +72,25 @@ class LatentDag(World):
         token_pixels: int = 2,
     ) -> None:
         chances = {"extra": extra, "extra_tokens": extra_tokens, "skip": skip}
-        super().__init__(
-            seed,
-            leaves=leaves,
-            token_pixels=token_pixels,
-            settings={"dim": dim, "rho": rho, "fold": fold, **chances},
-        )
-        check_number(self.name, "dim", dim, 1, self.token_values, integer=True)
-        check_number(self.name, "rho", rho, 0, 1 - 1e-6)
         check_number(self.name, "fold", fold, 0, 100)
         for key, value in chances.items():
             check_number(self.name, key, value, 0, 1)
-        self.dims = dict.fromkeys(range(self.levels + 1), dim)
-        self.noise_spec = {level: NoiseSpec("normal", (n, dim)) for level, n in self.n_nodes.items()}
-        rng = stream(seed, "world")
-        # the tree's functions first, in the order of additive_tree, so that the two worlds share them
-        tree: dict[str, NDArray[np.float64]] = {}
-        for level in range(self.levels - 1, -1, -1):
-            tree[f"A{level}"] = orthogonal(rng, (self.n_nodes[level],), dim)
-            tree[f"B{level}"] = orthogonal(rng, (self.n_nodes[level],), dim)
-        self.params["P"] = draw_token_map(rng, self.grid.n_tokens, self.token_values, dim)
+        super().__init__(seed, leaves, dim, rho, token_pixels, fold=fold, **chances)
+
+    def _draw(self, rng: np.random.Generator, level: int) -> None:
+        # the tree's functions first, as additive_tree draws them, so that the two worlds share them
+        for key in ("A", "B"):
+            self.params[f"{key}{level}"] = orthogonal(rng, (self.n_nodes[level],), self.settings["dim"])
+
+    def _complete(self, rng: np.random.Generator) -> None:
+        dim = self.settings["dim"]
         for level in range(self.levels - 1, -1, -1):
             slots = self._slots(level)
             for key in (f"A{level}", f"B{level}"):
-                others = orthogonal(rng, (2, self.n_nodes[level]), dim)
-                self.params[key] = np.concatenate([tree[key][None], others])[slots].reshape(-1, dim, dim)
+                every = np.concatenate(
+                    [self.params[key][None], orthogonal(rng, (2, self.n_nodes[level]), dim)]
+                )
+                self.params[key] = every[slots].reshape(-1, dim, dim)
             parent, present = self._draw_parents(rng, level)
             self.params[f"parent{level}"] = parent[slots].ravel()
             self.params[f"share{level}"] = present[slots].astype(float).reshape(-1, 1)
@@ -120,9 +106,8 @@ class LatentDag(World):
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Draw the parents of the nodes at `level`: rows above it, and which edges exist, (3, nodes)."""
         nodes, above = self.n_nodes[level], self.n_nodes[level + 1]
-        further = sum(
-            n for k, n in self.n_nodes.items() if k > level + 1
-        )  # root first: these rows come first
+        # root first: these rows come first
+        further = sum(n for k, n in self.n_nodes.items() if k > level + 1)
         tree = self.grid.parent(level)
         # an empty slot points at the tree parent and has weight 0; every number is drawn whatever the chances
         other = (tree + 1 + rng.integers(0, max(above - 1, 1), nodes)) % above
@@ -135,7 +120,6 @@ class LatentDag(World):
         return np.where(present, parent, further + tree), present
 
     def _calibrate(self) -> None:
-        sigma = sqrt(1 - self.settings["rho"] ** 2)
         root = stream(self.seed, "calibration", self.levels)
         above = root.standard_normal((CALIBRATION, *self.noise_spec[self.levels].shape))
         for level in range(self.levels - 1, -1, -1):
@@ -147,7 +131,7 @@ class LatentDag(World):
             self.params[f"share{level}"] /= np.tile(rms, (len(self._slots(level)), 1))
             if level:
                 eps = stream(self.seed, "calibration", level).standard_normal(total.shape)
-                above = np.concatenate([above, self.settings["rho"] * total / rms + sigma * eps], axis=1)
+                above = np.concatenate([above, self.settings["rho"] * total / rms + self.sigma * eps], axis=1)
 
     def _fold(self, params: Mapping[str, Any], level: int, above: Any) -> Any:
         """Fold the parent of every edge, ``|A u| + fold A u``: (..., slots * nodes, dim)."""
@@ -178,14 +162,13 @@ class LatentDag(World):
 
     def forward(self, params: Mapping[str, Any], noise: Noise) -> tuple[Any, dict[int, Any]]:
         """Map noise to images and latents; see `World.forward`."""
-        sigma = sqrt(1 - self.settings["rho"] ** 2)
         above = noise[self.levels]
         xp = array_namespace(above)
         latents = {self.levels: above}
         for level in range(self.levels - 1, 0, -1):
-            latents[level] = self.child_mean(params, level, above) + sigma * noise[level]
+            latents[level] = self.child_mean(params, level, above) + self.sigma * noise[level]
             above = xp.concat([above, latents[level]], axis=above.ndim - 2)
-        tokens = self.child_mean(params, 0, above) + sigma * noise[0]
+        tokens = self.child_mean(params, 0, above) + self.sigma * noise[0]
         return tokens_to_images(params["P"], tokens, self.grid, self.token_pixels), latents
 
     @property

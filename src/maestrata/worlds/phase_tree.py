@@ -13,13 +13,13 @@ from collections.abc import Mapping
 from math import pi, sqrt
 from typing import Any
 
+import numpy as np
 from array_api_compat import array_namespace
 from scipy.special import erf
 
 from maestrata.errors import WorldError
 from maestrata.worlds.additive_tree import AdditiveTree
-from maestrata.worlds.base import Noise, NoiseSpec
-from maestrata.worlds.pixels import tokens_to_images
+from maestrata.worlds.base import NoiseSpec
 
 
 class PhaseTree(AdditiveTree):
@@ -28,14 +28,9 @@ class PhaseTree(AdditiveTree):
     Parameters
     ----------
     seed : int
-    leaves : int
-        Tokens, a power of two.
-    dim : int
-        Dimension of every node, even, 2 to the values in a token.
+    leaves, dim, token_pixels : int
     rho, fold : float
-        As in `AdditiveTree`.
-    token_pixels : int
-        Side of a token.
+        As in `AdditiveTree`; dim is even.
 
     Notes
     -----
@@ -47,31 +42,17 @@ class PhaseTree(AdditiveTree):
     name = "phase_tree"
     folds = False  # a token's phase is no fold
 
-    def __init__(
-        self,
-        seed: int,
-        leaves: int = 16,
-        dim: int = 4,
-        rho: float = 0.98,
-        fold: float = 0.4,
-        token_pixels: int = 2,
-    ) -> None:
-        super().__init__(seed, leaves=leaves, dim=dim, rho=rho, fold=fold, token_pixels=token_pixels)
+    def _complete(self, rng: np.random.Generator) -> None:
+        dim = self.settings["dim"]
         if dim % 2:
             raise WorldError(f"{self.name}: dim={dim!r} must be even: values are turned in pairs")
+        super()._complete(rng)
         self.noise_spec[0] = NoiseSpec("normal", (self.grid.n_tokens, dim + dim // 2))
 
-    def forward(self, params: Mapping[str, Any], noise: Noise) -> tuple[Any, dict[int, Any]]:
-        """Map noise to images and latents; see `World.forward`."""
-        dim, sigma = self.settings["dim"], sqrt(1 - self.settings["rho"] ** 2)
-        u = noise[self.levels]
-        latents = {self.levels: u}
-        for level in range(self.levels - 1, 0, -1):
-            u = self.child_mean(params, level, u) + sigma * noise[level]
-            latents[level] = u
-        u = self.child_mean(params, 0, u) + sigma * noise[0][..., :dim]
-        u = _turn(u, noise[0][..., dim:])
-        return tokens_to_images(params["P"], u, self.grid, self.token_pixels), latents
+    def token_variables(self, params: Mapping[str, Any], parents: Any, noise: Any) -> Any:
+        """Return the variables of the tokens, turned by their phases; see `NoisyTree`."""
+        dim = self.settings["dim"]
+        return _turn(super().token_variables(params, parents, noise[..., :dim]), noise[..., dim:])
 
 
 def _turn(values: Any, noise: Any) -> Any:

@@ -15,7 +15,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from maestrata.worlds.additive_tree import AdditiveTree
-from maestrata.worlds.base import to_children
+from maestrata.worlds.maps import to_children
 
 
 class SymmetricTree(AdditiveTree):
@@ -24,16 +24,11 @@ class SymmetricTree(AdditiveTree):
     Parameters
     ----------
     seed : int
-    leaves : int
-        Tokens, a power of two.
-    dim : int
-        Dimension of every node, 1 to the values in a token.
+    leaves, dim, token_pixels : int
     rho : float
-        Correlation of a child with the image of its parent, in [0, 1).
+        As in `AdditiveTree`.
     fold : float
         Odd part of the folds below the root's children; there it is 0.
-    token_pixels : int
-        Side of a token.
 
     Notes
     -----
@@ -44,21 +39,10 @@ class SymmetricTree(AdditiveTree):
     name = "symmetric_tree"
     folds = False  # those below the root have a shape of their own
 
-    def __init__(
-        self,
-        seed: int,
-        leaves: int = 16,
-        dim: int = 4,
-        rho: float = 0.98,
-        fold: float = 0.4,
-        token_pixels: int = 2,
-    ) -> None:
-        super().__init__(seed, leaves, dim, rho, fold, token_pixels)
-
-    def _calibrate(self) -> None:
+    def _complete(self, rng: np.random.Generator) -> None:
         top = self.params[f"A{self.levels - 1}"]
         self.params[f"A{self.levels - 1}"] = np.broadcast_to(np.eye(top.shape[-1]), top.shape).copy()
-        super()._calibrate()
+        super()._complete(rng)
 
     def _fold(self, params: Mapping[str, Any], level: int, parents: Any) -> Any:
         if level < self.levels - 1:

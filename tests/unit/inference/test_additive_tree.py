@@ -8,7 +8,7 @@ from maestrata.errors import InferenceError
 from maestrata.inference import additive_tree
 from maestrata.inference.base import posterior, read_input
 from maestrata.inference.folds import Folds
-from maestrata.worlds.pixels import images_to_tokens
+from maestrata.worlds.maps import images_to_tokens
 
 
 def _leaves(world, images):

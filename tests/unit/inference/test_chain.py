@@ -9,7 +9,7 @@ from maestrata.errors import InferenceError
 from maestrata.inference.base import posterior
 from maestrata.inference.chain import Chain, _draw_on_line, _independent_sets, _terms
 from maestrata.inference.folds import Folds
-from maestrata.worlds.pixels import images_to_tokens
+from maestrata.worlds.maps import images_to_tokens
 
 
 def _start(world, n, seed=0):

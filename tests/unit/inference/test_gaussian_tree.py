@@ -8,7 +8,7 @@ import pytest
 from maestrata import worlds
 from maestrata.inference.base import posterior
 from maestrata.inference.gaussian_tree import joint
-from maestrata.worlds.pixels import images_to_tokens
+from maestrata.worlds.maps import images_to_tokens
 
 MASKS = np.array([mask for mask in product([False, True], repeat=8) if any(mask)])
 

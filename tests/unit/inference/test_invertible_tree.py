@@ -5,7 +5,6 @@ import pytest
 
 from maestrata import worlds
 from maestrata.inference.base import posterior
-from maestrata.worlds.base import take_nodes
 
 
 def redraw(world, known, shared, rng):
@@ -16,7 +15,7 @@ def redraw(world, known, shared, rng):
     out = {top: np.where(shared[top][..., None], known[top], fresh)}
     for level in range(top - 1, -1, -1):
         eps = rng.standard_normal((n, *world.noise_spec[level].shape))
-        joined = np.concatenate([take_nodes(out[level + 1], world.grid.parent(level)), eps], -1)
+        joined = np.concatenate([out[level + 1][:, world.grid.parent(level)], eps], -1)
         drawn = world.child(world.params, level, joined)
         out[level] = np.where(shared[level][..., None], known[level], drawn)
     return out

@@ -10,7 +10,7 @@ import pytest
 from maestrata import worlds
 from maestrata.geometry import patchify
 from maestrata.random import stream
-from maestrata.worlds.base import to_children
+from maestrata.worlds.maps import to_children
 
 
 def tokens_of(world, sample):

@@ -9,7 +9,7 @@ from scipy.stats import kstest
 from maestrata import worlds
 from maestrata.errors import WorldError
 from maestrata.random import stream
-from maestrata.worlds.pixels import images_to_tokens
+from maestrata.worlds.maps import images_to_tokens
 
 
 def pairs_of(world, sample):
