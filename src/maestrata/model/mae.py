@@ -33,22 +33,7 @@ NORM_PIXELS_EPS = 1e-6  # added to the variance of a token's values, as in faceb
 
 @dataclass(frozen=True)
 class MAEConfig(Sizes, Tokens):
-    """Sizes of a masked autoencoder, plain values only: those of the images, then those of the model.
-
-    Parameters
-    ----------
-    grid_height, grid_width : int
-        Tokens in an image.
-    token_values : int
-        Pixel values of a token (channels x token pixels squared).
-    width, depth, heads : int
-        Encoder: token width (a multiple of 4 and of `heads`), number of blocks, attention heads.
-    decoder_width, decoder_depth, decoder_heads : int
-        The same for the decoder.
-    mlp_ratio : int
-        Hidden width of a block's MLP over the block's width.
-    norm_pixels : bool
-        Predict each masked token's values normalised by their own mean and standard deviation.
+    """Sizes of a masked autoencoder, plain values only: `Tokens` of the images, then `Sizes` of the model.
 
     Raises
     ------

@@ -10,7 +10,7 @@ from maestrata.settings import check, setting
 
 @dataclass(frozen=True)
 class Tokens:
-    """The images that a model reads, as a world makes them.
+    """The images that a model takes, as a world makes them.
 
     Attributes
     ----------

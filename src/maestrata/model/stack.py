@@ -136,10 +136,6 @@ class MAEStack:
         self.positions = model.positions.to(device)
         self.decoder_positions = model.decoder_positions.to(device)
 
-    def encode(self, w: Weights, tokens: Tensor, visible_ids: Tensor | None, layers: bool = False) -> Any:
-        """Encode tokens (M, b, n, v), visible_ids (M, b, k) or None -> (M, b, 1 + k, d), or all layers."""
-        return encode(self.cfg, w, tokens, visible_ids, self.positions, self.dtype, layers)
-
     def losses(self, w: Weights, tokens: Tensor, visible_ids: Tensor, masked_ids: Tensor) -> Tensor:
         """Mean squared error of every member over its masked tokens' values, (M,)."""
         if self._losses is not losses:
@@ -163,26 +159,18 @@ def encode(
     cfg: MAEConfig,
     w: Weights,
     tokens: Tensor,
-    visible_ids: Tensor | None,
+    visible_ids: Tensor,
     positions: Tensor,
     dtype: torch.dtype,
-    layers: bool = False,
-) -> Any:
-    """Encode the visible tokens of every member; see `MAEStack.encode`."""
-    if visible_ids is None:
-        position = positions[1:]
-    else:
-        tokens = take_tokens(tokens, visible_ids)
-        position = positions[visible_ids + 1]
-    x = linear(tokens.to(dtype), w["embed.weight"], w["embed.bias"]) + position
+) -> Tensor:
+    """Encode the visible tokens (M, b, k) of every member: (M, b, 1 + k, d)."""
+    visible = take_tokens(tokens, visible_ids).to(dtype)
+    x = linear(visible, w["embed.weight"], w["embed.bias"]) + positions[visible_ids + 1]
     cls = (w["cls_token"] + positions[0])[:, None, None].expand(-1, x.shape[1], 1, -1)
     x = torch.cat([cls, x], 2)  # (M, b, 1 + k, d), float32
-    out = [x]
     for i in range(cfg.depth):
         x = block(_inner(w, f"blocks.{i}."), x, cfg.heads, 0, dtype)
-        out.append(x)
-    out[-1] = layer_norm(x, w["norm.weight"], w["norm.bias"], torch.float32)
-    return out if layers else out[-1]
+    return layer_norm(x, w["norm.weight"], w["norm.bias"], torch.float32)
 
 
 def decode(
