@@ -4,7 +4,7 @@
     python -m maestrata.steps.sweep --plan plan.json --minutes 9    # at the GPU; again until it says done
 
 Cells that differ in world seed and seed alone train as one stacked model; while the next stack trains, worker
-processes read the finished one with the same probes as the workflow. Each cell's files stand where the
+processes score the finished one with the same probes as the workflow. Each cell's files stand where the
 workflow puts them, so that `snakemake` afterwards only collects them. A call does whole stacks, begins none
 that would outlast ``--minutes``, and skips the cells that are done: call it again to go on.
 """
@@ -137,7 +137,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                     if not (folder / "scores.nc").exists():
                         tasks.append(pool.submit(score, sweep, cell, args.device, about))
                 done += len(members)
-                for task in tasks:  # a reading that fails is told now, not after hours of training
+                for task in tasks:  # a score that fails is told now, not after hours of training
                     if task.done():
                         task.result()
         wait(tasks)
@@ -178,7 +178,7 @@ def wait(tasks: Sequence[Future[None]]) -> None:
     for i, task in enumerate(tasks):
         task.result()
         if (i + 1) % max(1, len(tasks) // 10) == 0:
-            print(f"read {i + 1}/{len(tasks)}", flush=True)
+            print(f"scored {i + 1}/{len(tasks)}", flush=True)
 
 
 if __name__ == "__main__":
