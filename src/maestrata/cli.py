@@ -60,42 +60,42 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"maestrata {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    found = commands.add_parser(
+    locate = commands.add_parser(
         "locate",
         help="shared information of one mask on a graph",
         description="Shared information of one mask.",
     )
-    found.add_argument("graph", help="JSON file with edges, dims and observables; - reads standard input")
-    found.add_argument("--masked", required=True, help="masked observables, separated by commas")
-    found.add_argument("--reading", default="separator", choices=("separator", "invertible"))
-    found.add_argument(
+    locate.add_argument("graph", help="JSON file with edges, dims and observables; - reads standard input")
+    locate.add_argument("--masked", required=True, help="masked observables, separated by commas")
+    locate.add_argument("--reading", default="separator", choices=("separator", "invertible"))
+    locate.add_argument(
         "--tie", default="highest", choices=("highest", "lowest"), help="of several smallest sets"
     )
-    found.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    found = commands.add_parser(
+    locate.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    plan = commands.add_parser(
         "plan",
         help="plan of a sweep, for a machine without the workflow engine",
         description="Print a config as a sweep plan (JSON) for python -m maestrata.steps.sweep.",
     )
-    found.add_argument("config", nargs="+", help="config file; later ones change earlier ones")
-    found = commands.add_parser(
+    plan.add_argument("config", nargs="+", help="config file; later ones change earlier ones")
+    progress = commands.add_parser(
         "progress",
         help="how far a run is, and the time left",
         description="Files there, time and memory of the jobs done, and time left, for every rule of a run.",
     )
-    found.add_argument(
+    progress.add_argument(
         "config",
         nargs="*",
         default=["config/config.yaml"],
         help="config file; later ones change earlier ones (default: config/config.yaml)",
     )
-    found.add_argument(
+    progress.add_argument(
         "--cores",
         type=_count,
         default=os.cpu_count() or 1,
         help="jobs at a time (default: processors of this machine)",
     )
-    found.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    progress.add_argument("--json", action="store_true", help="print JSON instead of a table")
     return parser
 
 
@@ -160,15 +160,15 @@ def read_graph(source: str) -> LatentGraph:
     try:
         text = sys.stdin.read() if source == "-" else Path(source).expanduser().read_text(encoding="utf-8")
         text = text.removeprefix("\ufeff")  # the byte order mark with which some editors begin a file
-        found = json.loads(text, object_pairs_hook=_no_repeats)
+        content = json.loads(text, object_pairs_hook=_no_repeats)
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise GraphError(f"{where}: cannot be read as JSON: {reason}") from None
     except GraphError as error:
         raise GraphError(f"{where}: {error}") from None
-    if not isinstance(found, dict) or "edges" not in found:
+    if not isinstance(content, dict) or "edges" not in content:
         raise GraphError(f'{where}: must hold an object with "edges", such as {{"edges": [["z0", "x0"]]}}')
-    for key in found:
+    for key in content:
         if key not in _KEYS:
             raise GraphError(f"{where}: key {key!r} must be one of: {', '.join(_KEYS)}")
     for key, kinds, what in (
@@ -176,25 +176,25 @@ def read_graph(source: str) -> LatentGraph:
         ("dims", dict, "an object"),
         ("observables", list, "a list"),
     ):
-        if key in found and not isinstance(found[key], kinds):
+        if key in content and not isinstance(content[key], kinds):
             raise GraphError(f"{where}: {key} must be {what}")
-    for edge in found["edges"]:
+    for edge in content["edges"]:
         for name in edge if isinstance(edge, list) else ():
             if not isinstance(name, str):
                 raise GraphError(f"{where}: node {name!r} in edges must be a string")
     try:
-        return LatentGraph(found["edges"], found.get("dims"), found.get("observables"))
+        return LatentGraph(content["edges"], content.get("dims"), content.get("observables"))
     except MaestrataError as error:
         raise GraphError(f"{where}: {error}") from None
 
 
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    content: dict[str, Any] = {}
     for key, value in pairs:
-        if key in found:
+        if key in content:
             raise GraphError(f"key {key!r} is given twice")
-        found[key] = value
-    return found
+        content[key] = value
+    return content
 
 
 def locate(args: argparse.Namespace) -> None:

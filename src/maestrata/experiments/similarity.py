@@ -20,6 +20,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from maestrata.cells import answers
 from maestrata.errors import ExperimentError
 from maestrata.experiments._features import PLAIN, cells_of
 from maestrata.experiments.base import Job, Table, TrainedCell
@@ -41,7 +42,6 @@ _Z = 1.96
 
 # Pairs of ratios that claim 8 compares, under the names of its quantities.
 _PAIRS = {"cka_10_90": (0.1, 0.9), "cka_50_90": (0.5, 0.9), "cka_10_50": (0.1, 0.5)}
-_NEAR = 0.05
 
 Floats = NDArray[np.float64]
 
@@ -200,10 +200,10 @@ def _named(cells: list[TrainedCell], others: list[TrainedCell]) -> Iterator[_Pai
                 if _are(one, other, pair) or (second and _are(other, one, pair)):
                     yield _Pair("ratios", quantity, _key(one), _key(other))
         for other in second:
-            named = any(abs(one.mask_ratio - ratio) <= _NEAR for ratio in (0.1, 0.5, 0.9))
+            named = any(answers(one.mask_ratio, (0.1, 0.5, 0.9)))
             if one.visible == other.visible and named:
                 yield _Pair("ratios", "cka_same_ratio", _key(one), _key(other))
 
 
 def _are(one: TrainedCell, other: TrainedCell, ratios: tuple[float, float]) -> bool:
-    return all(abs(c.mask_ratio - r) <= _NEAR for c, r in zip((one, other), ratios, strict=True))
+    return all(answers((one.mask_ratio, other.mask_ratio), ratios))

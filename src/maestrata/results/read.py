@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from maestrata.cells import answers, same_ratio
 from maestrata.resampling import nanmean
 from maestrata.results.cubes import CubeSet
 from maestrata.results.numbers import Numbers
@@ -21,16 +22,13 @@ if TYPE_CHECKING:
 
     from maestrata.results.select import Select
 
-__all__ = ["LEAST_CEILING", "RATIO_TOLERANCE", "Level", "arms_of", "ratio_of", "read", "realised_ratio"]
+__all__ = ["LEAST_CEILING", "Level", "arms_of", "ratio_of", "read", "realised_ratio"]
 
 Level: TypeAlias = Literal["image", "root", "lowest", "all", "each"] | int
 Floats = NDArray[np.float64]
 
 LEAST_CEILING = 0.05
 """A ceiling below this is not divided by: the number stays R2."""
-
-RATIO_TOLERANCE = 0.05
-"""How far the realised masking ratio of an arm may lie from the one asked for (.125 counts as .1)."""
 
 _SCORES = {"r2": "r2", "gain": "gain", "skill": "r2", "gained_skill": "gain"}
 _OVER_CEILING = ("skill", "gained_skill")
@@ -97,8 +95,8 @@ def _nearest(cube: xr.Dataset, what: Select, world: str) -> str | None:
     """Arm that begins as asked, and whose masking ratio lies nearest to the one asked for."""
     assert what.ratio is not None
     arms = arms_of(cube, world, what.arm, what.quantity)
-    apart = [(abs(ratio_of(cube, world, arm) - what.ratio), arm) for arm in arms]
-    near = [(distance, arm) for distance, arm in apart if distance <= RATIO_TOLERANCE]
+    ratios = {arm: ratio_of(cube, world, arm) for arm in arms}
+    near = [(abs(ratio - what.ratio), arm) for arm, ratio in ratios.items() if answers(ratio, what.ratio)]
     return min(near)[1] if near else None
 
 
@@ -175,7 +173,7 @@ def _position(cube: xr.Dataset, what: Select) -> dict[str, int] | str:
     place = {}
     ratio = np.nan if what.ratio is None else what.ratio
     for axis, value in (("mask_ratio", ratio), ("patch_size", what.patch), ("offset", what.offset)):
-        near = np.flatnonzero(np.isclose(_axis(cube, axis), value))
+        near = np.flatnonzero(same_ratio(_axis(cube, axis), value))
         if not len(near):
             return f"{_named(what)} has no {axis} {value:g}"
         place[axis] = int(near[0])

@@ -1,4 +1,4 @@
-"""Compare finished cubes with published ones, cell by cell and reading by reading, within stated tolerances.
+"""Compare finished cubes with published ones, cell by cell and score by score, within stated tolerances.
 
 On the machine that made the published cubes all is equal to the bit. Elsewhere the linear algebra and the
 vector units round differently, and what follows depends on what is compared:
@@ -163,7 +163,7 @@ def compare_cubes(
         lines = pair.differing(pair.allowed(tolerance, TRAINED), here)
         result.differing += [f"{kind}: {line}" for line in lines]
         compared |= pair.cells()
-    # what holds for a whole world is no cell beside its own
+    # what holds for a whole world is no cell of its own
     result.cells = sum(len(cell) == max(map(len, compared)) for cell in compared)
     return result
 

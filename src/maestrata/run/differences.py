@@ -33,7 +33,7 @@ class Tolerance:
 
 @dataclass
 class Comparison:
-    """What was found for one kind.
+    """How the cubes of one kind differ.
 
     Attributes
     ----------
@@ -138,10 +138,10 @@ class Pair:
                 cell[axis] = int(i)
             at = tuple(cell)
             place = cell_name(self._labels(at, self.cell_axes), cube)
-            reading = ", ".join(f"{dim} {label}" for dim, label in self._labels(at, self.other_axes).items())
+            which = ", ".join(f"{dim} {label}" for dim, label in self._labels(at, self.other_axes).items())
             lines.append(
                 f"{place}: {n} of {of} values of {self.name} differ"
-                f"{', most at ' + reading if reading else ''}: "
+                f"{', most at ' + which if which else ''}: "
                 f"{self.mine[at]:.6g} here, {self.theirs[at]:.6g} in the reference "
                 f"(tolerance {allowed[at]:.2g})"
             )

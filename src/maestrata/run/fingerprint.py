@@ -172,8 +172,8 @@ def _beside(name: str, root: Path) -> list[str]:
     """Return the modules that stand where a module should have been, for an error message."""
     above = name.rpartition(".")[0]
     folder = root / above.replace(".", "/")
-    found = {p.stem for p in folder.glob("*.py")} | {p.parent.name for p in folder.glob("*/__init__.py")}
-    return [f"{above}.{stem}".lstrip(".") for stem in found - {"__init__"}]
+    stems = {p.stem for p in folder.glob("*.py")} | {p.parent.name for p in folder.glob("*/__init__.py")}
+    return [f"{above}.{stem}".lstrip(".") for stem in stems - {"__init__"}]
 
 
 @cache

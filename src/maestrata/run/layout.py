@@ -47,7 +47,7 @@ PLUGINS: dict[str, tuple[str, ...]] = {
     "figure": ("figures.{figure}",),
 }
 
-# Cube -> what it is joined from; beside these there is one for every experiment of the config.
+# Cube -> what it is joined from. There is also one for every experiment of the config.
 SOURCES: dict[str, tuple[str, ...]] = {
     "regression": ("scores", "controls"),
     "training": ("history",),

@@ -106,7 +106,7 @@ def _rule(plan: Plan, rule: str, cores: int) -> RuleProgress:
             seconds.append(took)
             for kin in _kin(rule, place):
                 paces[kin].append(took / _work(plan, rule, place))
-    typical = {kin: median(found) for kin, found in paces.items()}
+    typical = {kin: median(seen) for kin, seen in paces.items()}
     left = None
     if typical or not waiting:
         pace = [next(typical[kin] for kin in _kin(rule, place) if kin in typical) for place in waiting]

@@ -46,14 +46,14 @@ def verify(plan: Plan) -> list[str]:
             problems.append(f"{path}: missing")
             continue
         try:
-            found = recorded(Path(path))
+            made_by = recorded(Path(path))
         except (OSError, ValueError, KeyError, struct.error, StopIteration) as error:
             problems.append(f"{path}: cannot be read ({error or 'truncated'})")
             continue
-        if found is None and Path(path).suffix in _MAY_BE_SILENT:
+        if made_by is None and Path(path).suffix in _MAY_BE_SILENT:
             continue
-        if found != expected:
-            made = f"made by code {found}" if found else "records no fingerprint"
+        if made_by != expected:
+            made = f"made by code {made_by}" if made_by else "records no fingerprint"
             problems.append(f"{path}: {made}; the code at hand is {expected}")
     return problems
 
@@ -108,8 +108,8 @@ def _tell(comparisons: Sequence[Comparison], reference: Path) -> None:
     """Print what was compared, what was not and why, and what differs."""
     if not comparisons:
         print(f"no cube of {', '.join(KINDS)} is both here and in {reference}: nothing compared with it")
-    for found in comparisons:
-        print(found.summary, *found.apart, *found.differing, sep="\n")
+    for one in comparisons:
+        print(one.summary, *one.apart, *one.differing, sep="\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -140,7 +140,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"not compared with {args.reference}: {error}")
         return 1
     _tell(comparisons, args.reference)
-    return 1 if problems or any(found.differing for found in comparisons) else 0
+    return 1 if problems or any(one.differing for one in comparisons) else 0
 
 
 if __name__ == "__main__":

@@ -176,13 +176,13 @@ def provenance(
 
 def versions(packages: Iterable[str] = PACKAGES) -> str:
     """Return ``python X, numpy Y, ...`` for the packages that are installed, without importing them."""
-    found = [f"python {platform.python_version()}"]
+    told = [f"python {platform.python_version()}"]
     for name in packages:
         try:
-            found.append(f"{name} {importlib.metadata.version(name)}")
+            told.append(f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:
             continue
-    return ", ".join(found)
+    return ", ".join(told)
 
 
 def _is_path(value: Any) -> bool:

@@ -54,8 +54,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     write_cube(build("limits", coords, data, attrs), args.output, provenance=provenance(args))
 
 
-def _per_level(found: dict[int, float], levels: int) -> Any:
-    return np.array([found.get(level, np.nan) for level in range(levels + 1)])[None, None]
+def _per_level(values: dict[int, float], levels: int) -> Any:
+    return np.array([values.get(level, np.nan) for level in range(levels + 1)])[None, None]
 
 
 if __name__ == "__main__":
