@@ -6,6 +6,7 @@ Plain indexing of each array after its labels have been looked up. What is not t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from maestrata.cells import answers, same_ratio
 from maestrata.resampling import nanmean
 from maestrata.results.cubes import CubeSet
-from maestrata.results.numbers import Numbers
+from maestrata.results.numbers import Numbers, aligned
 from maestrata.results.primary import PRIMARY
 
 if TYPE_CHECKING:
@@ -119,9 +120,15 @@ def _of_sweep(cubes: CubeSet, cube: xr.Dataset, what: Select, world: str) -> Num
     value, low, high = (np.take_along_axis(x, last[..., None], -1)[..., 0] for x in scores)
     seeds, levels = _axis(cube, "world_seed"), _axis(cube, "level")
     numbers = _at_level(what, world, seeds, levels, np.isfinite(value), value, low, high).centred()
-    if what.quantity in _OVER_CEILING and not numbers.lacking:
-        return numbers.divided(_ceiling(cubes, world, numbers.world_seeds, numbers.levels))
-    return numbers
+    if what.quantity not in _OVER_CEILING or numbers.lacking:
+        return numbers
+    if not what.null:
+        return numbers.divided(_enough(_ceiling(cubes, world, numbers)))
+    null = read(cubes, replace(what, arm=what.null, quantity=variable, null=""), world)
+    if null.lacking:
+        return null
+    numbers, null = aligned([numbers, null])
+    return numbers.minus(null).divided(_enough(_ceiling(cubes, world, numbers) - null.mean))
 
 
 def realised_ratio(cubes: CubeSet, what: Select, world: str) -> float:
@@ -133,9 +140,9 @@ def realised_ratio(cubes: CubeSet, what: Select, world: str) -> float:
     return float(cube["realised_ratio"].sel(world=world).isel(position))
 
 
-def _ceiling(cubes: CubeSet, world: str, world_seeds: NDArray[np.int64], levels: NDArray[np.int64]) -> Floats:
-    """Exact R2 of each level from the whole image, (worlds, levels); NaN where there is none to divide by."""
-    ceiling = np.full((len(world_seeds), len(levels)), np.nan)
+def _ceiling(cubes: CubeSet, world: str, numbers: Numbers) -> Floats:
+    """Exact R2 of each level from the whole image, (worlds, levels); NaN where there is none."""
+    ceiling = np.full((len(numbers.world_seeds), len(numbers.levels)), np.nan)
     limits = cubes.get("limits")
     wanted = {"world": world, "bound": "exact", "eval_ratio": PRIMARY["eval_ratio"], "target": "latent"}
     if limits is None or any(label not in _axis(limits, axis) for axis, label in wanted.items()):
@@ -145,10 +152,15 @@ def _ceiling(cubes: CubeSet, world: str, world_seeds: NDArray[np.int64], levels:
     values = nanmean(_taken(limits, "r2", _place(limits, wanted), ("world_seed", "level", *masks)), (2, 3, 4))
     there = {int(seed): i for i, seed in enumerate(_axis(limits, "world_seed"))}
     columns = {int(level): k for k, level in enumerate(_axis(limits, "level"))}
-    for i, seed in enumerate(world_seeds):
-        for k, level in enumerate(levels):
+    for i, seed in enumerate(numbers.world_seeds):
+        for k, level in enumerate(numbers.levels):
             if int(seed) in there and int(level) in columns:
                 ceiling[i, k] = values[there[int(seed)], columns[int(level)]]
+    return ceiling
+
+
+def _enough(ceiling: Floats) -> Floats:
+    """Return what can be divided by; NaN elsewhere."""
     return np.where(ceiling >= LEAST_CEILING, ceiling, np.nan)
 
 

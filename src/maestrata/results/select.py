@@ -86,6 +86,8 @@ class Select(Expression):
         ``image``: level 0, numbers of the whole image. ``root``: the highest level, ``lowest``: the lowest
         above 0, ``all``: the mean over levels above 0, ``each``: all of them apart. An integer is a level, or
         counts from the root (-1), so that -2 is the level below it.
+    null : str
+        Encoder whose score counts as no skill: then skill is (R2 - null) / (ceiling - null).
     labels : mapping
         Labels on further axes: of features that are not the primary ones (``{"pooling": "concat"}``), or of
         the theory (``{"tie": "lowest"}``).
@@ -100,6 +102,7 @@ class Select(Expression):
     patch: int = 1
     offset: int = 0
     level: Level = "image"
+    null: str = ""
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     interval: Literal["measured", "centred", "none"] = "measured"
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from maestrata.resampling import nanmean
+from maestrata.results.read import ratio_of
 from maestrata.results.statistics import MIN_WORLDS, t_interval
 
 if TYPE_CHECKING:
@@ -204,14 +205,8 @@ def cells(cube: xr.Dataset | None, world: str, stem: str = "1x1") -> dict[str, f
     """
     if cube is None or not _has(cube, world=world):
         return {}
-    here = cube.sel(world=world)
     arms = [arm for arm in map(str, cube["arm"].values) if re.fullmatch(rf"{re.escape(stem)}/v\d+", arm)]
-    ratios = {arm: float(here["setting"].sel(arm=arm)) for arm in arms}
-    if "mask_ratio" in here["quantity"].values:
-        for arm in arms:
-            told = here["value"].sel(arm=arm, quantity="mask_ratio").values
-            if np.isfinite(told).any():
-                ratios[arm] = float(np.nanmax(told))
+    ratios = {arm: ratio_of(cube, world, arm) for arm in arms}
     return dict(sorted(((a, r) for a, r in ratios.items() if np.isfinite(r)), key=lambda pair: pair[1]))
 
 

@@ -111,6 +111,19 @@ def test_skill_is_over_the_exact_ceiling_and_a_bound_without():
     assert (skill - skill).numbers(CubeSet([sweep()]), "additive").bound.all()
 
 
+def test_skill_above_a_null():
+    def without_training(values):
+        values[0, :, 0, 0, :, :, 1, 1, 0, 0, 0, 0] = 0.2  # of the encoder 'pixels', at the same features
+
+    skill = Select("regression", "skill", ratio=0.75, level="each", null="pixels")
+    above = numbers(skill, sweep(without_training), limits(0.7, 0.7, 0.22))
+    assert above.mean[0] == pytest.approx([0.275 / 0.5, 0.375 / 0.5, 0.475], rel=1e-6)
+    assert above.bound[0].tolist() == [False, False, True]  # too little above the null to be divided by
+    assert above.half[0][0] == pytest.approx(0.02 * np.sqrt(2) / 0.5, rel=1e-4)
+    lacking = numbers(Select("regression", "skill", ratio=0.75, level="root", null="null_trained")).lacking
+    assert lacking == "the sweep has no encoder 'null_trained'"
+
+
 def test_means_slopes_and_multiples():
     assert numbers(mean_of(r2(0.1), r2(0.75), r2(0.6))).mean[0] == pytest.approx([0.5125], rel=1e-6)
     assert numbers(slope_of([r2(0.1), r2(0.75)], [1, 3])).mean[0] == pytest.approx([0.1625], rel=1e-6)
