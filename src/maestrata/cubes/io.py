@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from maestrata.cubes.fields import Variable
 from maestrata.cubes.netcdf import OWN_ATTRS, CubeFile
 from maestrata.cubes.schema import AXES, SCHEMA_VERSION
+from maestrata.cubes.seal import check_seal
 from maestrata.cubes.validate import (
     as_stored,
     check_attrs,
@@ -153,8 +154,8 @@ def open_cube(path: str | os.PathLike[str]) -> xr.Dataset:
     Raises
     ------
     CubeError
-        If the file is missing, truncated, not NetCDF, of another schema version, or does not fit its
-        kind: naming file, variable and what is allowed.
+        If the file is missing, truncated, changed since it was written (`maestrata.cubes.seal`), not NetCDF,
+        of another schema version, or does not fit its kind: naming file, variable and what is allowed.
     """
     import xarray as xr
 
@@ -163,8 +164,12 @@ def open_cube(path: str | os.PathLike[str]) -> xr.Dataset:
     if not path.is_file():
         raise CubeError(f"{where}: no such file; a cube is a NetCDF-4 file that maestrata wrote")
     try:
+        if path.stat().st_size <= _LOAD:
+            check_seal(path)
         # The schema has no packed values and no times; NaN is stored as NaN.
         ds = xr.open_dataset(path, engine="netcdf4", mask_and_scale=False, decode_times=False)
+    except CubeError:
+        raise
     except Exception as error:  # netCDF4 and xarray raise many types for a file they cannot read
         raise CubeError(
             f"{where}: cannot be read as NetCDF-4 (truncated, or another format?): {error}"

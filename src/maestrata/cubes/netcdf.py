@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from maestrata.cubes.fields import Kind, Variable
 from maestrata.cubes.schema import AXES, CELL, KINDS, SCHEMA_VERSION
+from maestrata.cubes.seal import check_seal, seal
 from maestrata.cubes.validate import as_stored, check_attrs, check_axis, check_layout, check_values, find_kind
 from maestrata.errors import CubeError
 
@@ -189,6 +190,7 @@ class CubeFile:
             if kind is None:
                 with self._failing_clearly():
                     self._file.close()
+                    seal(self._temporary)
                     os.replace(self._temporary, self.path)
             else:
                 with contextlib.suppress(Exception):
@@ -267,6 +269,7 @@ class Part:
                 f"{self.where}: no such file; it must be a {self.kind!r} file that maestrata wrote"
             )
         with self._reading():
+            check_seal(self.path)
             self._file = netCDF4.Dataset(self.path, "r")
         try:
             with self._reading():

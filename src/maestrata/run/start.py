@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from maestrata.errors import ConfigError
 from maestrata.run.layout import FILES
+from maestrata.run.record import damage
 
-__all__ = ["check_folder", "job_environment"]
+__all__ = ["check_folder", "check_inputs", "inputs_there", "job_environment"]
 
 # of a path in PYTHONPATH and PATH, and in Snakemake's own commands
 _BREAKS = {
@@ -66,6 +68,35 @@ def check_folder(folder: str | Path) -> None:
                 f"results cannot be written to {folder}: {there} is read-only or another user's; make it "
                 "writable, or name another folder (results: in the config, --config results=FOLDER)"
             )
+
+
+def check_inputs(files: Iterable[str]) -> None:
+    """Check that what jobs are about to read can be opened, before a job is begun.
+
+    Snakemake removes the outputs of a job before it runs it. A job that then finds its input damaged has
+    cost them.
+
+    Parameters
+    ----------
+    files : iterable of str
+        Inputs that no job of this run makes; those that are not there are Snakemake's to name.
+
+    Raises
+    ------
+    ConfigError
+        If one is damaged.
+    """
+    for file in files:
+        wrong = damage(Path(file), whole=False) if Path(file).is_file() else None
+        if wrong:
+            raise ConfigError(f"{file}: {wrong}; delete it and run again: nothing has been made or removed")
+
+
+def inputs_there(dag: Any) -> list[str]:
+    """List the files that the jobs to be run read and none of them makes, from Snakemake's graph of jobs."""
+    jobs = list(dag.needrun_jobs())
+    made = {str(file) for job in jobs for file in job.output}
+    return sorted({str(file) for job in jobs if not job.is_norun for file in job.input} - made)
 
 
 def _places(folder: Path) -> Iterator[Path]:

@@ -8,27 +8,26 @@ unless others are named with ``--reference``.
 from __future__ import annotations
 
 import argparse
-import json
-import re
-import struct
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-
-import netCDF4
 
 from maestrata.config.load import load_config
 from maestrata.errors import MaestrataError
 from maestrata.run.compare import KINDS, compare_run
 from maestrata.run.differences import Comparison
 from maestrata.run.plan import Plan
+from maestrata.run.record import damage, recorded
+from maestrata.text import any_encoding
 
 # a figure or table without a record is as good as the cubes that it shows
 _MAY_BE_SILENT = (".pdf", ".png", ".md", ".html")
 
 
 def verify(plan: Plan) -> list[str]:
-    """Name every file of a run that is missing, cannot be read, or was made by other code than that at hand.
+    """Name every file of a run that is missing, damaged, or was made by other code than that at hand.
+
+    All of each file is read, and checked against its checksum and its schema.
 
     Parameters
     ----------
@@ -45,52 +44,17 @@ def verify(plan: Plan) -> list[str]:
         if not Path(path).is_file():
             problems.append(f"{path}: missing")
             continue
-        try:
-            made_by = recorded(Path(path))
-        except (OSError, ValueError, KeyError, struct.error, StopIteration) as error:
-            problems.append(f"{path}: cannot be read ({error or 'truncated'})")
+        wrong = damage(Path(path))
+        if wrong is not None:
+            problems.append(f"{path}: {wrong}")
             continue
-        if made_by is None and Path(path).suffix in _MAY_BE_SILENT:
+        code = recorded(Path(path))
+        if code is None and Path(path).suffix in _MAY_BE_SILENT:
             continue
-        if made_by != expected:
-            made = f"made by code {made_by}" if made_by else "records no fingerprint"
+        if code != expected:
+            made = f"made by code {code}" if code else "records no fingerprint"
             problems.append(f"{path}: {made}; the code at hand is {expected}")
     return problems
-
-
-def recorded(path: Path) -> str | None:
-    """Return the fingerprint that a file carries: of a cube, weights, a figure or a table of verdicts."""
-    if path.suffix == ".nc":
-        with netCDF4.Dataset(path) as file:
-            return str(file.getncattr("fingerprint")) if "fingerprint" in file.ncattrs() else None
-    if path.suffix == ".safetensors":
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            header = json.loads(file.read(length))
-        about = json.loads(header.get("__metadata__", {}).get("maestrata", "{}"))
-        return str(about["fingerprint"]) if "fingerprint" in about else None
-    if path.suffix == ".png":
-        return dict(_png_texts(path.read_bytes())).get("fingerprint")
-    if path.suffix == ".pdf":
-        keywords = re.search(rb"/Keywords \((\w+)\)", path.read_bytes())
-        return keywords[1].decode() if keywords else None
-    if path.suffix in (".md", ".html"):
-        said = re.search(r"fingerprint\W+([0-9a-f]{16})\b", path.read_text(encoding="utf-8"))
-        return said[1] if said else None
-    raise ValueError(f"no fingerprint is read from {path.suffix} files")
-
-
-def _png_texts(data: bytes) -> Iterator[tuple[str, str]]:
-    """Yield the text chunks of a PNG file."""
-    if data[:8] != b"\x89PNG\r\n\x1a\n":
-        raise ValueError("not a PNG file")
-    at = 8
-    while data[at + 4 : at + 8] != b"IEND":
-        length, kind = struct.unpack(">I4s", data[at : at + 8])
-        if kind == b"tEXt":
-            key, _, value = data[at + 8 : at + 8 + length].partition(b"\0")
-            yield key.decode("latin-1"), value.decode("latin-1")
-        at += 12 + length
 
 
 def left_behind(plan: Plan) -> list[str]:
@@ -120,6 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--reference", type=Path, default=Path("reference/default"), help="folder of published cubes"
     )
     args = parser.parse_args(argv)
+    any_encoding()
     try:
         plan = Plan(load_config(*args.config))
         problems = verify(plan)

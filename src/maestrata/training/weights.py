@@ -13,6 +13,7 @@ from safetensors.torch import save
 
 from maestrata.errors import TrainingError
 from maestrata.model.mae import MAE, MAEConfig
+from maestrata.model.stored import check_weights, digest
 
 
 def save_weights(
@@ -34,12 +35,14 @@ def save_weights(
     """
     path = Path(path)
     state = {name: w.detach().cpu().contiguous() for name, w in sorted(model.named_parameters())}
+    about = {**(provenance or {}), "model": asdict(model.cfg)}
+    about["sha256"] = digest(save(state), about)
     # one key: safetensors writes several in an order that changes from run to run
-    about = json.dumps({**(provenance or {}), "model": asdict(model.cfg)}, sort_keys=True)
+    metadata = {"maestrata": json.dumps(about, sort_keys=True)}
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(save(state, metadata={"maestrata": about}))
+        part.write_bytes(save(state, metadata=metadata))
         os.replace(part, path)
     except OSError as error:
         part.unlink(missing_ok=True)
@@ -57,16 +60,19 @@ def load_model(path: str | os.PathLike[str]) -> MAE:
     Raises
     ------
     TrainingError
-        If the file is not there, truncated, or not weights of an MAE.
+        If the file is not there, truncated, changed since it was written, or not weights of an MAE.
     """
     path = Path(path).expanduser()
     try:
+        check_weights(path)
         with safe_open(os.fspath(path), framework="pt") as file:
             about = json.loads((file.metadata() or {})["maestrata"])
             state = {name: file.get_tensor(name) for name in file.keys()}
         cfg = MAEConfig(**about["model"])
         model = MAE(cfg)
         model.load_state_dict(state)
+    except TrainingError:
+        raise
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise TrainingError(
             f"{path} does not hold the weights of a model: {' '.join(str(error).split())}"
