@@ -16,7 +16,12 @@ sys.path.insert(0, str(ROOT / "src"))
 from maestrata.config.load import load_config
 from maestrata.errors import MaestrataError
 from maestrata.run.plan import Plan
-from maestrata.run.start import check_folder, check_inputs, inputs_there, job_environment
+from maestrata.run.start import (
+    check_folder,
+    check_inputs,
+    inputs_there,
+    job_environment,
+)
 from maestrata.text import in_rst
 
 # Planning makes millions of objects that all live to its end: looking among them for what could be freed is an

@@ -15,6 +15,7 @@ rule claims:
         PLAN.beside("logs", "claims"),
     benchmark:
         PLAN.beside("benchmarks", "claims")
+    priority: lambda wildcards: PLAN.cost.priority("claims", wildcards)
     conda:
         "../environment.yml"
     threads: 1

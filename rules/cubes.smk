@@ -8,6 +8,7 @@ rule collect:
         PLAN.beside("logs", "collect"),
     benchmark:
         PLAN.beside("benchmarks", "collect")
+    priority: lambda wildcards: PLAN.cost.priority("collect", wildcards)
     conda:
         "../environment.yml"
     threads: 1

@@ -8,6 +8,7 @@ rule experiment:
         PLAN.beside("logs", "experiment"),
     benchmark:
         PLAN.beside("benchmarks", "experiment")
+    priority: lambda wildcards: PLAN.cost.priority("experiment", wildcards)
     conda:
         "../environment.yml"
     threads: 1

@@ -14,6 +14,7 @@ rule figure:
         PLAN.beside("logs", "figure"),
     benchmark:
         PLAN.beside("benchmarks", "figure")
+    priority: lambda wildcards: PLAN.cost.priority("figure", wildcards)
     conda:
         "../environment.yml"
     threads: 1

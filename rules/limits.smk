@@ -6,6 +6,7 @@ rule limits:
         PLAN.beside("logs", "limits"),
     benchmark:
         PLAN.beside("benchmarks", "limits")
+    priority: lambda wildcards: PLAN.cost.priority("limits", wildcards)
     conda:
         "../environment.yml"
     threads: 1

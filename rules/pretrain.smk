@@ -7,6 +7,7 @@ rule pretrain:
         PLAN.beside("logs", "pretrain"),
     benchmark:
         PLAN.beside("benchmarks", "pretrain")
+    priority: lambda wildcards: PLAN.cost.priority("pretrain", wildcards)
     conda:
         "../environment.yml"
     threads: 1

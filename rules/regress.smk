@@ -9,6 +9,7 @@ rule regress:
         PLAN.beside("logs", "regress"),
     benchmark:
         PLAN.beside("benchmarks", "regress")
+    priority: lambda wildcards: PLAN.cost.priority("regress", wildcards)
     conda:
         "../environment.yml"
     threads: 1
@@ -33,6 +34,7 @@ rule controls:
         PLAN.beside("logs", "controls"),
     benchmark:
         PLAN.beside("benchmarks", "controls")
+    priority: lambda wildcards: PLAN.cost.priority("controls", wildcards)
     conda:
         "../environment.yml"
     threads: 1

@@ -6,6 +6,7 @@ rule theory:
         PLAN.beside("logs", "theory"),
     benchmark:
         PLAN.beside("benchmarks", "theory")
+    priority: lambda wildcards: PLAN.cost.priority("theory", wildcards)
     conda:
         "../environment.yml"
     threads: 1

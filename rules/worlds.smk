@@ -6,6 +6,7 @@ rule worlds:
         PLAN.beside("logs", "worlds"),
     benchmark:
         PLAN.beside("benchmarks", "worlds")
+    priority: lambda wildcards: PLAN.cost.priority("worlds", wildcards)
     conda:
         "../environment.yml"
     threads: 1

@@ -16,6 +16,7 @@ from maestrata import modules
 from maestrata.cells import Cell
 from maestrata.config.grid import build_cells
 from maestrata.config.sections import Config, Experiment
+from maestrata.run.cost import Cost
 from maestrata.run.fingerprint import fingerprint
 from maestrata.run.flags import Flags
 from maestrata.run.layout import EXPERIMENTS, FILES, PLUGINS, SOURCES, wildcards_of
@@ -43,6 +44,8 @@ class Plan:
     cells : tuple of PlannedCell
     flags : Flags
         Of the jobs' commands.
+    cost : Cost
+        Of the jobs, and their priorities.
 
     Notes
     -----
@@ -55,6 +58,7 @@ class Plan:
         self.folder = f"{config.results}/{config.run}"
         self.cells = build_cells(config)
         self.flags = Flags(self)
+        self.cost = Cost(self)
         self._places = [{name: str(value) for name, value in one.cell.json.items()} for one in self.cells]
         self._files: dict[str, list[str]] = {}
 

@@ -1,0 +1,107 @@
+"""Long jobs start first, and none runs alone at the end of a run."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from maestrata.config.load import load_config
+from maestrata.run.layout import FILES
+from maestrata.run.plan import Plan
+
+ROOT = Path(__file__).parents[3]
+RULES = dict.fromkeys(rule for _, rule in FILES.values())
+
+
+class Job:
+    """A job of a plan: what it reads and makes, and how long it takes."""
+
+    def __init__(self, plan: Plan, rule: str, place: dict[str, str]) -> None:
+        wildcards = SimpleNamespace(**place)
+        read: dict[str, Callable[[], list[str]]] = {
+            "regress": lambda: [plan.path("weights").format(**place)],
+            "experiment": lambda: plan.read_weights(wildcards),
+            "collect": lambda: plan.sources(place["kind"]),
+            "claims": lambda: plan.evidence,
+            "figure": lambda: plan.shown(place["figure"]),
+        }
+        self.rule = rule
+        self.place = place
+        self.inputs = set(read[rule]()) if rule in read else set()
+        self.outputs = {plan.path(name).format(**place) for name, (_, made) in FILES.items() if made == rule}
+        self.seconds = plan.cost.seconds(rule, wildcards)
+        self.priority = plan.cost.priority(rule, wildcards)
+
+
+def jobs_of(name: str) -> list[Job]:
+    plan = Plan(load_config(ROOT / "config" / f"{name}.yaml"))
+    first = {rule: next(file for file, (_, made) in FILES.items() if made == rule) for rule in RULES}
+    return [Job(plan, rule, place) for rule in RULES for place in plan.places(first[rule])]
+
+
+def run(jobs: list[Job], seconds: list[float], cores: int, key: Callable[[Job], Any]) -> float:
+    """Start, whenever a core is free, the job of the largest key that can start, as Snakemake does.
+
+    Returns the time of the whole over the least that there can be: all cores busy, or the longest job.
+    """
+    waiting, made, running = list(range(len(jobs))), set[str](), list[tuple[float, int]]()
+    every = {file for job in jobs for file in job.outputs}
+    now = 0.0
+    while waiting or running:
+        ready = [i for i in waiting if not (jobs[i].inputs & every) - made]
+        while ready and len(running) < cores:
+            best = max(ready, key=lambda i: key(jobs[i]))
+            ready.remove(best)
+            waiting.remove(best)
+            heapq.heappush(running, (now + seconds[best], best))
+        now, done = heapq.heappop(running)
+        made |= jobs[done].outputs
+    return now / max(sum(seconds) / cores, max(seconds))
+
+
+@pytest.mark.parametrize("cores", [2, 4])
+def test_no_job_runs_alone_at_the_end_of_the_default_run(cores: int) -> None:
+    """Though jobs take up to three times as long as thought, or a third: their order is what counts."""
+    jobs = jobs_of("config")
+    by_chance = []
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        factor, order = 3 ** rng.uniform(-1, 1, len(jobs)), rng.random(len(jobs))
+        seconds = [job.seconds * float(f) for job, f in zip(jobs, factor, strict=True)]
+        chance = dict(zip(map(id, jobs), order, strict=True))
+        assert run(jobs, seconds, cores, lambda job: job.priority) < 1.02
+        by_chance.append(run(jobs, seconds, cores, lambda job, of=chance: of[id(job)]))
+    assert max(by_chance) > 1.03  # in an order left to chance, the last job may be a long one
+
+
+def test_the_longest_start_first() -> None:
+    jobs = sorted(jobs_of("config"), key=lambda job: -job.priority)
+    assert jobs[0].place["experiment"] == "bottleneck"
+    places = [(job.rule, job.place.get("world")) for job in jobs]
+    assert places.index(("limits", "additive_2d")) < places.index(("limits", "gaussian"))
+    last = {rule: max(i for i, job in enumerate(jobs) if job.rule == rule) for rule in RULES}
+    first = {rule: min(i for i, job in enumerate(jobs) if job.rule == rule) for rule in RULES}
+    assert last["pretrain"] < first["regress"]
+    assert last["experiment"] < first["collect"] < first["claims"] < first["figure"]
+
+
+@pytest.mark.parametrize("name", ["smoke", "evening"])
+def test_every_job_has_a_priority_above_what_waits_for_it(name: str) -> None:
+    jobs = jobs_of(name)
+    maker = {file: job for job in jobs for file in job.outputs}
+    for job in jobs:
+        for file in job.inputs & maker.keys():
+            assert maker[file].priority > job.priority
+
+
+def test_rules_take_their_priority_from_the_plan() -> None:
+    for file in (ROOT / "rules").glob("*.smk"):
+        for part in file.read_text().split("\nrule ")[1:]:
+            rule = part.partition(":")[0]
+            assert rule == "verify" or f'PLAN.cost.priority("{rule}", wildcards)' in part
