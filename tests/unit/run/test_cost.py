@@ -78,7 +78,8 @@ def test_no_job_runs_alone_at_the_end_of_the_default_run(cores: int) -> None:
         by_priority.append(run(jobs, seconds, cores, lambda job: job.priority))
         by_chance.append(run(jobs, seconds, cores, lambda job, of=chance: of[id(job)]))
     assert max(by_priority) < 1.02
-    assert max(by_chance) - 1 > 3 * (max(by_priority) - 1)  # in an order left to chance, the last job may be a long one
+    # in an order left to chance, the last job may be a long one
+    assert max(by_chance) - 1 > 3 * (max(by_priority) - 1)
 
 
 def test_the_longest_start_first() -> None:
