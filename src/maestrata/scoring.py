@@ -135,6 +135,10 @@ class LevelScore:
     node: NDArray[np.float64]
 
 
+Scores = dict[tuple[str, int], LevelScore]
+"""``(kind, level) -> score``."""
+
+
 class Scorer:
     """Scores predictions of the targets of the test images.
 
@@ -158,7 +162,7 @@ class Scorer:
         counted = None if present is None else targets.per_column(present)
         self._r2 = R2(targets.values, weights, counted, least=MIN_TEST)
 
-    def score(self, prediction: NDArray[Any]) -> dict[tuple[str, int], LevelScore]:
+    def score(self, prediction: NDArray[Any]) -> Scores:
         """Score predictions (n, columns), level by level.
 
         A dimension that does not vary (a symbol that a node never takes) has no R2 and is left out of its

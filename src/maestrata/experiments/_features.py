@@ -26,10 +26,8 @@ PLAIN = "1x1"
 """Label of mask patches of one token, on which the claims about ratios rest."""
 
 Float32 = NDArray[np.float32]
-Encode = Callable[[Float32], Float32]
-"""Images (n, channel, y, x) -> features (n, p)."""
-Scores = NDArray[np.float64]
-"""R2 (..., 1 + replicates): of the test images, then of each bootstrap replicate of them."""
+Estimates = NDArray[np.float64]
+"""Numbers (..., 1 + replicates): of the test images, then of each bootstrap replicate of them."""
 
 
 def cells_of(job: Job, patches: str | None = None) -> tuple[TrainedCell, ...]:
@@ -61,7 +59,7 @@ def distinct_arms(cells: tuple[TrainedCell, ...]) -> tuple[TrainedCell, ...]:
 
 def encoders(
     job: Job, table: Table, patches: str | None = None, fit: Float32 | None = None
-) -> Iterator[tuple[str, Encode]]:
+) -> Iterator[tuple[str, Callable[[Float32], Float32]]]:
     """Yield arms and what gives their features: trained models, the untrained one, and pixels if asked for.
 
     Parameters
@@ -81,6 +79,7 @@ def encoders(
     arm : str
         Label of a cell, or ``random_init``, ``pixels`` or ``pca``. A model is loaded when it is its turn.
     encode : callable
+        Images (n, channel, y, x) -> features (n, p).
     """
     for cell in distinct_arms(cells_of(job, patches)):
         table.add(cell.arm, "mask_ratio", 0, cell.mask_ratio)
@@ -98,7 +97,7 @@ def pixels(data: ProbeData) -> Float32:
     return data.images.reshape(len(data.images), -1)
 
 
-def score_levels(features: Float32, data: ProbeData) -> Scores:
+def score_levels(features: Float32, data: ProbeData) -> Estimates:
     """Score the latents of every level, predicted by ridge.
 
     Parameters
@@ -126,7 +125,7 @@ def score_levels(features: Float32, data: ProbeData) -> Scores:
     return np.stack([np.append(score.r2, score.boot) for (kind, _), score in scores if kind == "latent"])
 
 
-def score_values(features: Float32, fitted: ArrayLike, scored: ArrayLike, data: ProbeData) -> Scores:
+def score_values(features: Float32, fitted: ArrayLike, scored: ArrayLike, data: ProbeData) -> Estimates:
     """Score any values, such as a function of the latents, predicted by ridge.
 
     Parameters

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from maestrata.errors import ExperimentError
-from maestrata.experiments._features import Scores, score_levels
+from maestrata.experiments._features import Estimates, score_levels
 from maestrata.experiments.base import Job, Table
 from maestrata.geometry import TokenGrid
 from maestrata.masks import MaskPatches, evaluation_masks, mask_matrix, visible_count
@@ -107,7 +107,7 @@ def run(job: Job) -> Table:
         visible = visible_count(patches.n_patches, job.settings["mask_ratio"])
         batches = Batches(job.world, patches, visible, job.seed, recipe)
         share = inner_share(job, patches, visible)
-        scores: dict[str, Scores] = {}
+        scores: dict[str, Estimates] = {}
         for name in ARMS:
             arm, model = f"{patches.label}/{name}", job.initial()
             own = batches if name == "standard" else counted_batches(name, job, batches, job.grid)

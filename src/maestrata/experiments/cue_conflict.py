@@ -12,11 +12,13 @@ agree, and so may use either; on test images where they disagree each answer is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from maestrata.errors import ExperimentError
-from maestrata.experiments._features import Encode, encoders
+from maestrata.experiments._features import encoders
 from maestrata.experiments.base import Job, Table
 from maestrata.experiments.measures import root_class
 from maestrata.random import stream
@@ -133,7 +135,9 @@ class _Pair:
         return np.where(self.apart, 1 - self.root, self.root)
 
 
-def _answers(encode: Encode, trained: _Pair, scored: _Pair) -> dict[str, NDArray[np.bool_]]:
+def _answers(
+    encode: Callable[[NDArray[np.float32]], NDArray[np.float32]], trained: _Pair, scored: _Pair
+) -> dict[str, NDArray[np.bool_]]:
     """Whether each test image was answered as the quantity's name says."""
     agree, conflict = (encode(images) for images in (trained.agree, trained.conflict))
     test_agree, test_conflict = (encode(images) for images in (scored.agree, scored.conflict))

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from maestrata import worlds
-from maestrata.experiments._features import Scores, score_levels
+from maestrata.experiments._features import Estimates, score_levels
 from maestrata.experiments._mixture import MixtureMAE, whitening_maps
 from maestrata.experiments.base import Job, Table
 from maestrata.masks import MaskPatches, visible_count
@@ -101,7 +101,7 @@ def _batches(job: Job, world: World) -> Batches:
     return Batches(world, patches, visible, job.seed, recipe)
 
 
-def _score(model: MAE, data: ProbeData) -> dict[str, Scores]:
+def _score(model: MAE, data: ProbeData) -> dict[str, Estimates]:
     """Scores of the mean of the tokens, and of the tokens side by side: mean over levels first."""
     tokens = last_layer(model, data.images, "concat")
     mean = tokens.reshape(len(tokens), model.cfg.n_tokens, -1).mean(1, dtype=np.float32)

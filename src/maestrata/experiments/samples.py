@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from maestrata.errors import ExperimentError
-from maestrata.experiments._features import Scores, score_levels
+from maestrata.experiments._features import Estimates, score_levels
 from maestrata.experiments.base import Job, Table
 from maestrata.masks import MaskPatches, visible_count
 from maestrata.representation.encode import last_layer
@@ -33,7 +33,7 @@ def run(job: Job) -> Table:
     patches = MaskPatches(job.grid)
     visible = visible_count(patches.n_patches, job.settings["mask_ratio"])
     table, data = Table(), job.draw()
-    scores: dict[int | None, Scores] = {}
+    scores: dict[int | None, Estimates] = {}
     for size in (*sizes, None):
         arm, own = ENDLESS if size is None else f"s{size}", replace(recipe, samples=size)
         model, _ = train(job.world, patches, visible, job.seed, job.cfg, own, name=arm)
@@ -63,6 +63,6 @@ def _sizes(job: Job) -> list[int]:
     return sizes
 
 
-def _add(table: Table, arm: str, scores: Scores, n: int, each: str, mean: str) -> None:
+def _add(table: Table, arm: str, scores: Estimates, n: int, each: str, mean: str) -> None:
     table.add_levels(arm, each, scores, n)
     table.add_levels(arm, mean, scores.mean(0, keepdims=True), n, first=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from maestrata.errors import ExperimentError
-from maestrata.experiments._features import Scores, pixels, score_levels
+from maestrata.experiments._features import Estimates, pixels, score_levels
 from maestrata.experiments._surrogate import GaussianSurrogate
 from maestrata.experiments.base import Job, Table
 from maestrata.masks import MaskPatches, realised_ratio, visible_count
@@ -58,7 +58,7 @@ def run(job: Job) -> Table:
 
 def _train(
     table: Table, name: str, world: World, job: Job, patches: MaskPatches, counts: list[int], peak: int
-) -> dict[int, Scores]:
+) -> dict[int, Estimates]:
     """Add controls and trained models of one world; returns the scores of the latter by visible count."""
     data = job.draw(world)
     every = pixels(data)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from maestrata.inference.base import Posterior
 from maestrata.inference.bounds import Bounds, Prediction
-from maestrata.scoring import LevelScore, Scorer, TargetTable
+from maestrata.scoring import Scorer, Scores, TargetTable
 from maestrata.worlds.base import Target
 
 Floats = NDArray[np.float64]
@@ -45,7 +45,7 @@ def score_levels(
     predictions: Mapping[tuple[str, int], Floats],
     weights: NDArray[np.float32],
     present: Mapping[int, NDArray[np.bool_]] | None = None,
-) -> dict[tuple[str, int], LevelScore]:
+) -> Scores:
     """Score predictions of every target.
 
     Parameters

@@ -29,11 +29,10 @@ from maestrata.masks import (
     visible_count,
 )
 from maestrata.resampling import bootstrap_weights
-from maestrata.scoring import LevelScore
+from maestrata.scoring import Scores
 from maestrata.worlds.base import Sample, World
 
 EVAL_RATIOS = ("0", "0.5", "training")
-Scores = dict[tuple[str, int], LevelScore]
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,7 @@ from maestrata.regression.data import MIN_TRAIN, Encode, EvalMasks, Features, Pr
 from maestrata.regression.probes import ProbeProtocol, make, probe_class
 from maestrata.regression.scorebook import ScoreBook
 from maestrata.regression.settings import Evaluation
-from maestrata.scoring import LevelScore, Scorer
-
-Scores = dict[tuple[str, int], LevelScore]
+from maestrata.scoring import Scorer, Scores
 
 
 @dataclass

@@ -5,14 +5,14 @@ It holds what a file of kind `scores` is made of; the steps write it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maestrata.representation.pooling import POOLINGS
-from maestrata.scoring import KINDS, LevelScore
+from maestrata.scoring import KINDS, Scores
 from maestrata.worlds.base import World
 
 _SCALARS = {"r2": "r2", "r2_low": "low", "r2_high": "high", "accuracy": "accuracy", "n_test": "n"}
@@ -68,7 +68,7 @@ class ScoreBook:
         pooling: str,
         eval_ratio: str,
         probe: str,
-        scores: Mapping[tuple[str, int], LevelScore],
+        scores: Scores,
     ) -> None:
         """File the scores of one probe on one kind of features."""
         for (kind, level), score in scores.items():
