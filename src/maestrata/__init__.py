@@ -5,8 +5,9 @@ Exports are resolved when first used: ``import maestrata`` is instant and loads 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from maestrata.modules import lazy
 
 if TYPE_CHECKING:
     from maestrata.config import load_config
@@ -22,11 +23,7 @@ _EXPORTS = {
     "open_cube": "maestrata.cubes.io",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in _EXPORTS:
-        return getattr(import_module(_EXPORTS[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy(__name__, _EXPORTS)
 
 
 def __dir__() -> list[str]:

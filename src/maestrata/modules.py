@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import pkgutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -29,7 +29,7 @@ from maestrata.errors import (
     one_of,
 )
 
-__all__ = ["KINDS", "Kind", "available", "constant", "cubes_of", "load"]
+__all__ = ["KINDS", "Kind", "available", "constant", "cubes_of", "lazy", "load"]
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,25 @@ def constant(package: str, name: str, key: str, default: Any = None) -> Any:
     except ValueError:
         where = f"{_where(package, name)}, line {node.lineno}"
         raise ConfigError(f"{key} must be a plain constant ({where})") from None
+
+
+def lazy(package: str, exports: Mapping[str, str]) -> Callable[[str], Any]:
+    """Return a package's ``__getattr__``: each export is imported from its module when first used.
+
+    Parameters
+    ----------
+    package : str
+        Its ``__name__``.
+    exports : mapping
+        Name -> module that defines it.
+    """
+
+    def get(name: str) -> Any:
+        if name in exports:
+            return getattr(import_module(exports[name]), name)
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+    return get
 
 
 def cubes_of(package: str, name: str, *constants: str) -> list[str]:

@@ -14,7 +14,7 @@ import pytest
 from maestrata.cubes.collect import collect
 from maestrata.cubes.io import build, open_cube
 from maestrata.cubes.manifest import Manifest
-from maestrata.cubes.schema import CELL, KINDS, READING
+from maestrata.cubes.schema import CELL, KINDS, SCORE
 from maestrata.results import CubeSet
 from maestrata.steps import theory
 
@@ -69,7 +69,7 @@ def regression(
     }
     rng = np.random.default_rng(0)
     cell_shape = [len(coords[a]) for a in CELL]
-    shape = cell_shape + [len(coords[a]) for a in READING]
+    shape = cell_shape + [len(coords[a]) for a in SCORE]
     data: dict[str, Any] = {name: np.full(shape, np.nan) for name in ("r2", "r2_low", "r2_high", "n_test")}
     data |= {name: np.full(shape, np.nan) for name in ("gain", "gain_low", "gain_high")}
     data |= {"images_seen": np.full(cell_shape, np.nan), "status": np.zeros(cell_shape, int)}

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from maestrata.cubes.manifest import Entry, Manifest
-from maestrata.cubes.netcdf import CubeFile, Part
-from maestrata.cubes.readings import Readings
-from maestrata.cubes.schema import AXES, KINDS, READING
+from maestrata.cubes.netcdf import CubeFile
+from maestrata.cubes.part import Part
+from maestrata.cubes.schema import AXES, KINDS, SCORE
+from maestrata.cubes.scores import CellScores
 from maestrata.cubes.sweep import DONE, MISSING, Arrays, Grid, Scan
 from maestrata.errors import CubeError, one_of
 
@@ -90,12 +91,12 @@ def _regression(kind: str, manifest: Manifest, where: str, provenance: dict[str,
 
     def attempt() -> dict[str, int]:
         grid = Grid(manifest.entries, where)
-        coords = {axis: scan.coords[axis] for axis in READING}
+        coords = {axis: scan.coords[axis] for axis in SCORE}
         names = [name for name in _SCORES if name in scan.names]
         variables = [n for n, v in KINDS[kind].variables.items() if not v.optional or n in names]
         images = np.full(grid.shape, np.nan)
         with CubeFile(where, kind, {**grid.coords, **coords}, {}, variables, {}, provenance) as cube:
-            shared = Readings(coords, names)
+            shared = CellScores(coords, names)
             shared_path: Path | None = None
             # Cells that share controls follow each other, so that those are read once.
             for entry in sorted(manifest.entries, key=lambda e: str(controls.get(e))):
@@ -103,13 +104,13 @@ def _regression(kind: str, manifest: Manifest, where: str, provenance: dict[str,
                     continue
                 control = controls.get(entry)
                 if control is not None and control != shared_path:
-                    shared, shared_path = Readings(coords, names), control
+                    shared, shared_path = CellScores(coords, names), control
                     if control.is_file():
                         _add(shared, control, scan)
-                readings = Readings(coords, names, shared)
-                _add(readings, scores[entry], scan)
+                joined = CellScores(coords, names, shared)
+                _add(joined, scores[entry], scan)
                 for at in grid.index(entry):
-                    for name, values in readings.values.items():
+                    for name, values in joined.values.items():
                         cube.put(name, values, at)
                     images[at] = entry.images
                     grid.status[at] = DONE
@@ -119,11 +120,11 @@ def _regression(kind: str, manifest: Manifest, where: str, provenance: dict[str,
     return _fill(attempt)
 
 
-def _add(readings: Readings, path: Path, scan: Scan) -> None:
+def _add(to: CellScores, path: Path, scan: Scan) -> None:
     with Part(path, scan.kind) as part:
         if scan.look(part):
             raise _Grown
-        readings.add(part)
+        to.add(part)
 
 
 def _per_cell(kind: str, manifest: Manifest, where: str, provenance: dict[str, str]) -> dict[str, int]:

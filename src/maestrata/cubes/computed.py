@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from functools import partial
 
-from maestrata.cubes.axes import RATIO
-from maestrata.cubes.common import INTERVAL, MSE, PATCHES, POSITIVE, R2, SHARE, count, float64, scores
-from maestrata.cubes.fields import Kind, Variable
+from maestrata.cubes.fields import (
+    INTERVAL,
+    MSE,
+    PATCHES,
+    POSITIVE,
+    R2,
+    RATIO,
+    SHARE,
+    Kind,
+    Variable,
+    count,
+    float64,
+    scores,
+)
 
 __all__ = ["COMPUTED"]
 
@@ -98,7 +109,7 @@ COMPUTED: dict[str, Kind] = {
         "The best that anything could do: exact inference, or named bounds where that cannot be had",
         scores(_LIMIT)
         | {
-            # readings of aligned tokens leave out images in which nothing of a node is visible
+            # scores of aligned tokens leave out images in which nothing of a node is visible
             "r2_present": Variable(
                 _LIMIT, "r2 over the images in which a token of the node is visible", within=R2
             ),

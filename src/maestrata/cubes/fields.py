@@ -1,13 +1,16 @@
-"""What a kind of cube is declared with: axes, variables, and the kind that joins them.
+"""What kinds of cubes are declared with: axes, variables, and what several kinds share (see `schema`).
 
-Plain frozen dataclasses without any behaviour, so that `schema.py` reads as a table.
+Plain frozen dataclasses without any behaviour, so that `measured.py` and `computed.py` read as tables.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
-__all__ = ["Axis", "Kind", "Variable"]
+from maestrata.modules import constant
+
+__all__ = ["AXES", "CELL", "RATIO", "SCORE", "Axis", "Kind", "Variable"]
 
 
 @dataclass(frozen=True)
@@ -86,3 +89,92 @@ class Kind:
     def dims(self) -> tuple[str, ...]:
         """All dimensions, in the order in which the variables first use them."""
         return tuple(dict.fromkeys(dim for variable in self.variables.values() for dim in variable.dims))
+
+
+_LABEL = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+
+# Axes mean the same in every kind.
+AXES: dict[str, Axis] = {
+    "world": Axis("str", "label of the world in the config", pattern=_LABEL),
+    "world_seed": Axis("int64", "seed of the world's functions", low=0),
+    "patch_size": Axis("int64", "size of the mask patch", "token", low=1),
+    "offset": Axis("int64", "mask patches shifted by half a block (1) or aligned (0)", low=0, high=1),
+    "mask_ratio": Axis("float64", "masking ratio asked for", low=0, high=1, open_range=True),
+    "seed": Axis("int64", "training seed", low=0),
+    "encoder": Axis(
+        "str",
+        "what is read: the trained encoder or a control",
+        allowed=constant("regression", "encoders", "NAMES"),
+    ),
+    "layer": Axis("int64", "encoder layer (0: embedding; last: after the final LayerNorm)", low=0),
+    "pooling": Axis("str", "how tokens become one vector", allowed=("global", "cls", "concat", "aligned")),
+    "eval_ratio": Axis(
+        "str",
+        "share of tokens hidden at evaluation (0: whole image; training: as in training)",
+        pattern=r"training|0|0\.\d+",
+    ),
+    "probe": Axis("str", "regression from representation to target", pattern=r"[a-z][a-z0-9_]*"),
+    "target": Axis("str", "what is regressed", allowed=("latent", "noise")),
+    "level": Axis("int64", "level of the hierarchy (0: tokens; 1: just above; highest: the root)", low=0),
+    "node": Axis("str", "node of the graph", pattern=r"[A-Za-z0-9_.-]+"),
+    "step": Axis("int64", "optimiser steps done", "step", low=0),
+    "reading": Axis("str", "reading of Theorem 1", allowed=("separator", "invertible")),
+    "tie": Axis("str", "which smallest set is taken where several are", allowed=("highest", "lowest")),
+    "drawing": Axis(
+        "str", "how masks are drawn: a fixed number or each patch", allowed=("fixed", "independent")
+    ),
+    "linear_loss": Axis("str", "loss of the linear masked autoencoder", allowed=("masked", "all")),
+    "example": Axis("str", "fixed mask", allowed=("conservative", "ideal", "aggressive")),
+    "arm": Axis("str", "arm of the experiment", pattern=r"[A-Za-z0-9][A-Za-z0-9_.=/+-]*"),
+    "quantity": Axis("str", "what is measured", pattern=r"[a-z][a-z0-9_]*"),
+    "claim": Axis("int64", "number of the claim (docs/claims.md)", low=1),
+    "bound": Axis("str", "kind of limit", allowed=("exact", "upper", "lower")),
+}
+
+# Index of a cell of the sweep, and of a score of a cell; the order is that of the files.
+CELL = ("world", "world_seed", "patch_size", "offset", "mask_ratio", "seed")
+SCORE = ("encoder", "layer", "pooling", "eval_ratio", "probe", "target", "level")
+
+# A mask distribution of a world.
+RATIO = CELL[:-1]
+
+float64 = partial(Variable, dtype="float64")
+count = partial(Variable, dtype="int64", within=(0, None))
+index = partial(Variable, dtype="int64", within=(0, None), beside=True)
+
+SHARE = (0, 1)
+POSITIVE = (0, None)
+R2 = (None, 1)
+MSE = "pixel value squared"
+INTERVAL = "of the 95 % percentile bootstrap over test images (ci_sample)"
+
+
+def scores(dims: tuple[str, ...]) -> dict[str, Variable]:
+    """Variables that a cell's scores and the regression cube share."""
+    return {
+        "r2": Variable(dims, "R2 on test images, mean over nodes and dimensions", within=R2),
+        "r2_low": Variable(dims, f"lower end of r2 {INTERVAL}", within=R2),
+        "r2_high": Variable(dims, f"upper end of r2 {INTERVAL}", within=R2),
+        "accuracy": Variable(
+            dims, "accuracy on test images, mean over nodes (discrete latents)", within=SHARE, optional=True
+        ),
+        "n_test": Variable(dims, "test images used", "image", within=POSITIVE),
+    }
+
+
+# Shape of the patches and realised ratios, beside every axis of patches and asked ratios.
+PATCHES = {
+    "patch_height": index(("patch_size",), "height of the mask patch", "token"),
+    "patch_width": index(("patch_size",), "width of the mask patch", "token"),
+    "realised_ratio": float64(
+        ("patch_size", "offset", "mask_ratio", "world"),
+        "share of patches that is masked (a whole number of them)",
+        within=SHARE,
+        beside=True,
+    ),
+}
+STATUS = {
+    "status": Variable(
+        CELL, "state of the cell", dtype="int8", flags={0: "not_in_grid", 1: "done", 2: "missing"}
+    )
+}

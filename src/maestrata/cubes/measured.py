@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from maestrata.cubes.axes import CELL, READING
-from maestrata.cubes.common import (
+from maestrata.cubes.fields import (
+    CELL,
     INTERVAL,
     MSE,
     PATCHES,
     POSITIVE,
     R2,
+    SCORE,
     SHARE,
     STATUS,
+    Kind,
+    Variable,
     count,
     float64,
     index,
     scores,
 )
-from maestrata.cubes.fields import Kind, Variable
 
 __all__ = ["MEASURED"]
 
@@ -64,10 +66,10 @@ MEASURED: dict[str, Kind] = {
     ),
     "scores": Kind(
         "Latent regression scores of one cell, or of the controls that no mask touches",
-        scores(READING)
+        scores(SCORE)
         | {
             "r2_boot": Variable(
-                (*READING, "replicate"),
+                (*SCORE, "replicate"),
                 "r2 of each bootstrap replicate (the same weights for all cells of a world)",
                 within=R2,
                 sparse=True,
@@ -97,11 +99,13 @@ MEASURED: dict[str, Kind] = {
     ),
     "regression": Kind(
         "R2 of every level's latents from representations, over the whole sweep",
-        scores((*CELL, *READING))
+        scores((*CELL, *SCORE))
         | {
-            "gain": Variable((*CELL, *READING), "r2 less r2 of random_init, same reading and test images"),
-            "gain_low": Variable((*CELL, *READING), f"lower end of gain {INTERVAL}, paired"),
-            "gain_high": Variable((*CELL, *READING), f"upper end of gain {INTERVAL}, paired"),
+            "gain": Variable(
+                (*CELL, *SCORE), "r2 minus r2 of random_init, all else equal"
+            ),
+            "gain_low": Variable((*CELL, *SCORE), f"lower end of gain {INTERVAL}, paired"),
+            "gain_high": Variable((*CELL, *SCORE), f"upper end of gain {INTERVAL}, paired"),
             "images_seen": float64(CELL, "training images of the cell's model", "image", within=POSITIVE),
         }
         | STATUS

@@ -1,4 +1,4 @@
-"""NetCDF-4 files themselves: a cube written slab by slab, and parts read with little around it.
+"""NetCDF-4 files as they are written: a cube slab by slab. `part` reads them.
 
 A file appears under its name only when it is whole: it is written beside it and renamed. The same data
 give the same bytes. No xarray here, so that joining thousands of files stays quick and small.
@@ -16,15 +16,15 @@ from typing import Any
 
 import netCDF4
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from maestrata.cubes.fields import Kind, Variable
-from maestrata.cubes.schema import AXES, CELL, KINDS, SCHEMA_VERSION
-from maestrata.cubes.seal import check_seal, seal
+from maestrata.cubes.schema import AXES, CELL, SCHEMA_VERSION
+from maestrata.cubes.seal import seal
 from maestrata.cubes.validate import as_stored, check_attrs, check_axis, check_layout, check_values, find_kind
 from maestrata.errors import CubeError
 
-__all__ = ["OWN_ATTRS", "CubeFile", "Part"]
+__all__ = ["OWN_ATTRS", "CubeFile"]
 
 OWN_ATTRS = ("kind", "schema_version", "title", "coordinates")
 _CHUNK = 1 << 18  # values in a chunk of the file, at most
@@ -234,75 +234,3 @@ def _chunks(variable: Variable, shape: list[int]) -> list[int]:
         if math.prod(chunks) > _CHUNK:
             chunks[axis] = max(1, chunks[axis] * _CHUNK // math.prod(chunks))
     return [max(1, n) for n in chunks]
-
-
-class Part:
-    """An open file of a known kind, read with little around it: for joining thousands. A context manager.
-
-    Version, kind, names and dimensions are checked when it opens; values when they are put into a cube.
-
-    Parameters
-    ----------
-    path : path-like
-    kind : str
-        Kind that the file must be of.
-
-    Attributes
-    ----------
-    attrs : dict
-    coords : dict of name to array
-
-    Raises
-    ------
-    CubeError
-        If the file is missing, damaged, or of another kind or version.
-    """
-
-    def __init__(self, path: str | os.PathLike[str], kind: str) -> None:
-        self.path = Path(path)
-        self.where = str(path)
-        self.kind = kind
-
-    def __enter__(self) -> Part:
-        if not self.path.is_file():
-            raise CubeError(
-                f"{self.where}: no such file; it must be a {self.kind!r} file that maestrata wrote"
-            )
-        with self._reading():
-            check_seal(self.path)
-            self._file = netCDF4.Dataset(self.path, "r")
-        try:
-            with self._reading():
-                self._file.set_auto_mask(False)
-                self.attrs = self._file.__dict__
-                check_attrs(self.attrs, self.where)
-                if self.attrs["kind"] != self.kind:
-                    raise CubeError(f"{self.where}: kind={self.attrs['kind']!r} must be {self.kind!r} here")
-                variables, dims = self._file.variables, self._file.dimensions
-                self.coords = {n: v[:] for n, v in variables.items() if n in dims}
-                self.names = {n: v.dimensions for n, v in variables.items() if n not in dims}
-                self.sizes = {n: len(d) for n, d in dims.items()}
-            check_layout(KINDS[self.kind], self.names, list(self.coords), self.where)
-        except BaseException:
-            self._file.close()
-            raise
-        return self
-
-    def read(self, name: str) -> NDArray[Any]:
-        """Read a variable."""
-        with self._reading():
-            return np.asarray(self._file[name][...])
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[None]:
-        try:
-            yield
-        except CubeError:
-            raise
-        except (OSError, RuntimeError, IndexError, AttributeError) as error:
-            raise CubeError(
-                f"{self.where}: cannot be read as NetCDF-4 (truncated, or another format?): {error}"
-            ) from error

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maestrata.cubes.manifest import Entry
-from maestrata.cubes.netcdf import Part
+from maestrata.cubes.part import Part
 from maestrata.cubes.schema import AXES, CELL
 from maestrata.errors import CubeError
 

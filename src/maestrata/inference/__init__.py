@@ -5,8 +5,7 @@ One module per world, found by the world's name; see docs/inference.md. NumPy an
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from maestrata.modules import lazy
 
 _EXPORTS = {
     "Posterior": "maestrata.inference.base",
@@ -17,9 +16,4 @@ _EXPORTS = {
     "GaussianModel": "maestrata.inference.linear_gaussian",
 }
 __all__ = list(_EXPORTS)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _EXPORTS:
-        return getattr(importlib.import_module(_EXPORTS[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy(__name__, _EXPORTS)

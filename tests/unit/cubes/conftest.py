@@ -12,7 +12,7 @@ import pytest
 
 from maestrata.cubes.io import build, write_cube
 from maestrata.cubes.manifest import Manifest
-from maestrata.cubes.schema import READING
+from maestrata.cubes.schema import SCORE
 
 READINGS: dict[str, list[Any]] = {
     "encoder": ["trained", "random_init"],
@@ -32,7 +32,7 @@ def scores() -> Callable[..., Any]:
     def make(seed: int, replicates: int | None = 40, **changes: Any) -> Any:
         rng = np.random.default_rng(seed)
         coords = READINGS | changes
-        r2 = rng.uniform(0.1, 0.6, [len(coords[axis]) for axis in READING])
+        r2 = rng.uniform(0.1, 0.6, [len(coords[axis]) for axis in SCORE])
         data = {"r2": r2, "r2_low": r2 - 0.01, "r2_high": r2 + 0.01, "n_test": np.full(r2.shape, 100)}
         if replicates:
             data["r2_boot"] = r2[..., None] + 0.005 * rng.standard_normal((*r2.shape, replicates))

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import maestrata
-from maestrata.cubes.axes import AXES
+from maestrata.cubes.schema import AXES
 from maestrata.regression.encoders import ENCODERS, NAMES, TRAINED
 
 SCRIPT = """

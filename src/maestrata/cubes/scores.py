@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maestrata.cubes.netcdf import Part
-from maestrata.cubes.schema import READING
+from maestrata.cubes.part import Part
+from maestrata.cubes.schema import SCORE
 from maestrata.errors import CubeError
 from maestrata.resampling import percentiles
 
-__all__ = ["Readings"]
+__all__ = ["CellScores"]
 
 _REFERENCE = "random_init"
 
@@ -33,15 +33,15 @@ def _place(
     block[index] = np.where(np.isnan(values), block[index], values)
 
 
-class Readings:
+class CellScores:
     """Scores of one cell, controls included, and the gain over random_init."""
 
     def __init__(
-        self, coords: Mapping[str, list[Any]], names: Sequence[str], base: Readings | None = None
+        self, coords: Mapping[str, list[Any]], names: Sequence[str], base: CellScores | None = None
     ) -> None:
         self.coords = coords
         self.names = names
-        shape = tuple(len(coords[axis]) for axis in READING)
+        shape = tuple(len(coords[axis]) for axis in SCORE)
         gains = ("gain", "gain_low", "gain_high")
         self.values: dict[str, NDArray[Any]] = {
             name: base.values[name].copy() if base else np.full(shape, np.nan, np.float32)
@@ -52,10 +52,10 @@ class Readings:
         )
 
     def add(self, part: Part) -> None:
-        """Add a file's scores, and the gain of every reading in it."""
+        """Add a file's scores, and the gain of every score in it."""
         data = {name: part.read(name) for name in self.names if name in part.names}
         for name, values in data.items():
-            _place(self.values[name], part, values, self.coords, READING)
+            _place(self.values[name], part, values, self.coords, SCORE)
         if _REFERENCE not in self.coords["encoder"]:
             return
         r2 = self.values["r2"]
@@ -73,9 +73,9 @@ class Readings:
                 f"{self.reference.shape[-1]}; they must be the same ones"
             )
         if _REFERENCE in encoders:
-            _place(self.reference, part, boot[encoders.index(_REFERENCE)], self.coords, READING[1:])
+            _place(self.reference, part, boot[encoders.index(_REFERENCE)], self.coords, SCORE[1:])
         # Rows of this file that have a counterpart, found by label in the reference.
-        to_union = [np.array([self.coords[d].index(v) for v in part.coords[d].tolist()]) for d in READING]
+        to_union = [np.array([self.coords[d].index(v) for v in part.coords[d].tolist()]) for d in SCORE]
         rows = np.argwhere(scored)
         union = np.stack([lookup[column] for lookup, column in zip(to_union, rows.T, strict=True)], axis=1)
         difference = boot[tuple(rows.T)] - self.reference[tuple(union.T[1:])]
