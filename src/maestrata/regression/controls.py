@@ -18,14 +18,14 @@ None of them has layers: they stand at the last one, where the primary features 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maestrata.inference.base import is_slow, posterior, supported
 from maestrata.masks import MaskPatches, mask_matrix, realised_ratio
-from maestrata.regression.data import Encode, EvalMasks, Features, Vectors
+from maestrata.regression.data import Encode, EvalMasks, Labelled, Vectors
 from maestrata.representation.pooling import place_tokens, pooled
 from maestrata.theory.linear import linear_mae
 from maestrata.worlds.base import World
@@ -34,7 +34,7 @@ from maestrata.worlds.base import World
 def pixels(tokens: Vectors, layer: int) -> Encode:
     """Features of raw pixels: tokens (n, n_tokens, v), training images first, filed under `layer`."""
 
-    def encode(masks: EvalMasks, poolings: Sequence[str]) -> Iterator[tuple[int, str, Features]]:
+    def encode(masks: EvalMasks, poolings: Sequence[str]) -> Labelled:
         kinds = [pooling for pooling in ("global", "aligned", "concat") if pooling in poolings]
         shown = visible_tokens(tokens, masks)
         for pooling, features in pooled(shown, masks.visible_ids, kinds, masks.grid, has_cls=False):
@@ -62,7 +62,7 @@ def pca(tokens: Vectors, layer: int, n_train: int, width: int) -> Encode:
         flat = values.reshape(len(values), -1)
         return flat @ principal_axes(flat[:n_train], width)
 
-    def encode(masks: EvalMasks, poolings: Sequence[str]) -> Iterator[tuple[int, str, Features]]:
+    def encode(masks: EvalMasks, poolings: Sequence[str]) -> Labelled:
         placed = place_tokens(visible_tokens(tokens, masks), masks.visible_ids, tokens.shape[1])
         yield from _twice(layer, components(placed), poolings)
         if "aligned" in poolings:
@@ -104,7 +104,7 @@ def linear(
     mean, encoder = fit_linear_mae(tokens[:n_train], width, patches, visible)
     mean, rows = mean.astype(np.float32), encoder.T.astype(np.float32)
 
-    def encode(masks: EvalMasks, poolings: Sequence[str]) -> Iterator[tuple[int, str, Features]]:
+    def encode(masks: EvalMasks, poolings: Sequence[str]) -> Labelled:
         placed = place_tokens(visible_tokens(tokens - mean, masks), masks.visible_ids, tokens.shape[1])
         yield from _twice(layer, placed.reshape(len(placed), -1) @ rows, poolings)
 
@@ -132,7 +132,7 @@ def posterior_means(world: World, images: NDArray[np.float32], layer: int) -> En
         Layer under which scores are filed: the models' last.
     """
 
-    def encode(masks: EvalMasks, poolings: Sequence[str]) -> Iterator[tuple[int, str, Features]]:
+    def encode(masks: EvalMasks, poolings: Sequence[str]) -> Labelled:
         shown = np.ones(world.grid.n_tokens, bool)
         if masks.visible_ids is not None:
             shown = mask_matrix(masks.visible_ids, world.grid.n_tokens)
@@ -181,7 +181,7 @@ def principal_axes(values: Vectors, width: int) -> NDArray[np.float32]:
     return (vectors * signs).astype(np.float32)
 
 
-def _twice(layer: int, features: Vectors, poolings: Sequence[str]) -> Iterator[tuple[int, str, Features]]:
+def _twice(layer: int, features: Vectors, poolings: Sequence[str]) -> Labelled:
     """File the numbers of a whole image wherever an encoder has `width` of them."""
     for pooling in ("global", "cls"):
         if pooling in poolings:

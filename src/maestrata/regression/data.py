@@ -27,6 +27,8 @@ Vectors = NDArray[np.float32]
 Features = Vectors | Iterator[Vectors]
 """Of the training, then the test images: (n, p); under ``aligned`` one array a level, (n, nodes, p), in which
 the rows of a wholly masked node mean nothing."""
+Labelled = Iterator[tuple[int, str, Features]]
+"""(layer, pooling, features)."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,8 @@ class EvalMasks:
         return visible_under(self.visible_ids, self.grid, level) > 0
 
 
-Encode = Callable[[EvalMasks, Sequence[str]], Iterator[tuple[int, str, Features]]]
-"""Masks, poolings that are wanted -> (layer, pooling, features) of each that the encoder has. What has no
+Encode = Callable[[EvalMasks, Sequence[str]], Labelled]
+"""Masks, poolings that are wanted -> features of each layer and pooling that the encoder has. What has no
 layers stands at the last one; an array that serves two poolings is yielded twice, and scored once."""
 
 

@@ -7,7 +7,7 @@ own scores it at the common ratios, once for all cells of a (world, world seed, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAE, MAEConfig
 from maestrata.regression.controls import has_posterior, linear, pca, pixels, posterior_means
-from maestrata.regression.data import Encode, EvalMasks, Features, ProbeData, Vectors
+from maestrata.regression.data import Encode, EvalMasks, Labelled, ProbeData, Vectors
 from maestrata.regression.settings import Evaluation
 from maestrata.representation.encode import BATCH, image_tokens, layer_passes, represent
 from maestrata.representation.pooling import pool, pooled
@@ -136,22 +136,16 @@ def of_model(model: MAE, images: NDArray[np.float32], batch: int = BATCH, brief:
     """
     cfg = model.cfg
 
-    def encode(masks: EvalMasks, poolings: Sequence[str]) -> Iterator[tuple[int, str, Features]]:
+    def encode(masks: EvalMasks, poolings: Sequence[str]) -> Labelled:
         tokens = 1 + (cfg.n_tokens if masks.visible_ids is None else masks.visible_ids.shape[1])
         layers = range(cfg.depth if brief else 0, cfg.depth + 1)
         for group in layer_passes(layers, len(images) * tokens * cfg.width):
             encoded = represent(model, images, masks.visible_ids, group, batch)
             for layer in group:
-                kinds = (
-                    "global",
-                    "cls",
-                    "aligned",
-                    *(("concat",) if layer == cfg.depth and not brief else ()),
-                )
-                for pooling, features in pooled(
-                    encoded.pop(layer), masks.visible_ids, [p for p in kinds if p in poolings], masks.grid
-                ):
-                    yield layer, pooling, features
+                kinds = ["global", "cls", "aligned"] + ["concat"] * (layer == cfg.depth and not brief)
+                wanted = [pooling for pooling in kinds if pooling in poolings]
+                for kind, features in pooled(encoded.pop(layer), masks.visible_ids, wanted, masks.grid):
+                    yield layer, kind, features
 
     return encode
 
@@ -173,7 +167,7 @@ def of_positions(model: MAE, image_shape: tuple[int, int, int], batch: int = BAT
     """
     layer = model.cfg.depth
 
-    def encode(masks: EvalMasks, poolings: Sequence[str]) -> Iterator[tuple[int, str, Features]]:
+    def encode(masks: EvalMasks, poolings: Sequence[str]) -> Labelled:
         if masks.visible_ids is None:
             return
         patterns, which = np.unique(masks.visible_ids, axis=0, return_inverse=True)

@@ -53,7 +53,7 @@ def test_a_control_is_added_in_one_file(tmp_path):
     text = text.replace(
         "def _wanted(",
         "def _last(case: Case) -> Encode:\n"
-        "    def encode(masks: EvalMasks, poolings: Sequence[str]) -> Iterator[tuple[int, str, Features]]:\n"
+        "    def encode(masks: EvalMasks, poolings: Sequence[str]) -> Labelled:\n"
         '        yield case.cfg.depth, "cls", case.tokens[:, -1]\n\n'
         "    return encode\n\n\n"
         "def _wanted(",
