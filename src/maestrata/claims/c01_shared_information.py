@@ -42,7 +42,6 @@ class Checked(Expression):
 
     reading: Reading
     number: str
-    in_grammars: bool = False
 
     def numbers(self, cubes: CubeSet, world: str) -> Numbers:
         """Check every tree."""
@@ -55,37 +54,22 @@ class Checked(Expression):
 
     def worlds(self, cubes: CubeSet) -> list[str]:
         """Name the trees."""
-        return [f"{self.reading} linear tree", *[GRAMMAR] * self.in_grammars]
+        grammars = [GRAMMAR] if (self.reading, self.number) == ("separator", "left") else []
+        return [f"{self.reading} linear tree", *grammars]
 
 
-test = partial(Test, world=ANY)
+def tests_of(reading: Reading) -> tuple[Test, ...]:
+    """Declare the tests under a reading."""
+    left, smaller, unique = (Checked(reading, number) for number in ("left", "left_smaller", "unique"))
+    test, least = partial(Test, world=ANY), log10(TOLERANCE)
+    return (
+        test(f"{reading}: left given c", left, "below", TOLERANCE, units="nat"),
+        test(f"{reading}: left given a smaller set", smaller, "above", least, units="log10 nat"),
+        test(f"{reading}: share of unique masks", unique, "above", 0.999, units="1"),
+    )
 
-TESTS = (
-    test("invertible: left given c", Checked("invertible", "left"), "below", TOLERANCE, units="nat"),
-    test(
-        "invertible: left given a smaller set",
-        Checked("invertible", "left_smaller"),
-        "above",
-        log10(TOLERANCE),
-        units="log10 nat",
-    ),
-    test("invertible: share of unique masks", Checked("invertible", "unique"), "above", 0.999, units="1"),
-    test(
-        "separator: left given c",
-        Checked("separator", "left", in_grammars=True),
-        "below",
-        TOLERANCE,
-        units="nat",
-    ),
-    test(
-        "separator: left given a smaller set",
-        Checked("separator", "left_smaller"),
-        "above",
-        log10(TOLERANCE),
-        units="log10 nat",
-    ),
-    test("separator: share of unique masks", Checked("separator", "unique"), "above", 0.999, units="1"),
-)
+
+TESTS = (*tests_of("invertible"), *tests_of("separator"))
 
 
 def sentence(contrasts: Mapping[str, Contrast]) -> str:

@@ -49,25 +49,16 @@ class Mirrored(Expression):
 
 linear = partial(Select, "theory", "linear_r2", level="each")
 
+same = partial(Test, side="within", threshold=0.05)
+shown = partial(same, elsewhere=False)
+
 TESTS = (
-    Test("r = .9 minus r = .1", Mirrored(0.9, 0.1), "within", 0.05, units="skill"),
-    Test("r = .75 minus r = .25", Mirrored(0.75, 0.25), "within", 0.05, units="skill"),
+    same("r = .9 minus r = .1", Mirrored(0.9, 0.1), units="skill"),
+    same("r = .75 minus r = .25", Mirrored(0.75, 0.25), units="skill"),
 )
 SECONDARY = (
-    Test(
-        "linear MAE: r = .9 minus r = .1",
-        linear(ratio=0.9) - linear(ratio=0.1),
-        "within",
-        0.05,
-        elsewhere=False,
-    ),
-    Test(
-        "linear MAE: r = .75 minus r = .25",
-        linear(ratio=0.75) - linear(ratio=0.25),
-        "within",
-        0.05,
-        elsewhere=False,
-    ),
+    shown("linear MAE: r = .9 minus r = .1", linear(ratio=0.9) - linear(ratio=0.1)),
+    shown("linear MAE: r = .75 minus r = .25", linear(ratio=0.75) - linear(ratio=0.25)),
 )
 
 

@@ -81,16 +81,7 @@ def markdown(outcomes: Sequence[Outcome], note: str = "") -> str:
     lines += ["|---|---|---|---|---|---|---|---|"]
     for outcome in outcomes:
         for c in outcome.contrasts:
-            cells = (
-                str(outcome.number),
-                c.name,
-                "yes" if c.decides else "secondary",
-                estimate_text(c),
-                c.units,
-                c.test.asked,
-                worlds_text(c),
-                c.lies if c.decides else "",
-            )
+            cells = (str(outcome.number), *_about(c), c.lies if c.decides else "")
             lines.append(f"| {' | '.join(_cell(text) for text in cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -199,16 +190,14 @@ def _contrast_table(contrasts: Sequence[Contrast]) -> str:
     head = ("contrast", "decides", "mean over worlds [95 %]", "units", "speaks for", "worlds")
     lines = ["<table>", "<tr>" + "".join(f"<th>{name}</th>" for name in head) + "</tr>"]
     for c in contrasts:
-        cells = (
-            c.name,
-            "yes" if c.decides else "secondary",
-            estimate_text(c),
-            c.units,
-            c.test.asked,
-            worlds_text(c),
-        )
-        lines.append("<tr>" + "".join(f"<td>{escape(text)}</td>" for text in cells) + "</tr>")
+        lines.append("<tr>" + "".join(f"<td>{escape(text)}</td>" for text in _about(c)) + "</tr>")
     return "\n".join([*lines, "</table>", ""])
+
+
+def _about(c: Contrast) -> tuple[str, ...]:
+    """Cells of a table of contrasts."""
+    decides = "yes" if c.decides else "secondary"
+    return c.name, decides, estimate_text(c), c.units, c.test.asked, worlds_text(c)
 
 
 def _title(note: str) -> str:

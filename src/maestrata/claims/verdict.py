@@ -26,7 +26,7 @@ from maestrata.claims import registry
 from maestrata.claims.rule import ANY, WORLDS, Contrast, Test, contrast, where
 from maestrata.claims.statistics import holm, joint_sign_flip
 from maestrata.errors import ClaimError, one_of
-from maestrata.results import CubeSet
+from maestrata.results import CubeSet, Numbers
 
 __all__ = ["ALPHA", "MIN_WORLDS", "Outcome", "Verdict", "correct", "evaluate", "judge", "outcome_of"]
 
@@ -149,18 +149,23 @@ def _measure(
         reasons = [numbers.lacking for numbers in read.values()] or [f"nothing is there for {test.name!r}"]
         return ([contrast(test, rows, decides)], "") if rows else ([], reasons[0])
     own = worlds[test.world]
-    others = sorted(set(labels) - {own}) if test.elsewhere else []
-    contrasts, lacking = [], ""
-    for label in (own, *others):
-        numbers = test.of.numbers(cubes, label)
-        if label == own:
-            lacking = numbers.lacking
-        for level, part in numbers.at_each_level() if not numbers.lacking else ():
-            of_level = level if len(numbers.levels) > 1 else None
-            mine = label == own
-            one = contrast(test, part.rows(label), decides and mine, of_level, "" if mine else label)
-            contrasts += [one] * bool(one.rows or one.decides)
-    return contrasts, lacking
+    numbers = test.of.numbers(cubes, own)
+    contrasts = _contrasts(test, numbers, own, decides)
+    for label in sorted(set(labels) - {own}) if test.elsewhere else ():
+        contrasts += _contrasts(test, test.of.numbers(cubes, label), label, False, world=label)
+    return contrasts, numbers.lacking
+
+
+def _contrasts(test: Test, numbers: Numbers, label: str, decides: bool, world: str = "") -> list[Contrast]:
+    """Return a contrast for each level of the numbers; none that has no rows, unless it decides."""
+    if numbers.lacking:
+        return []
+    several = len(numbers.levels) > 1
+    each = (
+        contrast(test, part.rows(label), decides, level if several else None, world)
+        for level, part in numbers.at_each_level()
+    )
+    return [c for c in each if c.rows or c.decides]
 
 
 def _p(deciding: Sequence[Contrast]) -> float:
