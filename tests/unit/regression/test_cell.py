@@ -9,6 +9,10 @@ from maestrata.errors import MaskError, ProbeError
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAEConfig
 from maestrata.regression.cell import score_cell, score_controls
+from maestrata.regression.data import ProbeData
+from maestrata.regression.evaluate import Evaluator
+from maestrata.regression.probes import ridge
+from maestrata.regression.scorebook import ScoreBook
 from maestrata.regression.settings import Evaluation
 from maestrata.training.data import initial_model
 
@@ -145,6 +149,26 @@ def test_more_images_than_fit_in_memory_at_once_change_nothing(world, monkeypatc
     split = encoders.layer_passes
     monkeypatch.setattr(encoders, "layer_passes", lambda layers, size: split(layers, size, budget=1))
     assert whole.identical(_dataset(score_cell(*arguments)))
+
+
+def test_one_array_under_two_poolings_is_scored_once(world, monkeypatch):
+    settings = Evaluation(probe_train=200, test=200, replicates=5, probes=("ridge",))
+    data = ProbeData.draw(world, 200, 200, 5)
+    book = ScoreBook(world, ["it"], 0, ["0"], ["ridge"], 5)
+    features, fits = data.images.reshape(400, -1), []
+    fit = ridge.Probe.fit
+    monkeypatch.setattr(ridge.Probe, "fit", lambda *args: fits.append(1) or fit(*args))
+
+    def encode(masks, poolings):
+        yield 0, "global", features
+        yield 0, "cls", features
+        yield 0, "concat", features.copy()
+
+    Evaluator(data, book, settings).score("it", encode, [data.common_masks(0)])
+    assert len(fits) == 2
+    one, other, third = (book.values["r2"][0, 0, k] for k in (0, 1, 2))  # global, cls, concat
+    np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(one, third)
 
 
 def test_discrete_latents_have_an_accuracy():
