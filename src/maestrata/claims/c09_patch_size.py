@@ -80,7 +80,7 @@ class OverSizes(Expression):
         sizes = aligned_sizes(cubes, world)
         if self.offset:
             sizes = [s for s in sizes if s > 1 and _has(cubes, world, s, offset=1)]
-        if len(sizes) < 2 - self.offset:
+        if not sizes or (not self.offset and (len(sizes) < 2 or sizes[0] != 1)):
             kind = "offset patches" if self.offset else "aligned patches of one token and of more"
             return Numbers.none(f"world {world!r} has no {kind}, at r = .5 and .75")
         return self.by([self.of(size) for size in sizes], sizes).numbers(cubes, world)
