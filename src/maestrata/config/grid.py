@@ -169,7 +169,7 @@ def _check_block(config: Config, block: Block, index: int, shapes: dict[tuple[in
             try:
                 patches = MaskPatches.parse(patch, world_grid(config, label))
             except MaestrataError as error:
-                raise ConfigError(f"{error} of world {label!r}").at(*here, "patches", at) from None
+                raise ConfigError(f"world {label!r}: {error}").at(*here, "patches", at) from None
         # cubes are indexed by size and offset: two shapes of one size would be one place
         other = shapes.setdefault((patches.size, patches.offset), patch)
         if other != patch:

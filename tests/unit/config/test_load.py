@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from pathlib import Path
 from typing import Any
 
@@ -240,3 +241,10 @@ def test_schema_is_in_sync() -> None:
     assert path.read_text() == json_schema(), (
         "run: python -m maestrata.config.load > workflow/schemas/config.schema.json"
     )
+
+
+def test_every_key_is_in_the_docs() -> None:
+    schema = json.loads(json_schema())
+    page = (ROOT / "docs" / "configuration.md").read_text()
+    keys = {key for section in (schema, *schema["$defs"].values()) for key in section["properties"]}
+    assert [key for key in sorted(keys) if f"`{key}`" not in page] == ["extends"]
