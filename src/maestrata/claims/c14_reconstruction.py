@@ -54,5 +54,5 @@ def sentence(contrasts: Mapping[str, Contrast]) -> str:
     return (
         "Over masking ratios SSIM and FSIM rank reconstructions "
         f"{'closer to' if gap.estimate > 0 else 'no closer to'} the root than PSNR and the squared error do: "
-        f"rank correlations differ by {gap.text(2)}."
+        f"rank correlations differ by {gap.text('.2f')}."
     )

@@ -145,14 +145,6 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
             temporary.unlink()
 
 
-def estimate_text(c: Contrast) -> str:
-    """Write a mean with its interval, such as ``+0.050 [+0.044, +0.056]``."""
-    if not isfinite(c.estimate):
-        return "–"
-    interval = f" [{c.low:+.3g}, {c.high:+.3g}]" if isfinite(c.low) else ""
-    return f"{c.estimate:+.3g}{interval}"
-
-
 def worlds_text(c: Contrast) -> str:
     """Say how many worlds are in a contrast, and how many are left out."""
     return f"{len(c.rows)}" + (f" ({c.left_out} left out)" if c.left_out else "")
@@ -161,7 +153,7 @@ def worlds_text(c: Contrast) -> str:
 def _article(outcome: Outcome) -> str:
     deciding = [c for c in outcome.contrasts if c.decides and c.rows]
     pictures = "\n".join(
-        f"<figure><figcaption>{escape(c.name)}: <b>{escape(estimate_text(c))}</b> {escape(c.units)}"
+        f"<figure><figcaption>{escape(c.name)}: <b>{escape(c.text('.3g'))}</b> {escape(c.units)}"
         f" <span>(for the claim: {escape(c.test.asked)})</span></figcaption>{picture(c)}</figure>"
         for c in deciding
     )
@@ -197,7 +189,7 @@ def _contrast_table(contrasts: Sequence[Contrast]) -> str:
 def _about(c: Contrast) -> tuple[str, ...]:
     """Cells of a table of contrasts."""
     decides = "yes" if c.decides else "secondary"
-    return c.name, decides, estimate_text(c), c.units, c.test.asked, worlds_text(c)
+    return c.name, decides, c.text(".3g"), c.units, c.test.asked, worlds_text(c)
 
 
 def _title(note: str) -> str:

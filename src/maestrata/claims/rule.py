@@ -134,10 +134,12 @@ class Contrast:
             return self.test.units.replace("skill", "R2") + " (not skill: no exact ceiling in this world)"
         return self.test.units
 
-    def text(self, digits: int = 3) -> str:
-        """Write the mean with its interval, such as ``+0.050 [+0.044, +0.056]``."""
-        interval = f" [{self.low:+.{digits}f}, {self.high:+.{digits}f}]" if isfinite(self.low) else ""
-        return f"{self.estimate:+.{digits}f}{interval}"
+    def text(self, form: str = ".3f") -> str:
+        """Write the mean with its interval, such as ``+0.050 [+0.044, +0.056]``; a dash for no mean."""
+        if not isfinite(self.estimate):
+            return "–"
+        interval = f" [{self.low:+{form}}, {self.high:+{form}}]" if isfinite(self.low) else ""
+        return f"{self.estimate:+{form}}{interval}"
 
 
 def named(test: str, level: int | None = None, world: str = "") -> str:

@@ -237,9 +237,8 @@ def _not_run(outcome: Outcome) -> str:
 
 
 def _number(c: Contrast) -> str:
-    interval = f" [{c.low:+.3g}, {c.high:+.3g}]" if isfinite(c.low) else ""
     units = f" {c.units}" if c.units not in ("", "1") else ""
-    return f"{c.name}: {c.estimate:+.3g}{interval}{units}, {_worlds(len(c.rows))}"
+    return f"{c.name}: {c.text('.3g')}{units}, {_worlds(len(c.rows))}"
 
 
 def _why_open(c: Contrast) -> str:
