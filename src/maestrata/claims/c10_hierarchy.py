@@ -52,6 +52,6 @@ def sentence(contrasts: Mapping[str, Contrast]) -> str:
     """Say what came out."""
     beyond_linear, inverted = (contrasts[test.name].text() for test in TESTS)
     return (
-        f"At r = .75 R2 of the root lies {beyond_linear} from that of the best linear encoder, and its inverted "
-        f"U is {inverted} from that of a Gaussian world of the same covariance."
+        f"At r = .75 R2 of the root lies {beyond_linear} from that of the best linear encoder, and its "
+        f"inverted U is {inverted} from that of a Gaussian world of the same covariance."
     )
