@@ -21,7 +21,7 @@ from maestrata.experiments._similarity_index import GREY_LEVELS, fsim, mean_squa
 from maestrata.experiments.base import Job, Table
 from maestrata.geometry import unpatchify
 from maestrata.inference.base import posterior
-from maestrata.masks import MaskPatches, evaluation_masks, mask_matrix, visible_count
+from maestrata.masks import MaskPatches, evaluation_masks, mask_matrix, realised_ratio, visible_count
 from maestrata.model.mae import MAE, MAEConfig
 from maestrata.representation.reconstruct import reconstruct
 from maestrata.resampling import bootstrap_weights
@@ -107,7 +107,7 @@ def run(job: Job) -> Table:
         scores = score(world, images, roots, reconstruct(model, images, *own)[0], own)
         _add(table, arm, common[arm], weights)
         _add(table, arm, scores, weights, "_own")
-        table.place(arm, 1 - visible / patches.n_patches)
+        table.place(arm, realised_ratio(patches.n_patches, visible))
         if patches is tokens:
             compared.append(arm)
 

@@ -37,16 +37,7 @@ def as_flags(values: Mapping[str, Any]) -> str:
 
 
 class Flags:
-    """Flags of the jobs of a run.
-
-    Parameters
-    ----------
-    plan : Plan
-
-    Notes
-    -----
-    `wildcards` are those of a Snakemake job: an object with an attribute, of type str, for each wildcard.
-    """
+    """Flags of the jobs of a run (a `Plan`, which says what `wildcards` are)."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
