@@ -71,8 +71,8 @@ class LatentGraph:
                 children.setdefault(node, [])
             parents[child].append(parent)
             children[parent].append(child)
-        self._parents = {node: tuple(found) for node, found in parents.items()}
-        self._children = {node: tuple(found) for node, found in children.items()}
+        self._parents = {node: tuple(relatives) for node, relatives in parents.items()}
+        self._children = {node: tuple(relatives) for node, relatives in children.items()}
         self.nodes = _topological(self._parents, self._children)
         self.latents = tuple(node for node in self.nodes if self._children[node])
         self.leaves = tuple(node for node in self.nodes if not self._children[node])
@@ -123,14 +123,14 @@ class LatentGraph:
 
     def ancestors_of(self, nodes: Iterable[Any]) -> frozenset[Any]:
         """Union of the ancestors of several nodes (a node itself only where it is above another)."""
-        found: set[Any] = set()
+        above: set[Any] = set()
         stack = list(nodes)
         while stack:
             for parent in self._parents[self._known(stack.pop())]:
-                if parent not in found:
-                    found.add(parent)
+                if parent not in above:
+                    above.add(parent)
                     stack.append(parent)
-        return frozenset(found)
+        return frozenset(above)
 
     @cached_property
     def _levels(self) -> dict[Any, int]:
@@ -213,7 +213,7 @@ def _read_dim(node: Node, dim: object) -> int:
 
 def _topological(parents: Families, children: Families) -> tuple[Any, ...]:
     """Order the nodes parents first (breadth first, ties by first appearance), or refuse a cycle."""
-    waiting = {node: len(found) for node, found in parents.items()}
+    waiting = {node: len(relatives) for node, relatives in parents.items()}
     order = [node for node, count in waiting.items() if count == 0]
     for node in order:  # the list grows while it is walked
         for child in children[node]:

@@ -209,13 +209,13 @@ def _per_world(kind: str, manifest: Manifest, where: str, provenance: dict[str, 
 
 def _common_attrs(kind: str, paths: list[Path]) -> dict[str, Any]:
     """Return the attributes that the kind requires, from the first file; all must agree."""
-    found: dict[str, Any] = {}
+    common: dict[str, Any] = {}
     for path in paths if KINDS[kind].attrs else ():
         with Part(path, kind) as part:
             for name in KINDS[kind].attrs:
-                if found.setdefault(name, part.attrs[name]) != part.attrs[name]:
-                    raise CubeError(f"{path}: {name}={part.attrs[name]!r}, in another file {found[name]!r}")
-    return found
+                if common.setdefault(name, part.attrs[name]) != part.attrs[name]:
+                    raise CubeError(f"{path}: {name}={part.attrs[name]!r}, in another file {common[name]!r}")
+    return common
 
 
 COLLECTED: dict[str, Callable[[str, Manifest, str, dict[str, str]], dict[str, int]]] = {

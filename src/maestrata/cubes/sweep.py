@@ -108,11 +108,11 @@ class Scan:
 
     def start(self, groups: Mapping[Any, Sequence[Path]]) -> None:
         """Look at the first file there is of each group, or raise `CubeError` if there is none at all."""
-        found = [next((p for p in paths if p.is_file()), None) for paths in groups.values()]
-        for path in filter(None, found):
+        firsts = [next((p for p in paths if p.is_file()), None) for paths in groups.values()]
+        for path in filter(None, firsts):
             with Part(path, self.kind) as part:
                 self.look(part)
-        if not any(found):
+        if not any(firsts):
             n = sum(len(paths) for paths in groups.values())
             first = next(iter(groups.values()))[0]
             raise CubeError(

@@ -83,7 +83,7 @@ def halving_error(world: World, tokens: Array, visible: NDArray[np.bool_]) -> di
 
     On the images that the core grid serves; a node's deviation is about 1.
     """
-    found = []
+    means = []
     x = token_variables(world.params["P"], tokens)
     kept = np.ones(len(x), bool)
     for steps in (STEPS_PER_SIGMA, 2 * STEPS_PER_SIGMA):
@@ -94,10 +94,10 @@ def halving_error(world: World, tokens: Array, visible: NDArray[np.bool_]) -> di
         )
         for rows in np.split(np.arange(len(x)), range(grid.batch, len(x), grid.batch)):
             kept[rows] &= grid.run(x[rows], visible[rows], (mean, covariance, predicted), rows) <= RIM_MASS
-        found.append(mean)
+        means.append(mean)
     if not kept.any():
         raise InferenceError(f"none of {len(x)} images is served by the core grid: give more images")
-    coarse, fine = found
+    coarse, fine = means
     return {level: float(np.sqrt(np.mean((coarse[level] - fine[level])[kept] ** 2))) for level in coarse}
 
 

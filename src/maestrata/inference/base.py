@@ -179,10 +179,10 @@ def read_input(
 
 def pool_up(grid: TokenGrid, visible: NDArray[np.bool_]) -> dict[int, NDArray[np.bool_]]:
     """Return, for each level, whether a node has a visible token below it: ``level -> (n, nodes)``."""
-    found: dict[int, NDArray[np.bool_]] = {0: visible}
+    seen: dict[int, NDArray[np.bool_]] = {0: visible}
     for level in range(1, grid.levels + 1):
-        found[level] = np.asarray(found[level - 1][:, grid.children(level)].any(-1))
-    return found
+        seen[level] = np.asarray(seen[level - 1][:, grid.children(level)].any(-1))
+    return seen
 
 
 def continuous_posterior(

@@ -181,15 +181,15 @@ class Predictor:
         """Predict from tokens (n, n_tokens, values) and masks (n, n_tokens)."""
         leaves = _read(world, tokens)
         flat = self.network_.predict(_inputs(leaves, visible))
-        found: dict[str, Levels] = {"latent": {}, "noise": {}}
+        parts: dict[str, Levels] = {"latent": {}, "noise": {}}
         start = 0
         for (kind, level), (nodes, columns) in _layout(world).items():
             part = flat[:, start : start + nodes * columns]
-            found[kind][level] = part.reshape(len(flat), nodes, columns)
+            parts[kind][level] = part.reshape(len(flat), nodes, columns)
             start += nodes * columns
         filled = _write(world, flat[:, start:].reshape(leaves.shape))
         filled = np.where(visible[..., None], tokens, filled)
-        return Prediction(found["latent"], found["noise"], filled)
+        return Prediction(parts["latent"], parts["noise"], filled)
 
 
 def _layout(world: World) -> dict[tuple[str, int], tuple[int, int]]:

@@ -190,9 +190,9 @@ def _independent_sets(folds: Folds) -> list[_Set]:
     sets = []
     for k in range(color.max() + 1):
         nodes = np.flatnonzero(color == k)
-        found = [np.flatnonzero(folds.parent == node) for node in nodes]
-        width = max(map(len, found))
-        edges = np.stack([np.pad(f, (0, width - len(f)), mode="edge") for f in found])
-        real = np.arange(width) < np.array([len(f) for f in found])[:, None]
+        of_node = [np.flatnonzero(folds.parent == node) for node in nodes]
+        width = max(map(len, of_node))
+        edges = np.stack([np.pad(f, (0, width - len(f)), mode="edge") for f in of_node])
+        real = np.arange(width) < np.array([len(f) for f in of_node])[:, None]
         sets.append(_Set(nodes, edges, real))
     return sets

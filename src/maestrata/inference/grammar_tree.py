@@ -220,17 +220,17 @@ def derivations(world: World) -> dict[str, NDArray[np.int64]]:
         )
     choices = np.array(list(product(range(q), *([range(m)] * latents))), dtype=np.int64)
     symbols = choices[:, :1]
-    used, found = 1, {}
+    used, table = 1, {}
     for level in range(top, 0, -1):
         nodes = world.n_nodes[level]
         chosen = choices[:, used : used + nodes]
         used += nodes
         for i, name in enumerate(world.node_names(level)):
-            found[name] = np.stack([symbols[:, i], chosen[:, i]], -1)
+            table[name] = np.stack([symbols[:, i], chosen[:, i]], -1)
         pairs = world.params[f"rules{level}"][symbols, chosen]  # (derivations, nodes, 2)
         symbols = np.empty((len(choices), world.n_nodes[level - 1]), np.int64)
         symbols[:, world.grid.children(level)] = pairs
-    return found | {name: symbols[:, i] for i, name in enumerate(world.node_names(0))}
+    return table | {name: symbols[:, i] for i, name in enumerate(world.node_names(0))}
 
 
 def _codes(table: dict[str, NDArray[np.int64]], names: Sequence[str]) -> NDArray[np.int64]:

@@ -119,9 +119,9 @@ class Limits:
         truth = true_tokens(self.world, self._sample.images)
         if self.exact:
             n = min(self.samples, self.settings.grid_samples) if is_slow(self.world) else self.samples
-            found = posterior(self.world, self._sample.images[:n], visible[:n], noise=True)
-            loss = bayes_loss(visible[:n], found.token_variance, truth[:n], found.tokens)
-            return {"exact": self._limit(predictions_of(found), visible, loss)}
+            exact = posterior(self.world, self._sample.images[:n], visible[:n], noise=True)
+            loss = bayes_loss(visible[:n], exact.token_variance, truth[:n], exact.tokens)
+            return {"exact": self._limit(predictions_of(exact), visible, loss)}
         below = self._predictor.predict(self.world, *read_input(self.world, self._sample.images, visible))
         reached = bayes_loss(visible, None, truth, below.tokens)
         found_bounds = {"lower": self._limit(predictions_of(below), visible, reached)}
@@ -147,10 +147,10 @@ class Limits:
             return {}
         patches = MaskPatches(self.world.grid)
         shown = self.visible(patches, visible_count(patches.n_patches, 0.5))[:images]
-        found: dict[int, float] = error(
+        by_level: dict[int, float] = error(
             self.world, *read_input(self.world, self._sample.images[:images], shown)
         )
-        return found
+        return by_level
 
 
 def sweep(

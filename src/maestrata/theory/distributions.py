@@ -206,8 +206,8 @@ def _summary(
     mean = {name: np.full((*shape, *size), np.nan) for name, size in sizes.items()}
     error = {name: np.full((*shape, *size), np.nan) for name, size in sizes.items()}
 
-    def put(name: str, at: tuple[int, int], found: tuple[Any, Any]) -> None:
-        mean[name][at], error[name][at] = found
+    def put(name: str, at: tuple[int, int], estimate: tuple[Any, Any]) -> None:
+        mean[name][at], error[name][at] = estimate
 
     for i, reading in enumerate(READINGS):
         for j, tie in enumerate(TIES):

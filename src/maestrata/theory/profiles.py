@@ -99,17 +99,17 @@ def level_profile(
 
 def _independent(b: int, depth: int, r: float, reading: Reading) -> list[float]:
     m, v, n = float(r), 1.0 - r, 0.0
-    found = []
+    p_in_c = []
     for _ in range(depth):
         if reading == "separator":
-            found.append(1 - (1 - v) ** b - (1 - m) ** b + n**b)
+            p_in_c.append(1 - (1 - v) ** b - (1 - m) ** b + n**b)
             m, v = (1 - v) ** b - n**b, (1 - m) ** b - n**b
             n = 1 - m - v
         else:
-            found.append((m + v) ** b - m**b - v**b)
+            p_in_c.append((m + v) ** b - m**b - v**b)
             m, v = m**b, v**b
     # differences of nearly equal powers can come out as -1e-17
-    return [max(p, 0.0) for p in found]
+    return [max(p, 0.0) for p in p_in_c]
 
 
 class _Counts:
@@ -147,7 +147,7 @@ def _fixed(b: int, depth: int, masked: int, reading: Reading) -> list[float]:
     """The recursion of `_independent` with counts for probabilities: 1 becomes (1 + t)^(patches below)."""
     m, v, n, every = _Counts([0, 1]), _Counts([1, 0]), _Counts([0, 0]), _Counts([1, 1])
     n_patches = b**depth
-    found = []
+    p_in_c = []
     for level in range(1, depth + 1):
         if reading == "separator":
             cut = every**b - (every - v) ** b - (every - m) ** b + n**b
@@ -164,8 +164,8 @@ def _fixed(b: int, depth: int, masked: int, reading: Reading) -> list[float]:
             for k, count in enumerate(cut.coefficients)
             if 0 <= masked - k <= n_patches - below
         )
-        found.append(ways / comb(n_patches, masked))
-    return found
+        p_in_c.append(ways / comb(n_patches, masked))
+    return p_in_c
 
 
 def check_profile(branching: Any, levels: Any, mask_ratio: Any, patch_level: Any, drawing: Any) -> None:

@@ -124,12 +124,12 @@ def meeting_level(arrays: GraphArrays, tokens: NDArray[np.int64]) -> NDArray[np.
     0 on the diagonal; where two tokens have no ancestor in common, the graph's height.
     """
     above = arrays.closure[:, arrays.leaves]
-    found = np.full((len(tokens), len(tokens)), arrays.level.max())
+    by_leaf = np.full((len(tokens), len(tokens)), arrays.level.max())
     for level in range(int(arrays.level.max()), -1, -1):
         here = above[arrays.level == level].astype(np.int64)
-        found[here.T @ here > 0] = level
-    by_token = np.empty_like(found)
-    by_token[np.ix_(tokens, tokens)] = found
+        by_leaf[here.T @ here > 0] = level
+    by_token = np.empty_like(by_leaf)
+    by_token[np.ix_(tokens, tokens)] = by_leaf
     return by_token
 
 
@@ -144,7 +144,7 @@ def linear_reach(
     n_tokens = patches.grid.n_tokens
     values = len(moments.covariance) // n_tokens
     patch = np.repeat(patches.patch_of_token, values)
-    found = []
+    reach = []
     for loss in ("masked", "all"):
         weights = linear_mae(moments.covariance, patch, mask_ratio, loss).weights
         energy = np.zeros((n_tokens, n_tokens))
@@ -153,8 +153,8 @@ def linear_reach(
             part = weights[:, own]
             each = np.einsum("ia,ab,ib->i", part, moments.covariance[own, own], part)
             energy[:, j] = each.reshape(n_tokens, values).sum(1)
-        found.append(float((energy * meeting).sum() / energy.sum()))
-    return found
+        reach.append(float((energy * meeting).sum() / energy.sum()))
+    return reach
 
 
 def linear_levels(

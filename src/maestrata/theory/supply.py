@@ -67,8 +67,8 @@ def _by_messages(arrays: GraphArrays, masked: NDArray[np.bool_], rho: float) -> 
         parents, children = group.owner[inner], group.relatives[inner]
         # what the child itself sent up must not come back to it
         evidence[children] += _through(rho, np.maximum(evidence[parents] - sent[children], 0.0))
-    found = evidence[arrays.latents].T
-    return found / (1 + found)
+    latent = evidence[arrays.latents].T
+    return latent / (1 + latent)
 
 
 def twin_covariance(arrays: GraphArrays, rho: float) -> NDArray[np.float64]:

@@ -76,20 +76,20 @@ class WorldTheory:
             Variable -> array over the axes that the schema gives it after those of the sweep.
         """
         visible = visible_count(patches.n_patches, mask_ratio)
-        found: dict[str, Any] = {}
+        cube: dict[str, Any] = {}
         for name, values in self._shared(patches, mask_ratio, visible).items():
-            found[name] = np.stack(values)
+            cube[name] = np.stack(values)
         ensemble = mask_ensemble(
             patches, mask_ratio, "fixed", self.samples, self._masks(patches, visible, 0), self.enumerate_up_to
         )
         rivals = supply_and_demand(self.arrays, ensemble, ensemble.masked[:, self.tokens], self.rho)
         for name, (mean, error) in rivals.items():
-            found[name], found[f"{name}_error"] = mean, error
-        found["supply_demand"] = found["climb"] * found["supply"][-1]
-        found["linear_reach"] = linear_reach(self.moments, patches, mask_ratio, self.meeting)
-        found["linear_r2"] = linear_levels(self.moments, patches, mask_ratio, self.linear_rank, self.levels)
-        found["realised_ratio"] = realised_ratio(patches.n_patches, visible)
-        return {name: np.asarray(values, np.float64) for name, values in found.items()}
+            cube[name], cube[f"{name}_error"] = mean, error
+        cube["supply_demand"] = cube["climb"] * cube["supply"][-1]
+        cube["linear_reach"] = linear_reach(self.moments, patches, mask_ratio, self.meeting)
+        cube["linear_r2"] = linear_levels(self.moments, patches, mask_ratio, self.linear_rank, self.levels)
+        cube["realised_ratio"] = realised_ratio(patches.n_patches, visible)
+        return {name: np.asarray(values, np.float64) for name, values in cube.items()}
 
     def _masks(self, patches: MaskPatches, visible: int, drawing: int) -> np.random.Generator:
         # not keyed by the world: on the same graph, the same masks
@@ -97,7 +97,7 @@ class WorldTheory:
 
     def _shared(self, patches: MaskPatches, ratio: float, visible: int) -> dict[str, list[Any]]:
         """Variables whose first axis is the drawing."""
-        found: dict[str, list[Any]] = {}
+        by_drawing: dict[str, list[Any]] = {}
         regular = self.world.graph.is_tree and patches.level is not None and self.arrays.monotone
         for i, drawing in enumerate(DRAWINGS):
             rng = self._masks(patches, visible, i)
@@ -106,14 +106,14 @@ class WorldTheory:
             )
             for name in ds.data_vars:
                 if "node" not in ds[name].dims:
-                    found.setdefault(str(name), []).append(ds[name].values)
+                    by_drawing.setdefault(str(name), []).append(ds[name].values)
             p, mean = np.full((len(READINGS), self.levels), np.nan), np.full(len(READINGS), np.nan)
             for j, reading in enumerate(READINGS if regular else ()):
                 form = level_profile(2, self.levels, ratio, reading, patches.level or 0, drawing)
                 p[j], mean[j] = form.p_in_c, form.mean_level
-            found.setdefault("closed_p_in_c", []).append(p)
-            found.setdefault("closed_mean_level", []).append(mean)
-        return found
+            by_drawing.setdefault("closed_p_in_c", []).append(p)
+            by_drawing.setdefault("closed_mean_level", []).append(mean)
+        return by_drawing
 
     def examples(self) -> tuple[list[str], dict[str, NDArray[np.float64]]]:
         """Return the node names, and c of the three fixed masks.

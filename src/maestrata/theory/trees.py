@@ -167,7 +167,7 @@ def cuts_of_tree(arrays: GraphArrays, masked: NDArray[np.bool_], ties: tuple[Tie
         if unique:
             sets[tie], tied[tie] = np.flatnonzero(near_visible[0]), False
             continue
-        found = separators_by_tree(arrays, one, tie, "visible")
-        sets[tie] = np.flatnonzero(found[0])
-        tied[tie] = not np.array_equal(found, separators_by_tree(arrays, one, tie, "masked"))
+        near = separators_by_tree(arrays, one, tie, "visible")
+        sets[tie] = np.flatnonzero(near[0])
+        tied[tie] = not np.array_equal(near, separators_by_tree(arrays, one, tie, "masked"))
     return Cuts(sets, tied, unique)

@@ -230,16 +230,16 @@ class World(abc.ABC):
 
         A discrete variable is given one-hot, with its symbols beside it.
         """
-        found = []
+        targets = []
         symbols = None if self.n_symbols is None else [self.n_symbols]
         for level, values in sorted(sample.latents.items()):
             for node in range(values.shape[-2]):
-                found.append(_target("latent", level, node, values[:, node], symbols))
+                targets.append(_target("latent", level, node, values[:, node], symbols))
         for level, spec in sorted(self.noise_spec.items()):
             for node in range(spec.shape[0]):
                 high = list(spec.high) if spec.kind == "choice" else None
-                found.append(_target("noise", level, node, sample.noise[level][:, node], high))
-        return found
+                targets.append(_target("noise", level, node, sample.noise[level][:, node], high))
+        return targets
 
 
 def _is_floating(array: Any) -> bool:
