@@ -24,7 +24,7 @@ rule claims:
         runtime=30,
     params:
         claims=PLAN.flags.claims,
-        note=PLAN.flags.note,
+        note=lambda wildcards: PLAN.flags.note,
         code=lambda wildcards: PLAN.code("claims", wildcards),
     shell:
         "python -m maestrata.steps.claims {params.claims} --cubes {input} {params.note} "

@@ -22,7 +22,7 @@ rule figure:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
         runtime=30,
     params:
-        note=PLAN.flags.note,
+        note=lambda wildcards: PLAN.flags.note,
         caption=PLAN.caption,
         code=lambda wildcards: PLAN.code("figure", wildcards),
     shell:

@@ -12,7 +12,7 @@ from collections.abc import Container
 
 __all__ = ["any_encoding", "in_markdown", "in_mathtext", "in_rst", "one_line", "width", "with_glyphs", "wrap"]
 
-_MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$&^=:])")
+_MARKUP = re.compile(r"([\\`*_{}\[\]#|<>~$&^])")
 
 
 def one_line(text: str) -> str:
@@ -61,23 +61,35 @@ def with_glyphs(text: str, known: Container[int]) -> str:
 
     Examples
     --------
-    >>> with_glyphs("試 run", {ord(c) for c in " run"})
-    'U+8A66 run'
+    >>> with_glyphs("試験 run", {ord(c) for c in " run"})
+    'U+8A66 U+9A13 run'
     """
-    return "".join(c if ord(c) in known else f"U+{ord(c):04X}" for c in text)
+    told = ""
+    for character in text:
+        if ord(character) in known:
+            told += character
+        else:
+            told += f"{' ' if told and told[-1] not in ' [(' else ''}U+{ord(character):04X}"
+    return told
 
 
-def width(text: str) -> int:
-    """Return the columns that text takes: wide characters, such as Chinese, take two.
+def width(text: str) -> float:
+    """Return the columns that text takes in a proportional font: capitals take more, Chinese takes two.
 
     Examples
     --------
     >>> width("a試")
-    3
+    3.0
     """
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
-    )
+    return sum(_width(character) for character in text)
+
+
+def _width(character: str) -> float:
+    if unicodedata.combining(character):
+        return 0.0
+    if unicodedata.east_asian_width(character) in "WF":
+        return 2.0
+    return 1.25 if character.isupper() or character in "+%@" else 1.0
 
 
 def wrap(text: str, columns: int) -> list[str]:

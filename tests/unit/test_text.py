@@ -49,7 +49,7 @@ def test_markdown_escapes_every_mark(note: str) -> None:
 
 
 def test_wide_characters_count_twice() -> None:
-    assert width("試験 a") == 6
+    assert width("試験 a") == 6.0
     assert wrap("試験試験", 4) == ["試験", "試験"]
 
 

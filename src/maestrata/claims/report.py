@@ -22,6 +22,7 @@ from maestrata.claims.verdict import MIN_WORLDS, Outcome, Verdict
 from maestrata.cubes.io import build
 from maestrata.cubes.schema import KINDS
 from maestrata.errors import ClaimError
+from maestrata.text import in_markdown, one_line
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -75,7 +76,7 @@ def markdown(outcomes: Sequence[Outcome], note: str = "") -> str:
     note : str
         Told in the title, such as "smoke: not evidence".
     """
-    lines = [f"# {_title(note)}", "", _summary(outcomes), "", *_markdown_table(outcomes), ""]
+    lines = [f"# {_title(in_markdown(note))}", "", _summary(outcomes), "", *_markdown_table(outcomes), ""]
     lines += ["## Contrasts", "", _help(), ""]
     lines += ["| # | contrast | decides | mean over worlds [95 %] | units | speaks for | worlds | lies |"]
     lines += ["|---|---|---|---|---|---|---|---|"]
@@ -100,7 +101,7 @@ def _markdown_table(outcomes: Sequence[Outcome]) -> list[str]:
 
 def page(outcomes: Sequence[Outcome], note: str = "") -> str:
     """Return the verdicts as one self-contained HTML page (see `markdown`)."""
-    title = escape(_title(note))
+    title = escape(_title(one_line(note)))
     blocks = "\n".join(_article(outcome) for outcome in outcomes)
     return f"""<!DOCTYPE html>
 <html lang="en">

@@ -7,19 +7,25 @@ import math
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont
+from matplotlib.ft2font import FT2Font
 from numpy.typing import ArrayLike, NDArray
+
+from maestrata.text import in_mathtext, one_line, with_glyphs, wrap
 
 __all__ = ["WIDTH", "Style", "curve"]
 
 # Full width of a two-column page, as tueplots gives for the venue; a panel of a row shares it.
 WIDTH = 6.75
 PANEL_HEIGHT = 2.0
+FONT = "DejaVu Sans"
 MIN_WIDTH = 5.5  # title and footer need room
 
 
@@ -29,10 +35,20 @@ class Style:
 
     Attributes
     ----------
-    note : what is told about the run in every title, such as "smoke: not evidence".
+    note : what is told about the run in every title, such as "smoke: not evidence"; shown literally.
     """
 
     note: str = ""
+
+    @property
+    def lacking(self) -> str:
+        """Characters of the note for which the figures' font has no glyph: titles show their code points."""
+        return "".join(dict.fromkeys(c for c in one_line(self.note) if ord(c) not in _glyphs()))
+
+    def noted(self, text: str) -> str:
+        """Return a title with the run's note behind it, as Matplotlib shows it literally."""
+        note = in_mathtext(with_glyphs(one_line(self.note), _glyphs()))
+        return f"{text} [{note}]" if note else text
 
     @contextlib.contextmanager
     def context(self) -> Iterator[None]:
@@ -81,15 +97,16 @@ class Style:
         text : str
         legend : sequence of artists with a label
         """
-        # A note is not broken: no-break spaces while the title is wrapped.
-        note = f" [{self.note}]".replace(" ", "\u00a0").replace("\u00a0", " ", 1) if self.note else ""
-        title = _wrap(f"{text}{note}", figure, 10.5).replace("\u00a0", " ")
+        # A note is broken only where a line cannot hold it: no-break spaces while the title is wrapped.
+        note = self.noted("").strip().replace(" ", "\u00a0")
+        lines = wrap(f"{text} {note}".strip(), int(10.5 * figure.get_figwidth()))
+        title = "\n".join(lines).replace("\u00a0", " ")
         # Some 15 characters of a legend, its marks included, take an inch.
         room = sum(len(str(handle.get_label())) + 6 for handle in legend) / (15 * figure.get_figwidth())
         rows = math.ceil(room)
         # Empty lines keep the layout clear of the legend.
-        lines = "\n" * (rows + 1 if legend else 0)
-        figure.suptitle(f"{title}{lines}", x=0.01, ha="left", fontsize="large", linespacing=1.3)
+        below = "\n" * (rows + 1 if legend else 0)
+        figure.suptitle(f"{title}{below}", x=0.01, ha="left", fontsize="large", linespacing=1.3)
         if legend:
             height = figure.get_figheight()
             figure.legend(
@@ -130,6 +147,12 @@ def curve(
         axes.vlines(x[order], low, high, color=color, linewidth=1.0, alpha=line.get("alpha", 1.0))
 
 
+@lru_cache
+def _glyphs() -> frozenset[int]:
+    """Code points that the figures' font has a glyph for."""
+    return frozenset(FT2Font(findfont(FONT)).get_charmap())
+
+
 def _wrap(text: str, figure: Figure, per_inch: float) -> str:
     """Break a line that the figure has no room for."""
     return "\n".join(textwrap.wrap(text, int(per_inch * figure.get_figwidth())))
@@ -145,7 +168,7 @@ def _settings() -> dict[str, Any]:
     settings |= cycler.cycler(color=palettes.paultol_muted)
     return settings | {
         "text.usetex": False,
-        "font.family": "DejaVu Sans",  # comes with matplotlib: the same glyphs on every machine
+        "font.family": FONT,  # comes with matplotlib: the same glyphs on every machine
         "mathtext.fontset": "dejavusans",
         "pdf.fonttype": 42,  # TrueType, embedded: text stays text
         "svg.hashsalt": "maestrata",

@@ -18,6 +18,7 @@ from maestrata.claims.picture import LOOKS, towards
 from maestrata.claims.rule import Test
 from maestrata.figures.style import Style
 from maestrata.results import CubeSet
+from maestrata.text import wrap
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -54,8 +55,10 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     """Draw one page."""
     cube = cubes.one("verdicts")
     lines = _lines(cube)
+    title = wrap(style.noted(TITLE), 75)
+    above = _ABOVE + 0.16 * (len(title) - 1)
     height = LINE * (len(lines) + 1)
-    total = height + _ABOVE + _BELOW
+    total = height + above + _BELOW
     figure = Figure(figsize=(7.2, total))
     ax = figure.add_axes((0, _BELOW / total, 1, height / total))
     ax.set(xlim=(0, 1), ylim=(len(lines), -1))
@@ -72,12 +75,11 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
         Line2D([], [], color=color, marker=marker, linestyle="", markersize=5, label=word)
         for word, color, marker in VERDICTS.values()
     ]
-    note = f" [{style.note}]" if style.note else ""
-    figure.suptitle(f"{TITLE}{note}", x=0.01, y=1 - 0.08 / total, ha="left", va="top", fontsize="large")
+    figure.suptitle("\n".join(title), x=0.01, y=1 - 0.08 / total, ha="left", va="top", fontsize="large")
     figure.legend(
         handles=handles,
         loc="upper left",
-        bbox_to_anchor=(0.0, 1 - 0.3 / total),
+        bbox_to_anchor=(0.0, 1 - (above - 0.2) / total),
         ncols=4,
         fontsize="x-small",
         handletextpad=0.2,

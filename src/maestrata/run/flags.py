@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from maestrata.inference.settings import Samples
+from maestrata.text import one_line
 
 if TYPE_CHECKING:
     from maestrata.run.plan import Plan
@@ -28,7 +29,11 @@ def as_flags(values: Mapping[str, Any]) -> str:
     for key, value in values.items():
         if value is None or value is False:
             continue
-        parts.append(f"--{key.replace('_', '-')}")
+        flag = f"--{key.replace('_', '-')}"
+        if isinstance(value, str) and value.startswith("-"):  # else it would be taken for a flag itself
+            parts.append(f"{flag}={value}")
+            continue
+        parts.append(flag)
         if isinstance(value, Mapping):
             parts.append(json.dumps(value, sort_keys=True))
         elif value is not True:
@@ -103,7 +108,7 @@ class Flags:
     @property
     def note(self) -> str:
         """Return the flag that gives what every figure's title says of the run; it may be empty."""
-        return as_flags({"note": self._config.note})
+        return as_flags({"note": one_line(self._config.note)})
 
     @cached_property
     def _masks(self) -> dict[tuple[str, str], dict[str, tuple[float, ...]]]:

@@ -28,6 +28,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     module = registry.load(args.figure)
     style = Style(note=args.note)
+    if style.lacking:
+        log.info("the figures' font has no glyph for %s: titles show code points", style.lacking)
     cubes = CubeSet(open_cube(path) for path in args.cubes)
     with style.context():
         figure = module.draw(cubes, style)

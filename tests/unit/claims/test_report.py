@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
@@ -209,3 +210,15 @@ def test_a_text_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ClaimError, match="cannot be written"):
         report.write_text(tmp_path / "file" / "table.md", "text")
+
+
+def test_a_note_is_literal_in_markdown_and_html(outcomes):
+    note = "-draft\n# <b>x</b> $y$ *z* `w` | {v}"
+    head = report.markdown(outcomes, note=note).splitlines()[0]
+    literal = "-draft # <b>x</b> $y$ *z* `w` | {v}"
+    assert head.startswith("# Verdicts on the paper's claims [-draft ")
+    assert head.replace("\\", "") == f"# Verdicts on the paper's claims [{literal}]"
+    for mark in "<>$*`|{}":
+        assert head.count(mark) == head.count(f"\\{mark}")
+    page = report.page(outcomes, note=note)
+    assert f"<h1>Verdicts on the paper&#x27;s claims [{html.escape(literal)}]</h1>" in page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from maestrata.cubes.manifest import Manifest
 from maestrata.run.flags import as_flags
 from maestrata.run.layout import FILES
 from maestrata.run.plan import Plan
+from maestrata.steps._run import Parser
 
 CONFIGS = Path(__file__).parents[3] / "config"
 
@@ -79,6 +81,14 @@ def test_flags_of_a_cell(plan: Plan) -> None:
     assert plan.flags.cell(cell) == "--patch 1x1 --visible 4 --seed 0"
     assert "--images 160000 --batch 256 --lr 0.002" in plan.flags.training(cell)
     assert "samples" not in plan.flags.training(cell)
+
+
+@pytest.mark.parametrize("note", ["-draft", "--x", "$$ 'a' \"b\" \\ {c} %", "two\nlines", "試験"])
+def test_a_note_is_one_argument_whatever_it_holds(note: str) -> None:
+    config = load_config(CONFIGS / "smoke.yaml", overrides={"note": note})
+    parser = Parser()
+    parser.add_argument("--note")
+    assert parser.parse_args(shlex.split(Plan(config).flags.note)).note == " ".join(note.split())
 
 
 def test_an_empty_note_is_an_argument_too(plan: Plan) -> None:
