@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,3 +101,11 @@ def test_the_folder_of_a_run_is_where_the_config_says(pristine: Checkout, tmp_pa
     said = pristine.run("--dry-run", config=(*SMOKE, "--config", "run=other", f"results={tmp_path}/far"))
     assert f"{tmp_path}/far/other/cubes/regression.nc" in said
     assert "results/smoke" not in said
+
+
+def test_a_note_reaches_each_job_as_it_is_written(pristine: Checkout) -> None:
+    note = "-{x} $$ 'a' \\ % 試"
+    config = pristine.folder / "config" / "note.yaml"
+    config.write_text(f"extends: smoke.yaml\nnote: {json.dumps(note)}\n")
+    said = pristine.run("--dry-run", "--printshellcmds", config=("--configfile", "config/note.yaml"))
+    assert said.count(shlex.quote(f"--note={note}")) == 5  # four figures and the verdicts
