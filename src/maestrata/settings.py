@@ -1,18 +1,21 @@
 """Settings: frozen dataclasses of plain values, each value declared once, with its meaning and its range.
 
 The config reads them as its sections, the steps make their flags of them, and each dataclass refuses a wrong
-value wherever it is made, in the same words: its ``__post_init__`` calls `check`.
+value wherever it is made, in the same words: its ``__post_init__`` calls `check`. Settings that are a plain
+mapping, as those of experiments are, are checked by `check_values` in the same words.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
+from math import isfinite
+from numbers import Integral, Real
 from typing import Any, TypeVar
 
 from maestrata.errors import MaestrataError, one_of
 
-__all__ = ["Scalar", "check", "read", "setting"]
+__all__ = ["Range", "Scalar", "check", "check_values", "read", "setting"]
 
 T = TypeVar("T")
 Scalar = bool | int | float | str | None
@@ -20,25 +23,44 @@ Scalar = bool | int | float | str | None
 
 
 @dataclass(frozen=True)
-class _Range:
-    """What a value, or each item of a list, may be."""
+class Range:
+    """What a value, or each item of a list, may be.
 
-    least: float | None
-    above: float | None
-    below: float | None
-    choices: tuple[str, ...]
+    Attributes
+    ----------
+    least, above, most, below : float, optional
+        Of a number: the least it may be, or what it lies above; the most it may be, or what it lies below.
+    choices : sequence of str
+        Of a text.
+    distinct : bool
+        Whether the numbers of a list differ; names in a list always do.
+    """
+
+    least: float | None = None
+    above: float | None = None
+    most: float | None = None
+    below: float | None = None
+    choices: tuple[str, ...] = ()
+    distinct: bool = False
 
     @property
     def text(self) -> str:
+        """What is allowed, after the name and the value."""
         low = self.above if self.least is None else self.least
-        if self.below is not None:
-            return f"must lie in {'(' if self.least is None else '['}{low:g}, {self.below:g})"
-        return f"must be above {low:g}" if self.least is None else f"must be at least {low:g}"
+        high = self.below if self.most is None else self.most
+        ends = f"{'(' if self.least is None else '['}{_show(low)}, {_show(high)}{')' if self.most is None else ']'}"
+        if low is None:
+            return f"must be {'below' if self.most is None else 'at most'} {_show(high)}"
+        if high is None:
+            return f"must be {'above' if self.least is None else 'at least'} {_show(low)}"
+        return f"must lie in {ends}"
 
     def holds(self, value: float) -> bool:
+        """Whether a number is allowed."""
         return (
             (self.least is None or value >= self.least)
             and (self.above is None or value > self.above)
+            and (self.most is None or value <= self.most)
             and (self.below is None or value < self.below)
         )
 
@@ -46,7 +68,12 @@ class _Range:
         """What a JSON schema says of a setting with this default."""
         if self.choices:
             return {"items": {"type": "string", "enum": list(self.choices)}, "uniqueItems": True}
-        named = {"minimum": self.least, "exclusiveMinimum": self.above, "exclusiveMaximum": self.below}
+        named = {
+            "minimum": self.least,
+            "exclusiveMinimum": self.above,
+            "maximum": self.most,
+            "exclusiveMaximum": self.below,
+        }
         limits = {name: limit for name, limit in named.items() if limit is not None}
         if isinstance(default, tuple) and limits:
             return {"prefixItems": [{"type": "number", **limits} for _ in default]}
@@ -59,6 +86,7 @@ def setting(
     *,
     least: float | None = None,
     above: float | None = None,
+    most: float | None = None,
     below: float | None = None,
     choices: Sequence[str] = (),
 ) -> Any:
@@ -70,12 +98,10 @@ def setting(
         A type, such as ``dict``, is called for each instance anew.
     about : str
         What it is, with its unit: the description in the config's schema and the help of the flag.
-    least, above, below : float, optional
-        Of a number, or of each of several: the least it may be, or what it lies above; what it lies below.
-    choices : sequence of str, optional
-        What each item of a list of names may be.
+    least, above, most, below, choices
+        Its `Range`; of a list, that of each item.
     """
-    limits = _Range(least, above, below, tuple(choices))
+    limits = Range(least, above, most, below, tuple(choices))
     metadata = {"description": about, "range": limits, "json_schema_extra": limits.schema(default)}
     if isinstance(default, type):
         return field(default_factory=default, metadata=metadata)
@@ -83,7 +109,7 @@ def setting(
 
 
 def check(settings: Any, error: type[MaestrataError]) -> None:
-    """Refuse a value that is out of its range, an empty list of names, and a name that is listed twice.
+    """Refuse a value of a wrong type or out of its range, an empty list, and an item that is listed twice.
 
     Parameters
     ----------
@@ -92,16 +118,43 @@ def check(settings: Any, error: type[MaestrataError]) -> None:
     error : type
         What is raised; its `key` names the setting.
     """
-    for each in fields(settings):
-        value, limits = getattr(settings, each.name), each.metadata.get("range")
-        if limits is None or value is None or isinstance(value, bool):
+    declared = [each for each in fields(settings) if "range" in each.metadata]
+    check_values(
+        {each.name: getattr(settings, each.name) for each in declared},
+        {each.name: None if each.default is MISSING else each.default for each in declared},
+        {each.name: each.metadata["range"] for each in declared},
+        error,
+    )
+
+
+def check_values(
+    values: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    ranges: Mapping[str, Range],
+    error: type[MaestrataError],
+    owner: str = "",
+) -> None:
+    """Refuse values as `check` does, of settings that are a mapping.
+
+    Parameters
+    ----------
+    values : mapping
+        What was given; None passes where it is the default.
+    defaults : mapping
+        Each value must be of the type of its default: a whole number passes for a number, a list for a tuple.
+    ranges : mapping
+        Of the settings that have one.
+    error : type
+        What is raised; its `key` names the setting.
+    owner : str
+        Whose settings they are, told before the message.
+    """
+    for name, value in values.items():
+        default, limits = defaults.get(name), ranges.get(name, Range())
+        if value is None and default is None:
             continue
-        if isinstance(value, int | float):
-            if not limits.holds(value):
-                raise error(f"{each.name}={value!r} {limits.text}").at(each.name)
-        elif isinstance(value, tuple | list):
-            for problem, *at in _problems(value, limits):
-                raise error(f"{each.name}{problem}").at(each.name, *at)
+        for problem, *at in _problems(value, default, limits):
+            raise error(f"{owner}{name}{problem}").at(name, *at)
 
 
 def read(cls: type[T], values: Mapping[str, Any]) -> T:
@@ -115,15 +168,37 @@ def read(cls: type[T], values: Mapping[str, Any]) -> T:
     return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
 
-def _problems(values: Sequence[Any], limits: _Range) -> Iterator[tuple[Any, ...]]:
-    """Yield what is wrong with a list, and where."""
-    if not values:
-        yield ("=[] must not be empty",)
-    for i, value in enumerate(values):
-        if isinstance(value, str):
-            if limits.choices and value not in limits.choices:
-                yield f"[{i}]={one_of(value, limits.choices)}", i
-            if value in values[:i]:
-                yield (f"={list(values)} must not name anything twice",)
+def _problems(value: Any, default: Any, limits: Range) -> Iterator[tuple[Any, ...]]:
+    """Yield what is wrong with a value, and where in it."""
+    kind = _kind(default)
+    if kind and kind != _kind(value) and (kind, _kind(value)) != ("a number", "a whole number"):
+        yield (f"={value!r} must be {kind}",)
+    elif isinstance(value, tuple | list):
+        if not value:
+            yield ("=[] must not be empty",)
+        for i, item in enumerate(value):
+            like = default[0] if isinstance(default, tuple | list) and default else None
+            for problem, *at in _problems(item, like, limits):
+                yield f"[{i}]{problem}", i, *at
+            if item in value[:i] and (limits.distinct or isinstance(item, str)):
+                yield (f"={list(value)} must not name anything twice",)
+    elif isinstance(value, str):
+        if limits.choices and value not in limits.choices:
+            yield (f"={one_of(value, limits.choices)}",)
+    elif isinstance(value, Real) and not isinstance(value, bool):
+        if not isfinite(value):
+            yield (f"={value!r} must be finite",)
         elif not limits.holds(value):
-            yield f"[{i}]={value!r} {limits.text}", i
+            yield (f"={value!r} {limits.text}",)
+
+
+def _kind(value: Any) -> str:
+    """Name the type of a value in plain words; empty where there is nothing to say."""
+    words = {bool: "true or false", Integral: "a whole number", Real: "a number", str: "text"}
+    words |= {list: "a list", tuple: "a list"}
+    return next((word for kind, word in words.items() if isinstance(value, kind)), "")
+
+
+def _show(number: float | None) -> str:
+    """Write a limit: digits in groups of three, as a config may write them."""
+    return "" if number is None else f"{number:_}" if number == int(number) else f"{number:g}"

@@ -2,49 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from maestrata.config.reader import Key, is_text, read_yaml
 from maestrata.errors import ConfigError
 
-Key = tuple[str | int, ...]
+COMMAND_LINE = "--config"
+"""What stands for a file where values are from the command line."""
 RENAMED = {"interventions": "experiments"}
 """Keys of earlier versions, with their names of today."""
 
 
+_PLAIN = re.compile(r"[^\W\d][\w-]*")
+
+
 def key_path(key: Key) -> str:
-    """Write a key path as in ``grid[0].mask_ratios[3]``."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key)
+    """Write a key path as in ``grid[0].mask_ratios[3]``; a key that is no plain name is quoted."""
+    text = "".join(f".{part}" if _PLAIN.fullmatch(str(part)) else f"[{part!r}]" for part in key)
     return text.removeprefix(".") or "(top level)"
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML without two traps: a key given twice is an error, and 2e-3 is a number."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            wrong = (
-                "must be text"
-                if not isinstance(key, str)
-                else "is given twice"
-                if keys.count(key) > 1
-                else ""
-            )
-            if wrong:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} {wrong}", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-# YAML 1.1 takes 2e-3, without a dot, for text.
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d[\d_]*)(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
-)
 
 
 @dataclass(frozen=True)
@@ -61,36 +43,58 @@ class Layers:
         return result
 
     def origin(self, key: Key) -> str:
-        """Name the file that sets `key`, or as much of its beginning as any file sets."""
-        depth = {source: _depth(layer, key) for source, layer in reversed(self.layers)}
-        best = max(depth.values())
-        return next(source for source, _ in self.layers if depth[source] == best)
+        """Name the file that the value at `key` is from, or as much of its beginning as any file sets."""
+        there: list[tuple[str, Any]] = list(self.layers)
+        for part in key:
+            inside = [(source, value[part]) for source, value in there if _holds(value, part)]
+            if not inside:
+                break
+            # mappings are merged as far down as all are mappings; anything else hides what is below it
+            plain = next((i for i, (_, value) in enumerate(inside) if not isinstance(value, Mapping)), None)
+            there = inside if plain is None else inside[: max(plain, 1)]
+        return there[0][0]
 
 
-def read_layers(paths: Sequence[str | Path], overrides: Mapping[str, Any] | None = None) -> Layers:
+def read_layers(
+    paths: Sequence[str | Path],
+    overrides: Mapping[str, Any] | Sequence[str] = (),
+    texts: Collection[str] = (),
+) -> Layers:
     """Read config files and those they extend.
 
     Parameters
     ----------
     paths : sequence of str or Path
         Later files win over earlier ones.
-    overrides : mapping, optional
-        Values from the command line, which win over all files.
+    overrides : mapping or sequence of str
+        Values that win over all files; as text, ``KEY=VALUE``, as the command line has them.
+    texts : collection of str
+        Keys whose values at the command line are text, whatever they look like.
 
     Raises
     ------
     ConfigError
         If a file cannot be read, is not a YAML mapping, extends itself, or has a key that has been renamed.
     """
-    given = {
-        key: _typed(value) if not isinstance(value, str) else value
-        for key, value in (overrides or {}).items()
-    }
-    _refuse_old_names(given, "--config")
-    layers: list[tuple[str, Mapping[str, Any]]] = [("--config", given)] if given else []
+    given = [overrides] if isinstance(overrides, Mapping) else [_argument(one, texts) for one in overrides]
+    layers: list[tuple[str, Mapping[str, Any]]] = [(COMMAND_LINE, one) for one in reversed(given) if one]
+    for source, layer in layers:
+        _refuse_old_names(layer, source)
     for path in reversed(paths):
         layers += _read_chain(Path(path), ())
     return Layers(tuple(layers))
+
+
+def _argument(text: str, texts: Collection[str]) -> dict[str, Any]:
+    """Read ``KEY=VALUE``: what stands in quotes, or after a key whose value is text, is text."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigError(f"{text!r} must read KEY=VALUE (config: {COMMAND_LINE})")
+    if not is_text(value):
+        raise ConfigError(f"{key}={value!r} holds what is no character of a text (config: {COMMAND_LINE})")
+    if key in texts and not re.fullmatch(r"(['\"]).*\1", value, re.DOTALL):
+        return {key: value}
+    return {key: _parsed(value, COMMAND_LINE, (key,))}
 
 
 def _refuse_old_names(layer: Mapping[str, Any], source: str) -> None:
@@ -100,11 +104,10 @@ def _refuse_old_names(layer: Mapping[str, Any], source: str) -> None:
 
 
 def _read_chain(path: Path, above: tuple[Path, ...]) -> list[tuple[str, Mapping[str, Any]]]:
-    where = path.resolve()
+    layer, where = dict(_read(path)), Path(os.path.realpath(path))
     if where in above:
         chain = " -> ".join(file.name for file in (*above, where))
         raise ConfigError(f"extends: a config file must not extend itself ({chain}) (config: {path})")
-    layer = dict(_read(path))
     _refuse_old_names(layer, str(path))
     parent = layer.pop("extends", None)
     if parent is None:
@@ -119,32 +122,29 @@ def _read_chain(path: Path, above: tuple[Path, ...]) -> list[tuple[str, Mapping[
     return [(str(path), layer), *_read_chain(target, (*above, where))]
 
 
-def _typed(value: Any) -> Any:
-    """Give scalars inside a mapping or list their types: Snakemake hands on those of ``--config`` as text."""
-    if isinstance(value, Mapping):
-        return {key: _typed(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_typed(item) for item in value]
-    read = yaml.load(value, _Loader) if isinstance(value, str) else value
-    return value if isinstance(read, Mapping | list) else read
-
-
 def _read(path: Path) -> Mapping[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise ConfigError(f"config file {path} cannot be read: {reason}") from None
-    try:
-        value = yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
-        problem = getattr(error, "problem", None) or str(error)
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"not valid YAML: {problem} (config: {path}{line})") from None
+    except (OSError, ValueError) as error:
+        reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error
+        raise ConfigError(f"config file {path} cannot be read: {getattr(error, 'strerror', reason)}") from None
+    value = _parsed(text, str(path))
     if not isinstance(value, dict):
-        raise ConfigError(f"config file {path} must map keys to values; it holds a {type(value).__name__}")
+        what = "nothing" if value is None else f"a {type(value).__name__}"
+        raise ConfigError(f"config file {path} must map keys to values; it holds {what}")
     return value
+
+
+def _parsed(text: str, source: str, key: Key = ()) -> Any:
+    try:
+        return read_yaml(text)
+    except yaml.YAMLError as error:
+        mark, key = getattr(error, "problem_mark", None), (*key, *getattr(error, "key", ()))
+        about = [getattr(error, name, None) for name in ("context", "problem", "reason")]
+        problem = ": ".join(filter(None, about)) or str(error)
+        where = key_path(key) if key else "not valid YAML"
+        line = f", line {mark.line + 1}" if mark and source != COMMAND_LINE else ""
+        raise ConfigError(f"{where}: {problem} (config: {source}{line})") from None
 
 
 def _merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
@@ -155,12 +155,8 @@ def _merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _depth(value: Any, key: Key) -> int:
-    for depth, part in enumerate(key):
-        if isinstance(value, Mapping) and part in value:
-            value = value[part]
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
-            value = value[part]
-        else:
-            return depth
-    return len(key)
+def _holds(value: Any, part: str | int) -> bool:
+    """Whether a mapping or a list has something at a part of a key path."""
+    if isinstance(value, Mapping):
+        return part in value
+    return isinstance(value, list | tuple) and isinstance(part, int) and part < len(value)

@@ -7,9 +7,10 @@ and the file.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NotRequired, Union, get_args, get_origin, get_type_hints
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -20,15 +21,23 @@ from maestrata.config.sections import Config
 from maestrata.errors import ConfigError, MaestrataError
 
 
-def load_config(path: str | Path, *more: str | Path, overrides: dict[str, Any] | None = None) -> Config:
+LONGEST = 600
+"""Characters of an error, the middle of what is longer being left out: a list may have thousands of items."""
+_PLAIN_WORDS = {"valid array": "list", "an object": "a mapping", "a valid string": "text", "a valid ": "a "}
+UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
+
+
+def load_config(
+    path: str | Path, *more: str | Path, overrides: Mapping[str, Any] | Sequence[str] = ()
+) -> Config:
     """Read, merge and check a config.
 
     Parameters
     ----------
     path, *more : str or Path
         YAML files; each may name a file it `extends`, and later ones win over earlier ones.
-    overrides : dict, optional
-        Values that win over all files, such as those of ``snakemake --config``.
+    overrides : mapping or sequence of str
+        Values that win over all files; as text, ``KEY=VALUE``, as ``snakemake --config`` takes them.
 
     Returns
     -------
@@ -40,16 +49,26 @@ def load_config(path: str | Path, *more: str | Path, overrides: dict[str, Any] |
     ConfigError
         In one line: key path, value, what is allowed, and the file it is from.
     """
-    layers = read_layers([path, *more], overrides)
     try:
-        # as JSON: lists are read as tuples, and strictly nothing else is coerced
-        config = Config.model_validate_json(json.dumps(layers.merged(), default=str))
-        check(config)
-    except ValidationError as error:
-        raise ConfigError(_explain(error.errors(), layers)) from None
+        layers = read_layers([path, *more], overrides, _TEXTS)
+        values = _without_null(layers.merged(), Config)
+        try:
+            # as JSON: lists are read as tuples, and strictly nothing else is coerced
+            config = Config.model_validate_json(json.dumps(values, default=str))
+            check(config)
+        except ValidationError as error:
+            raise ConfigError(_explain(error.errors(), values, layers)) from None
+        except ConfigError as error:
+            raise ConfigError(_placed(str(error), error.key, layers)) from None
     except ConfigError as error:
-        raise ConfigError(_placed(str(error), error.key, layers)) from None
+        raise ConfigError(_one_line(str(error))) from None
     return config
+
+
+def _one_line(message: str) -> str:
+    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in message)
+    half = LONGEST // 2
+    return line if len(line) <= LONGEST else f"{line[:half]} ... {line[-half:]}"
 
 
 def json_schema() -> str:
@@ -70,17 +89,35 @@ def _placed(message: str, key: Key, layers: Layers) -> str:
     return f"{message} (config: {key_path(key)}, {layers.origin(key)})"
 
 
-def _explain(errors: list[ErrorDetails], layers: Layers) -> str:
-    """Say in one line what is wrong first; a union has one error per branch, which are told together."""
-    raw = layers.merged()
-    first = errors[0]
+def _without_null(value: Any, kind: Any) -> Any:
+    """Take out keys that are null, which stand for their defaults; null that means something is kept."""
+    if isinstance(value, list):
+        items = (get_args(_plain(kind)) or (Any,))[0]
+        return [_without_null(item, items) for item in value]
+    if not isinstance(value, dict):
+        return value
+    keys = _keys(_plain(kind))
+    item = (get_args(_plain(kind)) or (Any,))[-1]
+    return {
+        key: _without_null(one, keys.get(key, item))
+        for key, one in value.items()
+        if one is not None or (keys and (key not in keys or _may_be_null(keys[key])))
+    }
+
+
+def _explain(errors: list[ErrorDetails], raw: Any, layers: Layers) -> str:
+    """Say in one line what is wrong: an unknown key before all, which may be another one misspelt.
+
+    A union has one error per branch, which are told together.
+    """
+    first = min(errors, key=lambda error: error["type"] not in UNKNOWN)
     key = _key_in_file(first, raw)
     name, value = key_path(key), first["input"]
     cause = first.get("ctx", {}).get("error")
     if isinstance(cause, MaestrataError):  # the check of a dataclass
         return _placed(str(cause), (*key, *cause.key), layers)
     match first["type"]:
-        case "extra_forbidden" | "unexpected_keyword_argument":
+        case kind if kind in UNKNOWN:
             text = f"{name}: unknown key; allowed here: {', '.join(_keys(_type_at(key[:-1])))}"
         case "missing":
             text = f"{name} must be given"
@@ -93,7 +130,10 @@ def _explain(errors: list[ErrorDetails], layers: Layers) -> str:
             branches = [e["msg"].removeprefix("Value error, ") for e in errors if _key_in_file(e, raw) == key]
             subject = name + (":" if isinstance(value, dict) else f"={value!r}")
             text = f"{subject} {' or '.join(branches).replace('Input should', 'must')}"
-            text = text.replace("valid array", "list").replace("an object", "a mapping")
+            for words, plain in _PLAIN_WORDS.items():
+                text = text.replace(words, plain)
+            if isinstance(value, int | float) and text.endswith("be text"):
+                text += f": put it in quotes ('{json.dumps(value)}')"
     return f"{text} (config: {layers.origin(key)})"
 
 
@@ -119,14 +159,24 @@ def _type_at(key: Key) -> Any:
 
 def _plain(kind: Any) -> Any:
     """Take away what surrounds a type: its annotations, and the None that may stand in its place."""
-    while get_origin(kind) in (Annotated, Union, UnionType):
+    while get_origin(kind) in (Annotated, NotRequired, Union, UnionType):
         kind = get_args(kind)[0]
     return kind
+
+
+def _may_be_null(kind: Any) -> bool:
+    while get_origin(kind) in (Annotated, NotRequired):
+        kind = get_args(kind)[0]
+    return type(None) in get_args(kind)
 
 
 def _keys(section: Any) -> dict[Any, Any]:
     """Return the keys of a section with their types; empty where it has no keys of its own."""
     return get_type_hints(section) if hasattr(section, "__annotations__") else {}
+
+
+_TEXTS = frozenset(name for name, kind in _keys(Config).items() if _plain(kind) is str)
+"""Keys whose values are text: at the command line they are taken as they stand."""
 
 
 if __name__ == "__main__":
