@@ -22,11 +22,17 @@ from maestrata.model.mae import MAE, Block
 from maestrata.representation.encode import BATCH, image_tokens
 from maestrata.resampling import bootstrap_weights, mean_bootstrap
 
-__all__ = ["CELLS", "NAME", "SETTINGS", "SUMMARY", "WORLDS", "attention_weights", "run", "shared_mass"]
+__all__ = ["CELLS", "NAME", "RANGES", "SETTINGS", "SUMMARY", "WORLDS", "attention_weights", "run", "shared_mass"]
 
 NAME = "attention"
 SUMMARY = "attention of [CLS] and of tokens in the last block: mass on tokens of the same ancestor, and maps"
 SETTINGS = {"test": 1024, "token": 5, "shown": 2, "shown_world_seed": 0}
+RANGES = {
+    "test": {"least": 2},
+    "token": {"least": 0, "below": "n_tokens"},
+    "shown": {"least": 0, "most": 1000},
+    "shown_world_seed": {"least": 0, "below": 4294967296},
+}
 WORLDS: tuple[str, ...] = ()
 CELLS = True
 

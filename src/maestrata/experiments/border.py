@@ -22,6 +22,7 @@ from maestrata.training.loop import Batch, fit
 NAME = "border"
 SUMMARY = "masked tokens next to a visible one are left out of the loss, or as many others drawn at random"
 SETTINGS = {"patches": ("2x2", "1x1"), "mask_ratio": 0.75, "images": 60_000}
+RANGES = {"mask_ratio": {"above": 0, "below": 1}, "images": {"least": "batch", "most": 10_000_000_000}}
 WORLDS = ()
 CELLS = False
 

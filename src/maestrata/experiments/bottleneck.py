@@ -43,6 +43,17 @@ SETTINGS = {
     "points": 1500,
     "test": 4096,
 }
+RANGES = {
+    "level": {"least": 1, "most": "levels"},
+    "multiples": {"above": 0, "most": 64},
+    "images": {"least": "batch", "most": 10_000_000_000},
+    "batch": {"least": 1, "most": 1_000_000},
+    "lr": {"above": 0, "below": 1},
+    "width": {"least": 1, "most": 4096},
+    "depth": {"least": 0, "most": 64},
+    "points": {"least": 100, "most": 1_000_000},
+    "test": {"least": 100, "most": 1_000_000},
+}
 WORLDS = ("invertible_tree", "gaussian_tree", "additive_tree")
 CELLS = False
 FINDS = ("regression.probes.kernel_ridge",)

@@ -29,6 +29,12 @@ SETTINGS = {
     "reference": 0.75,
     "images": 40_000,
 }
+RANGES = {
+    "budgets": {"choices": ("tokens", "compute")},
+    "mask_ratios": {"above": 0, "below": 1},
+    "reference": {"above": 0, "below": 1},
+    "images": {"least": "batch", "most": 10_000_000_000},
+}
 WORLDS = ()
 CELLS = False
 

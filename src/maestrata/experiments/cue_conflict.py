@@ -26,11 +26,12 @@ from maestrata.regression.standardise import Standard
 from maestrata.resampling import bootstrap_weights, mean_bootstrap
 from maestrata.worlds.base import Noise, Sample, World
 
-__all__ = ["CELLS", "NAME", "SETTINGS", "SUMMARY", "WORLDS", "run", "two_classes", "with_texture"]
+__all__ = ["CELLS", "NAME", "RANGES", "SETTINGS", "SUMMARY", "WORLDS", "run", "two_classes", "with_texture"]
 
 NAME = "cue_conflict"
 SUMMARY = "root and texture agree in probe training and disagree at test: share of answers for the root"
 SETTINGS = {"fit": 4096, "test": 2048}
+RANGES = {"fit": {"least": 100}, "test": {"least": 100}}
 WORLDS: tuple[str, ...] = ()
 CELLS = True
 

@@ -17,11 +17,18 @@ from maestrata.experiments.measures import root_class
 from maestrata.random import integer_seed
 from maestrata.resampling import bootstrap_weights, mean_bootstrap
 
-__all__ = ["CELLS", "NAME", "SETTINGS", "SUMMARY", "WORLDS", "embed", "neighbour_share", "run"]
+__all__ = ["CELLS", "NAME", "RANGES", "SETTINGS", "SUMMARY", "WORLDS", "embed", "neighbour_share", "run"]
 
 NAME = "embedding"
 SUMMARY = "t-SNE of test images' representations by masking ratio, and purity of their neighbourhoods by root"
 SETTINGS = {"images_embedded": 600, "neighbours": 10, "perplexity": 30.0, "steps": 500, "shown_world_seed": 0}
+RANGES = {
+    "images_embedded": {"least": 10},
+    "neighbours": {"least": 1, "below": ["images_embedded", "test"]},
+    "perplexity": {"above": 0, "below": ["images_embedded", "test"]},
+    "steps": {"least": 250, "most": 1_000_000},
+    "shown_world_seed": {"least": 0, "below": 4294967296},
+}
 WORLDS: tuple[str, ...] = ()
 CELLS = True
 

@@ -25,6 +25,12 @@ from maestrata.worlds.base import World
 NAME = "fixed_masks"
 SUMMARY = "Leak of low-level noise, and R2 by level, of models trained with one fixed mask each"
 SETTINGS = {"images": 60_000, "pairs": 1024, "fit": 3072, "test": 3072}
+RANGES = {
+    "images": {"least": "batch", "most": 10_000_000_000},
+    "pairs": {"least": 2},
+    "fit": {"least": 100},
+    "test": {"least": 100},
+}
 WORLDS: tuple[str, ...] = ()
 CELLS = False
 

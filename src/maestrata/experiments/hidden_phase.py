@@ -28,6 +28,13 @@ from maestrata.worlds.base import World
 NAME = "hidden_phase"
 SUMMARY = "tokens of random phase, which no conditional mean sees: mean squared error against a likelihood"
 SETTINGS = {"images": 60_000, "batch": 128, "mask_ratio": 0.5, "components": 8, "jitter": 0.1}
+RANGES = {
+    "images": {"least": "batch", "most": 10_000_000_000},
+    "batch": {"least": 1, "most": 1_000_000},
+    "mask_ratio": {"above": 0, "below": 1},
+    "components": {"least": 1, "most": 1000},
+    "jitter": {"above": 0, "most": 1000},
+}
 WORLDS = ("additive_tree", "phase_tree")
 CELLS = False
 FINDS = ("worlds.additive_tree", "worlds.phase_tree")

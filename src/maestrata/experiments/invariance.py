@@ -22,11 +22,12 @@ from maestrata.experiments.measures import Whitening, leak, noise_below, redraw
 from maestrata.random import stream
 from maestrata.resampling import bootstrap_weights
 
-__all__ = ["CELLS", "NAME", "SETTINGS", "SUMMARY", "WORLDS", "run"]
+__all__ = ["CELLS", "NAME", "RANGES", "SETTINGS", "SUMMARY", "WORLDS", "run"]
 
 NAME = "invariance"
 SUMMARY = "noise below a level drawn anew with the rest kept, and the mirror: share of variance that changes"
 SETTINGS = {"pairs": 1024, "fit": 4096}
+RANGES = {"pairs": {"least": 2}, "fit": {"least": 2}}
 WORLDS: tuple[str, ...] = ()
 CELLS = True
 

@@ -44,6 +44,14 @@ SETTINGS = {
     "eval_ratio": 0.75,
     "scored": 512,
 }
+RANGES = {
+    "images": {"least": "batch", "most": 10_000_000_000},
+    "batch": {"least": 1, "most": 1_000_000},
+    "mask_ratios": {"above": 0, "below": 1},
+    "patch_ratio": {"above": 0, "below": 1},
+    "eval_ratio": {"above": 0, "below": 1},
+    "scored": {"least": 2, "most": 1_000_000},
+}
 WORLDS = ("grammar_tree",)
 CELLS = False
 

@@ -31,11 +31,19 @@ from maestrata.regression.probes import make
 from maestrata.resampling import bootstrap_weights, mean_bootstrap
 from maestrata.worlds.base import Noise, World
 
-__all__ = ["CELLS", "NAME", "SETTINGS", "SUMMARY", "WORLDS", "Shift", "run", "shifts"]
+__all__ = ["CELLS", "NAME", "RANGES", "SETTINGS", "SUMMARY", "WORLDS", "Shift", "run", "shifts"]
 
 NAME = "robustness"
 SUMMARY = "accuracy for the root's class lost under shifted noise, rules kept, and what the ceiling loses"
 SETTINGS = {"noise": [2.0, 3.0], "middle": 1.5, "tilt": 3, "fit": 6144, "test": 3072, "ceiling": 2048}
+RANGES = {
+    "noise": {"above": 0, "most": 1000},
+    "middle": {"above": 0, "most": 1000},
+    "tilt": {"least": 2, "most": 1000},
+    "fit": {"least": 100},
+    "test": {"least": 100},
+    "ceiling": {"least": 2},
+}
 WORLDS: tuple[str, ...] = ()
 CELLS = True
 

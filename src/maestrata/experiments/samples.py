@@ -14,6 +14,11 @@ from maestrata.training.train import train
 NAME = "samples"
 SUMMARY = "the size of the training set is swept at a fixed number of steps, up to fresh images at every step"
 SETTINGS = {"sizes": (2048, 8192, 32768, 65536), "mask_ratio": 0.75, "images": 81_920}
+RANGES = {
+    "sizes": {"least": "batch", "most": "images"},
+    "mask_ratio": {"above": 0, "below": 1},
+    "images": {"least": "batch", "most": 10_000_000_000},
+}
 WORLDS = ()
 CELLS = False
 

@@ -31,6 +31,7 @@ __all__ = ["CELLS", "NAME", "SEEDS", "SETTINGS", "SUMMARY", "WORLDS", "cka", "ru
 NAME = "similarity"
 SUMMARY = "linear CKA between models of different masking ratios, and of equal ratio and other seed"
 SETTINGS = {"test": 2048}
+RANGES = {"test": {"least": 40}}  # two images for each group of the jackknife
 WORLDS: tuple[str, ...] = ()
 CELLS = True
 SEEDS = "all"

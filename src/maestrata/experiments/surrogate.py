@@ -22,6 +22,12 @@ SETTINGS = {
     "images": 48_000,
     "covariance_images": 1_000_000,
 }
+RANGES = {
+    "mask_ratios": {"above": 0, "below": 1},
+    "peak": {"above": 0, "below": 1},
+    "images": {"least": "batch", "most": 10_000_000_000},
+    "covariance_images": {"least": 1, "most": 10_000_000_000},
+}
 WORLDS = ("additive_tree", "latent_dag")  # symbols have no Gaussian twin; a Gaussian world is its own
 CELLS = False
 

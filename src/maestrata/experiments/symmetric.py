@@ -18,6 +18,7 @@ from maestrata.training.train import train
 NAME = "symmetric"
 SUMMARY = "R2 of the root and of its magnitude in a world whose images do not change with the root's signs"
 SETTINGS = {"mask_ratios": (0.5, 0.75), "images": 60_000}
+RANGES = {"mask_ratios": {"above": 0, "below": 1}, "images": {"least": "batch", "most": 10_000_000_000}}
 WORLDS = ("symmetric_tree",)
 CELLS = False
 

@@ -1,0 +1,150 @@
+"""What the settings of an experiment may be: the config and the step both ask here, before anything is made.
+
+An experiment says in its constant ``RANGES`` what its settings may be: setting -> ``{"least": 2}``, with the
+names of `maestrata.settings.Range`. A limit may be the name of another number, or a list of names of which
+the smallest counts: a setting of the experiment, ``batch`` and ``images`` of the training, ``test`` and
+``probe_train`` of the evaluation, ``levels`` and ``n_tokens`` of the world. What two settings must be to each
+other is a function below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from maestrata.cells import same_ratio
+from maestrata.errors import ExperimentError, MaestrataError, one_of
+from maestrata.masks import MaskPatches, visible_count
+from maestrata.settings import Range, check_values
+from maestrata.worlds import make
+from maestrata.worlds.base import World
+
+__all__ = ["check_settings", "larger_world", "middle_ratio", "phase_worlds", "whole_sizes"]
+
+Settings = dict[str, Any]
+
+
+def check_settings(
+    name: str,
+    given: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    ranges: Mapping[str, Mapping[str, Any]],
+    world: World,
+    numbers: Mapping[str, int],
+) -> Settings:
+    """Return the settings of an experiment: its defaults, with those given in their place.
+
+    Parameters
+    ----------
+    name : str
+        Of the experiment.
+    given, defaults : mapping
+    ranges : mapping
+        Its ``RANGES``.
+    world : World
+        In which it is made.
+    numbers : mapping
+        ``batch``, ``images``, ``test`` and ``probe_train`` of the run.
+
+    Raises
+    ------
+    ExperimentError
+        If a setting is unknown, of another type than its default, out of its range, or does not fit another
+        setting or the world; `key` names it where it is one.
+    """
+    owner = f"experiment {name}: "
+    for key in given:
+        if key not in defaults:
+            raise ExperimentError(f"{owner}setting {one_of(key, defaults)}").at(key)
+    settings = {key: _plain(given.get(key, default)) for key, default in defaults.items()}
+    known = {"levels": world.levels, "n_tokens": world.grid.n_tokens, **numbers}
+    # types first: a limit may be another setting
+    check_values(settings, defaults, {}, ExperimentError, owner)
+    known |= {key: value for key, value in settings.items() if isinstance(value, int | float)}
+    limits = {key: _range(limit, known) for key, limit in ranges.items()}
+    check_values(settings, defaults, limits, ExperimentError, owner)
+    for key, value in settings.items():
+        if "ratio" in key and isinstance(value, tuple):
+            _check_ratios(owner, key, value)
+    try:
+        grid = (TOGETHER[name](settings, world) if name in TOGETHER else world).grid
+        for label in settings.get("patches", ()):
+            MaskPatches.parse(label, grid)
+    except MaestrataError as error:
+        raise ExperimentError(f"{owner}{error}").at(*error.key) from None
+    return settings
+
+
+def whole_sizes(settings: Settings, world: World) -> World:
+    """Refuse sizes of training sets without half of the largest, from which the last doubling starts."""
+    sizes = settings["sizes"]
+    if max(sizes) % 2 or max(sizes) // 2 not in sizes:
+        message = f"sizes={list(sizes)} must hold half of the largest, {max(sizes)}: the last doubling"
+        raise ExperimentError(message).at("sizes")
+    return world
+
+
+def middle_ratio(settings: Settings, world: World) -> World:
+    """Refuse a peak that is not among the ratios, or is the lowest or the highest of those realised."""
+    n = MaskPatches(world.grid).n_patches
+    counts = sorted({visible_count(n, ratio) for ratio in settings["mask_ratios"]}, reverse=True)
+    peak = visible_count(n, settings["peak"])
+    if not (peak in counts and counts[0] > peak > counts[-1]):
+        raise ExperimentError(
+            f"peak={settings['peak']} must be among mask_ratios={list(settings['mask_ratios'])}, and not the "
+            f"lowest or the highest (visible patches: {peak} of {counts})"
+        ).at("peak")
+    return world
+
+
+def phase_worlds(settings: Settings, world: World) -> World:
+    """Refuse a world that has no twin of hidden phase."""
+    shared = ("leaves", "dim", "rho", "fold", "token_pixels")
+    return make("phase_tree", world.seed, **{key: world.settings[key] for key in shared})
+
+
+def larger_world(settings: Settings, world: World) -> World:
+    """Return the world with the experiment's own tokens; refuse images that have no similarity index."""
+    changes = {key: settings[key] for key in ("leaves", "token_pixels", "symbols")}
+    larger = make(world.name, world.seed, **{**world.settings, **changes})
+    side = min(larger.image_shape[1:])
+    if side < LEAST_SIDE:
+        raise ExperimentError(
+            f"token_pixels={settings['token_pixels']} makes images of {side} pixels a side, of which SSIM and "
+            f"FSIM need {LEAST_SIDE}"
+        ).at("token_pixels")
+    return larger
+
+
+LEAST_SIDE = 11
+"""Pixels of the window of both similarity indices."""
+
+TOGETHER: dict[str, Callable[[Settings, World], World]] = {
+    "samples": whole_sizes,
+    "surrogate": middle_ratio,
+    "hidden_phase": phase_worlds,
+    "reconstruction": larger_world,
+}
+"""Experiment -> check of its settings together, which returns the world whose tokens its mask patches are of."""
+
+
+def _range(limits: Mapping[str, Any], known: Mapping[str, float]) -> Range:
+    numbers = {
+        key: value if key == "choices" or isinstance(value, int | float) else _number(value, known)
+        for key, value in limits.items()
+    }
+    return Range(**{"distinct": True, **numbers})
+
+
+def _number(names: str | list[str], known: Mapping[str, float]) -> float:
+    return min(known[name] for name in ([names] if isinstance(names, str) else names))
+
+
+def _check_ratios(owner: str, key: str, ratios: tuple[float, ...]) -> None:
+    for i, ratio in enumerate(ratios):
+        if any(same_ratio(ratio, other) for other in ratios[:i]):
+            raise ExperimentError(f"{owner}{key}={list(ratios)} must not name anything twice").at(key)
+
+
+def _plain(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
