@@ -7,7 +7,10 @@ three zeros too many: it is refused in one line before anything is made.
 from __future__ import annotations
 
 MOST_CELLS = 20_000
-"""Cells, jobs of experiments, and seeds in a list: planning takes 3 ms and 60 kB for each (docs/workflow.md)."""
+"""Cells, jobs of experiments, and seeds in a list: planning takes 3 ms and 60 kB for each."""
+
+MOST_SEED = 2**32 - 1
+"""Seeds are one word of a random stream's key (`maestrata.random`)."""
 
 MOST_LEAVES = 256
 """Tokens of an image: a world is calibrated on 16,384 images of all its nodes, in float64."""
@@ -25,7 +28,13 @@ MOST_IMAGES = 10**10
 """Images that a model is trained on: a day of the fastest accelerators."""
 
 MOST_ROWS = 10**6
-"""Images, masks and bootstrap replicates that are held at a time."""
+"""Images or masks that are held at a time."""
+
+MOST_REPLICATES = 10_000
+"""Bootstrap replicates, each of which weighs every test image: 328 MB of 8,192 in float32."""
+
+MOST_POINTS = 20_000
+"""Points of a kernel, whose matrix is of their square: 1.6 GB in float32."""
 
 MOST_NESTED = 20
 """Mappings and lists within one another in a config file, which needs 4."""

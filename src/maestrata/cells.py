@@ -6,6 +6,7 @@ The path of a cell is written and read here alone, and so is the label of a mask
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from maestrata.errors import MaskError
 
-__all__ = ["PATH", "RATIO_TOLERANCE", "Cell", "PatchShape", "answers", "same_ratio"]
+__all__ = ["PATH", "RATIO_TOLERANCE", "Cell", "PatchShape", "answers", "one_ratio", "same_ratio"]
 
 PATH = "{world}/w{world_seed}/p{patch}/v{visible}/s{seed}"
 """Folder of a cell's files, below ``cells/`` of the run."""
@@ -140,6 +141,23 @@ def same_ratio(one: ArrayLike, other: ArrayLike) -> NDArray[np.bool_]:
     True
     """
     return np.asarray(np.isclose(one, other))
+
+
+def one_ratio(ratios: Iterable[float]) -> dict[float, float]:
+    """Return, for each masking ratio, the one that stands for all that are the same number: the shortest.
+
+    Examples
+    --------
+    >>> one_ratio([0.30000000000000004, 0.3, 0.5])
+    {0.3: 0.3, 0.30000000000000004: 0.3, 0.5: 0.5}
+    """
+    groups: list[list[float]] = []
+    for ratio in sorted(set(ratios)):
+        if groups and same_ratio(groups[-1][-1], ratio):
+            groups[-1].append(ratio)
+        else:
+            groups.append([ratio])
+    return {ratio: min(group, key=lambda one: len(repr(one))) for group in groups for ratio in group}
 
 
 def answers(realised: ArrayLike, asked: ArrayLike) -> NDArray[np.bool_]:

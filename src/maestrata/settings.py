@@ -48,12 +48,12 @@ class Range:
         """What is allowed, after the name and the value."""
         low = self.above if self.least is None else self.least
         high = self.below if self.most is None else self.most
-        ends = f"{'(' if self.least is None else '['}{_show(low)}, {_show(high)}{')' if self.most is None else ']'}"
         if low is None:
             return f"must be {'below' if self.most is None else 'at most'} {_show(high)}"
         if high is None:
             return f"must be {'above' if self.least is None else 'at least'} {_show(low)}"
-        return f"must lie in {ends}"
+        opening, closing = "(" if self.least is None else "[", ")" if self.most is None else "]"
+        return f"must lie in {opening}{_show(low)}, {_show(high)}{closing}"
 
     def holds(self, value: float) -> bool:
         """Whether a number is allowed."""
@@ -108,7 +108,7 @@ def setting(
     return field(default=default, metadata=metadata)
 
 
-def check(settings: Any, error: type[MaestrataError]) -> None:
+def check(settings: Any, error: type[MaestrataError], owner: str = "") -> None:
     """Refuse a value of a wrong type or out of its range, an empty list, and an item that is listed twice.
 
     Parameters
@@ -117,6 +117,8 @@ def check(settings: Any, error: type[MaestrataError]) -> None:
         Its fields are declared by `setting`; others are not looked at, nor is None.
     error : type
         What is raised; its `key` names the setting.
+    owner : str
+        Whose settings they are, told before the message.
     """
     declared = [each for each in fields(settings) if "range" in each.metadata]
     check_values(
@@ -124,6 +126,7 @@ def check(settings: Any, error: type[MaestrataError]) -> None:
         {each.name: None if each.default is MISSING else each.default for each in declared},
         {each.name: each.metadata["range"] for each in declared},
         error,
+        owner,
     )
 
 
@@ -185,7 +188,7 @@ def _problems(value: Any, default: Any, limits: Range) -> Iterator[tuple[Any, ..
     elif isinstance(value, str):
         if limits.choices and value not in limits.choices:
             yield (f"={one_of(value, limits.choices)}",)
-    elif isinstance(value, Real) and not isinstance(value, bool):
+    elif _kind(value) in ("a number", "a whole number"):
         if not isfinite(value):
             yield (f"={value!r} must be finite",)
         elif not limits.holds(value):

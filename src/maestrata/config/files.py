@@ -127,7 +127,8 @@ def _read(path: Path) -> Mapping[str, Any]:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error
-        raise ConfigError(f"config file {path} cannot be read: {getattr(error, 'strerror', reason)}") from None
+        reason = getattr(error, "strerror", None) or reason
+        raise ConfigError(f"config file {path} cannot be read: {reason}") from None
     value = _parsed(text, str(path))
     if not isinstance(value, dict):
         what = "nothing" if value is None else f"a {type(value).__name__}"

@@ -15,11 +15,10 @@ from typing import Annotated, Any, NotRequired, Union, get_args, get_origin, get
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from maestrata.config.checks import check
 from maestrata.config.files import Key, Layers, key_path, read_layers
-from maestrata.config.grid import check
 from maestrata.config.sections import Config
 from maestrata.errors import ConfigError, MaestrataError
-
 
 LONGEST = 600
 """Characters of an error, the middle of what is longer being left out: a list may have thousands of items."""

@@ -1,8 +1,8 @@
 """YAML as a reader sees it: what is plain means what it looks like, or is refused in one line.
 
-PyYAML follows YAML 1.1, where ``010`` is 8, ``1:30`` is 90, ``no`` is false and ``2024-05-01`` is a date, while
-``2e-3`` is text. Other programs read the same file in that way (Snakemake among them), so such literals are not
-given another meaning here: they are refused, with the way to write them.
+PyYAML follows YAML 1.1, where ``010`` is 8, ``1:30`` is 90, ``no`` is false and ``2024-05-01`` is a date,
+while ``2e-3`` is text. Other programs read the same file in that way (Snakemake among them), so such literals
+are not given another meaning here: they are refused, with the way to write them.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from maestrata.bounds import MOST_NESTED, MOST_VALUES
 
 Key = tuple[str | int, ...]
 
-_WORDS = {"null": None, "Null": None, "NULL": None, "~": None, "": None}
+_WORDS: dict[str, bool | None] = dict.fromkeys(("null", "Null", "NULL", "~", ""))
 _WORDS |= dict.fromkeys(("true", "True", "TRUE"), True) | dict.fromkeys(("false", "False", "FALSE"), False)
 _DIGITS = r"(?:0|[1-9][0-9]*|[1-9][0-9]{0,2}(?:_[0-9]{3})+)"
 _NUMBER = re.compile(rf"[-+]?(?:{_DIGITS}(\.[0-9]*)?|(\.[0-9]+))([eE][-+]?[0-9]+)?")
-# What looks like a number and is none of those: leading zeros, groups that are not of three, 0x1f, 0o17, 0b11.
+# What looks like a number and is none of those: leading zeros, groups that are not of three, 0x1f, 0o17.
 _LIKE_A_NUMBER = re.compile(r"[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?|0[oxbOXB][0-9a-fA-F_]+)")
 _MERGE = "tag:yaml.org,2002:merge"
 _TOO_LARGE = 2**63
@@ -38,9 +38,9 @@ class Literal(yaml.MarkedYAMLError):
 def read_yaml(text: str) -> Any:
     """Read one YAML document into mappings, lists, text, numbers, truth values and None.
 
-    A merge key (``<<``) takes the keys of another mapping, and those written beside it win. A key given twice,
-    a tag (``!!set``), an anchor that holds itself and what is nested or grown beyond `maestrata.bounds` are
-    errors.
+    A merge key (``<<``) takes the keys of another mapping, and those written beside it win. A key given
+    twice, a tag (``!!set``), an anchor that holds itself and what is nested or grown beyond
+    `maestrata.bounds` are errors.
 
     Raises
     ------
@@ -55,8 +55,11 @@ def read_yaml(text: str) -> Any:
     [{'x': 3, 'y': 2}]
     """
     try:
-        return yaml.load(text, _Loader)  # noqa: S506 -- a SafeLoader
-    except (ValueError, OverflowError) as error:  # an escape such as "\UFFFFFFFF", which PyYAML does not catch
+        return yaml.load(text, _Loader)
+    except (
+        ValueError,
+        OverflowError,
+    ) as error:  # an escape such as "\UFFFFFFFF", which PyYAML does not catch
         raise yaml.YAMLError(f"text with an escape that is no character ({error})") from None
 
 
@@ -124,7 +127,9 @@ class _Loader(yaml.SafeLoader):
         if self.check_event(yaml.AliasEvent) and event.anchor in self._open:
             raise Literal(f"anchor {event.anchor!r} must not hold itself", event, self._here)
         if getattr(event, "tag", None) is not None:
-            raise Literal(f"tag {event.tag.replace('tag:yaml.org,2002:', '!!')!r} must not be given", event, self._here)
+            raise Literal(
+                f"tag {event.tag.replace('tag:yaml.org,2002:', '!!')!r} must not be given", event, self._here
+            )
         opened = event.anchor if not self.check_event(yaml.AliasEvent) else None
         self._open |= {opened} if opened else set()
         node = super().compose_node(parent, index)

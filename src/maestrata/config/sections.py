@@ -15,13 +15,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    NonNegativeInt,
-    PositiveInt,
     StringConstraints,
     WithJsonSchema,
 )
 from typing_extensions import TypedDict  # the standard library's hides from pydantic which keys it has
 
+from maestrata.bounds import MOST_CELLS, MOST_IMAGES, MOST_ROWS, MOST_SEED
+from maestrata.cells import one_ratio
 from maestrata.inference.settings import LimitSettings
 from maestrata.model.sizes import Sizes
 from maestrata.regression.settings import Evaluation
@@ -43,10 +43,11 @@ def _ratio(value: float) -> float:
 
 def _seeds(value: Any) -> Any:
     """Read a count n as the seeds 0 to n-1; a list is taken as it is."""
-    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_CELLS:
         return tuple(range(value))
-    if not isinstance(value, list):
-        raise ValueError("must be a count, at least 1, or a list of seeds")
+    if not isinstance(value, list) or len(value) > MOST_CELLS:
+        what = f", such as [{value}]" if isinstance(value, int) and value > 0 else ""
+        raise ValueError(f"must be a count, 1 to {MOST_CELLS:_}, or a list of no more seeds{what}")
     return tuple(value)
 
 
@@ -63,19 +64,27 @@ def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
+def _apart(values: tuple[float, ...]) -> tuple[float, ...]:
+    """Refuse a ratio that is another one, written or computed in another way."""
+    if len(set(one_ratio(_distinct(values)).values())) < len(values):
+        raise ValueError("must not name anything twice")
+    return values
+
+
 _OPEN = {"exclusiveMinimum": 0, "exclusiveMaximum": 1}
 Ratio = Annotated[float, AfterValidator(_ratio), Field(json_schema_extra=_OPEN)]
-Ratios = Annotated[tuple[Ratio, ...], AfterValidator(_distinct)]
+Ratios = Annotated[tuple[Ratio, ...], AfterValidator(_apart)]
 Names = Annotated[tuple[Name, ...], AfterValidator(_distinct)]
+Seed = Annotated[int, Field(ge=0, le=MOST_SEED)]
 Seeds = Annotated[
-    tuple[NonNegativeInt, ...],
+    tuple[Seed, ...],
     BeforeValidator(_seeds),
     AfterValidator(_distinct),
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "integer", "minimum": 1},
-                {"type": "array", "items": {"type": "integer", "minimum": 0}},
+                {"type": "integer", "minimum": 1, "maximum": MOST_CELLS},
+                {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": MOST_SEED}},
             ]
         }
     ),
@@ -126,7 +135,9 @@ class Block(Section):
         description="asked masking ratios; cells are keyed by the count they leave visible"
     )
     seeds: Seeds = Field(default=(0,), description="training seeds: a count n (seeds 0 to n-1) or a list")
-    images: PositiveInt | None = Field(default=None, description="images a cell; null: as in `training`")
+    images: Annotated[int, Field(ge=1, le=MOST_IMAGES)] | None = Field(
+        default=None, description="images a cell; null: as in `training`"
+    )
     training: RecipePart | None = Field(
         default=None, description="the keys of `training` that differ in this block"
     )
@@ -135,7 +146,7 @@ class Block(Section):
 class Sweep(Section):
     """How `maestrata.steps.sweep` trains on a GPU; the workflow itself trains one cell a job."""
 
-    stack: PositiveInt | None = Field(
+    stack: Annotated[int, Field(ge=1, le=MOST_ROWS)] | None = Field(
         default=None, description="models trained as one; null: as many as the device's memory holds"
     )
 

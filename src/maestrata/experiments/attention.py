@@ -22,7 +22,17 @@ from maestrata.model.mae import MAE, Block
 from maestrata.representation.encode import BATCH, image_tokens
 from maestrata.resampling import bootstrap_weights, mean_bootstrap
 
-__all__ = ["CELLS", "NAME", "RANGES", "SETTINGS", "SUMMARY", "WORLDS", "attention_weights", "run", "shared_mass"]
+__all__ = [
+    "CELLS",
+    "NAME",
+    "RANGES",
+    "SETTINGS",
+    "SUMMARY",
+    "WORLDS",
+    "attention_weights",
+    "run",
+    "shared_mass",
+]
 
 NAME = "attention"
 SUMMARY = "attention of [CLS] and of tokens in the last block: mass on tokens of the same ancestor, and maps"

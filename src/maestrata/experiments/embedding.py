@@ -31,6 +31,7 @@ RANGES = {
 }
 WORLDS: tuple[str, ...] = ()
 CELLS = True
+PATCHES = "1x1"
 
 _KEY = 3  # of the stream "experiment"
 

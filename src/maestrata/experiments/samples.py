@@ -7,6 +7,7 @@ from dataclasses import replace
 from maestrata.errors import ExperimentError
 from maestrata.experiments._features import Estimates, score_levels
 from maestrata.experiments.base import Job, Table
+from maestrata.experiments.settings import whole_sizes
 from maestrata.masks import MaskPatches, visible_count
 from maestrata.representation.encode import last_layer
 from maestrata.training.train import train
@@ -63,8 +64,7 @@ def _sizes(job: Job) -> list[int]:
         raise ExperimentError(f"{allowed} must be at least one batch of {job.recipe.batch}")
     if sizes[-1] > job.images:
         raise ExperimentError(f"{allowed} must be at most images={job.images}: each is seen at least once")
-    if sizes[-1] % 2 or sizes[-1] // 2 not in sizes:
-        raise ExperimentError(f"{allowed} must hold half of the largest, {sizes[-1]}: the last doubling")
+    whole_sizes(job.settings, job.world)
     return sizes
 
 

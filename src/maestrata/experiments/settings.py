@@ -12,35 +12,44 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from maestrata.cells import same_ratio
+from maestrata import modules
+from maestrata.cells import one_ratio
 from maestrata.errors import ExperimentError, MaestrataError, one_of
 from maestrata.masks import MaskPatches, visible_count
 from maestrata.settings import Range, check_values
 from maestrata.worlds import make
 from maestrata.worlds.base import World
 
-__all__ = ["check_settings", "larger_world", "middle_ratio", "phase_worlds", "whole_sizes"]
+__all__ = ["check_settings", "fill_settings", "larger_world", "middle_ratio", "phase_worlds", "whole_sizes"]
 
-Settings = dict[str, Any]
+Settings = Mapping[str, Any]
 
 
-def check_settings(
-    name: str,
-    given: Mapping[str, Any],
-    defaults: Mapping[str, Any],
-    ranges: Mapping[str, Mapping[str, Any]],
-    world: World,
-    numbers: Mapping[str, int],
-) -> Settings:
+def fill_settings(name: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of an experiment: its defaults, with those given in their place.
+
+    Raises
+    ------
+    ExperimentError
+        If a setting is unknown, or of another type than its default (a whole number passes for a number; a
+        list must be non-empty and of the default's kind of items).
+    """
+    for key in given:
+        if key not in defaults:
+            raise ExperimentError(f"experiment {name}: setting {one_of(key, defaults)}").at(key)
+    settings = {key: _plain(given.get(key, default)) for key, default in defaults.items()}
+    check_values(settings, defaults, {}, ExperimentError, f"experiment {name}: ")
+    return settings
+
+
+def check_settings(name: str, given: Mapping[str, Any], world: World, numbers: Mapping[str, int]) -> dict[str, Any]:
+    """Return the settings of an experiment, complete, if it can be made with them.
 
     Parameters
     ----------
     name : str
-        Of the experiment.
-    given, defaults : mapping
-    ranges : mapping
-        Its ``RANGES``.
+        Of the experiment, whose ``SETTINGS`` and ``RANGES`` are read without importing it.
+    given : mapping
     world : World
         In which it is made.
     numbers : mapping
@@ -49,17 +58,13 @@ def check_settings(
     Raises
     ------
     ExperimentError
-        If a setting is unknown, of another type than its default, out of its range, or does not fit another
-        setting or the world; `key` names it where it is one.
+        As `fill_settings`, and if a setting is out of its range or does not fit another setting or the world;
+        `key` names the setting.
     """
     owner = f"experiment {name}: "
-    for key in given:
-        if key not in defaults:
-            raise ExperimentError(f"{owner}setting {one_of(key, defaults)}").at(key)
-    settings = {key: _plain(given.get(key, default)) for key, default in defaults.items()}
-    known = {"levels": world.levels, "n_tokens": world.grid.n_tokens, **numbers}
-    # types first: a limit may be another setting
-    check_values(settings, defaults, {}, ExperimentError, owner)
+    defaults, ranges = (modules.constant("experiments", name, key, {}) for key in ("SETTINGS", "RANGES"))
+    settings = fill_settings(name, given, defaults)  # types first: a limit may be another setting
+    known: dict[str, float] = {"levels": world.levels, "n_tokens": world.grid.n_tokens, **numbers}
     known |= {key: value for key, value in settings.items() if isinstance(value, int | float)}
     limits = {key: _range(limit, known) for key, limit in ranges.items()}
     check_values(settings, defaults, limits, ExperimentError, owner)
@@ -110,8 +115,8 @@ def larger_world(settings: Settings, world: World) -> World:
     side = min(larger.image_shape[1:])
     if side < LEAST_SIDE:
         raise ExperimentError(
-            f"token_pixels={settings['token_pixels']} makes images of {side} pixels a side, of which SSIM and "
-            f"FSIM need {LEAST_SIDE}"
+            f"token_pixels={settings['token_pixels']} makes images of {side} pixels a side; SSIM and FSIM "
+            f"need {LEAST_SIDE}"
         ).at("token_pixels")
     return larger
 
@@ -125,11 +130,11 @@ TOGETHER: dict[str, Callable[[Settings, World], World]] = {
     "hidden_phase": phase_worlds,
     "reconstruction": larger_world,
 }
-"""Experiment -> check of its settings together, which returns the world whose tokens its mask patches are of."""
+"""Experiment -> check of its settings together; it returns the world whose tokens its patches are of."""
 
 
 def _range(limits: Mapping[str, Any], known: Mapping[str, float]) -> Range:
-    numbers = {
+    numbers: dict[str, Any] = {
         key: value if key == "choices" or isinstance(value, int | float) else _number(value, known)
         for key, value in limits.items()
     }
@@ -141,9 +146,8 @@ def _number(names: str | list[str], known: Mapping[str, float]) -> float:
 
 
 def _check_ratios(owner: str, key: str, ratios: tuple[float, ...]) -> None:
-    for i, ratio in enumerate(ratios):
-        if any(same_ratio(ratio, other) for other in ratios[:i]):
-            raise ExperimentError(f"{owner}{key}={list(ratios)} must not name anything twice").at(key)
+    if len(set(one_ratio(ratios).values())) < len(ratios):
+        raise ExperimentError(f"{owner}{key}={list(ratios)} must not name anything twice").at(key)
 
 
 def _plain(value: Any) -> Any:

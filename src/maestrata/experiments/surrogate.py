@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from maestrata.errors import ExperimentError
 from maestrata.experiments._features import Estimates, pixels, score_levels
 from maestrata.experiments._surrogate import GaussianSurrogate
 from maestrata.experiments.base import Job, Table
+from maestrata.experiments.settings import middle_ratio
 from maestrata.masks import MaskPatches, realised_ratio, visible_count
 from maestrata.regression.controls import principal_axes
 from maestrata.representation.encode import last_layer
@@ -44,12 +44,7 @@ def run(job: Job) -> Table:
     patches = MaskPatches(job.grid)
     counts = sorted({visible_count(patches.n_patches, r) for r in job.settings["mask_ratios"]}, reverse=True)
     peak = visible_count(patches.n_patches, job.settings["peak"])
-    if not (peak in counts and counts[0] > peak > counts[-1]):
-        raise ExperimentError(
-            f"surrogate: peak={job.settings['peak']} must be among "
-            f"mask_ratios={job.settings['mask_ratios']}, and not the lowest or the highest (visible "
-            f"patches: {peak} of {counts})"
-        )
+    middle_ratio(job.settings, job.world)
     table = Table()
     twin = GaussianSurrogate(job.world, job.settings["covariance_images"])
     shapes = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from maestrata.bounds import MOST_REPLICATES, MOST_ROWS
 from maestrata.errors import InferenceError
 from maestrata.settings import check, setting
 
@@ -12,9 +13,9 @@ from maestrata.settings import check, setting
 class Samples:
     """Images that probes are fitted and scored on; experiments and exact limits take the same ones."""
 
-    probe_train: int = setting(8192, "images that probes are fitted on", least=100)
-    test: int = setting(8192, "fresh images that R2 is measured on", least=100)
-    replicates: int = setting(500, "bootstrap replicates over test images", least=1)
+    probe_train: int = setting(8192, "images that probes are fitted on", least=100, most=MOST_ROWS)
+    test: int = setting(8192, "fresh images that R2 is measured on", least=100, most=MOST_ROWS)
+    replicates: int = setting(500, "bootstrap replicates over test images", least=1, most=MOST_REPLICATES)
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,15 @@ class LimitSettings:
     Raises
     ------
     InferenceError
-        If a number is below 1.
+        If a number is out of range.
     """
 
-    grid_samples: int = setting(2048, "test images of inference on a grid, the first ones", least=1)
-    bound_samples: int = setting(1024, "test images of the upper bound, the first ones", least=1)
+    grid_samples: int = setting(
+        2048, "test images of inference on a grid, the first ones", least=1, most=MOST_ROWS
+    )
+    bound_samples: int = setting(
+        1024, "test images of the upper bound, the first ones", least=1, most=MOST_ROWS
+    )
 
     def __post_init__(self) -> None:
         check(self, InferenceError)

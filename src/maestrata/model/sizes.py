@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from maestrata.bounds import MOST_DEPTH, MOST_WIDTH
 from maestrata.errors import ConfigError
 from maestrata.settings import check, setting
 
@@ -37,16 +38,20 @@ class Sizes:
     Raises
     ------
     ConfigError
-        If a size is below 1 or a width cannot be split into its heads or into sine-cosine positions.
+        If a size is out of range or a width cannot be split into its heads or into sine-cosine positions.
     """
 
-    width: int = setting(64, "width of the encoder's tokens, a multiple of 4 and of `heads`", least=1)
-    depth: int = setting(3, "blocks of the encoder", least=1)
-    heads: int = setting(2, "attention heads of the encoder", least=1)
-    decoder_width: int = setting(64, "width of the decoder's tokens", least=1)
-    decoder_depth: int = setting(1, "blocks of the decoder", least=1)
-    decoder_heads: int = setting(2, "attention heads of the decoder", least=1)
-    mlp_ratio: int = setting(4, "hidden width of a block's MLP over the block's width", least=1)
+    width: int = setting(
+        64, "width of the encoder's tokens, a multiple of 4 and of `heads`", least=1, most=MOST_WIDTH
+    )
+    depth: int = setting(3, "blocks of the encoder", least=1, most=MOST_DEPTH)
+    heads: int = setting(2, "attention heads of the encoder", least=1, most=MOST_DEPTH)
+    decoder_width: int = setting(64, "width of the decoder's tokens", least=1, most=MOST_WIDTH)
+    decoder_depth: int = setting(1, "blocks of the decoder", least=1, most=MOST_DEPTH)
+    decoder_heads: int = setting(2, "attention heads of the decoder", least=1, most=MOST_DEPTH)
+    mlp_ratio: int = setting(
+        4, "hidden width of a block's MLP over the block's width", least=1, most=MOST_DEPTH
+    )
     norm_pixels: bool = setting(False, "reconstruct pixels normalised per token")
 
     def __post_init__(self) -> None:

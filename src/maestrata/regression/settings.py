@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from maestrata import modules
+from maestrata.bounds import MOST_IMAGES
 from maestrata.errors import ProbeError, one_of
 from maestrata.inference.settings import Samples
+from maestrata.regression.probes import make
 from maestrata.representation.pooling import POOLINGS
 from maestrata.settings import Scalar, check, setting
 from maestrata.training.recipe import Recipe
@@ -20,14 +22,14 @@ class Evaluation(Samples):
     ------
     ProbeError
         If a number is out of range, a list is empty or names something twice, a probe or pooling does not
-        exist, or settings are given for a probe that is not among the probes.
+        exist, or settings are given for a probe that is not among the probes or does not take them.
     """
 
     probes: tuple[str, ...] = setting(("ridge", "kernel_ridge"), "modules of maestrata.regression.probes")
-    probe_settings: dict[str, dict[str, Scalar]] = setting(dict, "probe -> its settings")
+    probe_settings: dict[str, dict[str, Scalar | tuple[Scalar, ...]]] = setting(dict, "probe -> its settings")
     poolings: tuple[str, ...] = setting(POOLINGS, "how tokens become one vector", choices=POOLINGS)
     control_images: int = setting(
-        0, "training images of the trained controls (0: neither is trained)", least=0
+        0, "training images of the trained controls (0: neither is trained)", least=0, most=MOST_IMAGES
     )
 
     def __post_init__(self) -> None:
@@ -36,10 +38,14 @@ class Evaluation(Samples):
             if probe not in modules.available("regression.probes"):
                 message = f"probe {one_of(probe, modules.available('regression.probes'))}"
                 raise ProbeError(message).at("probes", i)
-        for probe in self.probe_settings:
+        for probe, settings in self.probe_settings.items():
             if probe not in self.probes:
                 message = f"settings of probe {one_of(probe, self.probes)}"
                 raise ProbeError(message).at("probe_settings", probe)
+            try:
+                make(probe, **settings)
+            except ProbeError as error:
+                raise error.at("probe_settings", probe, *error.key) from None
         if 0 < self.control_images < Recipe.batch:
             raise ProbeError(
                 f"control_images={self.control_images} must be 0 (no trained controls) or at least one batch "

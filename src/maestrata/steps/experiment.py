@@ -11,6 +11,7 @@ from maestrata.cubes.netcdf import CubeFile
 from maestrata.errors import ExperimentError, MaskError
 from maestrata.experiments import registry
 from maestrata.experiments.base import Job, TrainedCell
+from maestrata.experiments.settings import check_settings
 from maestrata.inference.settings import Samples
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAEConfig
@@ -55,18 +56,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     label = args.world or world.name
     if module.WORLDS and world.name not in module.WORLDS:
         allowed = ", ".join(module.WORLDS)
-        raise ExperimentError(
-            f"{module.NAME}: world {world.name!r} must be one of: {allowed} (--world-kind)"
-        )
+        raise ExperimentError(f"{module.NAME}: world {world.name!r} must be one of: {allowed} (--world-kind)")
     cells = [read_cell(text, world, label) for text in args.cells]
+    recipe, samples = read_settings(args, Recipe), read_settings(args, Samples)
+    numbers = {key: getattr(recipe, key) for key in ("batch", "images")}
     job = Job(
         world=world,
         seed=args.seed,
         cfg=MAEConfig.of(world, read_settings(args, Sizes)),
-        recipe=read_settings(args, Recipe),
-        settings=registry.check_settings(module.NAME, args.settings, module.SETTINGS),
+        recipe=recipe,
+        settings=check_settings(module.NAME, args.settings, world, numbers | asdict(samples)),
         cells=tuple(sorted(cells, key=lambda c: (c.patches.size, c.patches.label, c.visible, c.seed))),
-        **asdict(read_settings(args, Samples)),
+        **asdict(samples),
     )
     axes, data = module.run(job).arrays()
     coords = {"world": [label], "world_seed": [world.seed], "seed": [args.seed], **axes}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import cos, pi
 
+from maestrata.bounds import MOST_IMAGES, MOST_ROWS
 from maestrata.cells import Cell
 from maestrata.errors import TrainingError
 from maestrata.settings import check, setting
@@ -23,14 +24,18 @@ class Recipe:
         If a value is out of range.
     """
 
-    images: int = setting(240_000, "images seen in all; fresh ones unless `samples` is set", least=1)
-    batch: int = setting(256, "images in a step", least=1)
+    images: int = setting(
+        240_000, "images seen in all; fresh ones unless `samples` is set", least=1, most=MOST_IMAGES
+    )
+    batch: int = setting(256, "images in a step", least=1, most=MOST_ROWS)
     lr: float = setting(2e-3, "peak of the one-cycle schedule (AdamW)", above=0, below=1)
     weight_decay: float = setting(0.05, "of matrices; nothing else is decayed", least=0, below=1)
     betas: tuple[float, float] = setting((0.9, 0.95), "of AdamW", least=0, below=1)
     warmup: float = setting(0.1, "share of steps in which the rate rises", least=0, below=1)
     clip: float = setting(1.0, "largest norm of the gradient", above=0)
-    samples: int | None = setting(None, "size of a finite training set; null: an endless stream", least=1)
+    samples: int | None = setting(
+        None, "size of a finite training set; null: an endless stream", least=1, most=MOST_IMAGES
+    )
 
     def __post_init__(self) -> None:
         check(self, TrainingError)

@@ -18,6 +18,7 @@ import numpy as np
 from array_api_compat import array_namespace, device, is_torch_array
 from numpy.typing import NDArray
 
+from maestrata.bounds import MOST_LEAVES, MOST_WORLD
 from maestrata.errors import MaskError, WorldError
 from maestrata.geometry import TokenGrid
 from maestrata.graphs import LatentGraph
@@ -112,6 +113,13 @@ class World(abc.ABC):
             self.grid = TokenGrid.for_leaves(leaves)
         except MaskError as error:
             raise WorldError(f"{self.name}: {error}") from None
+        if leaves > MOST_LEAVES:
+            raise WorldError(f"{self.name}: leaves={leaves} must be at most {MOST_LEAVES}")
+        if leaves * (self.channels * token_pixels**2) ** 2 > MOST_WORLD:
+            raise WorldError(
+                f"{self.name}: token_pixels={token_pixels} makes a world of {leaves} leaves too large: "
+                f"leaves x (values of a token)^2 must be at most {MOST_WORLD:_}"
+            )
         self.levels = self.grid.levels
         self.token_pixels = token_pixels
         self.n_symbols: int | None = None

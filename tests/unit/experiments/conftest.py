@@ -7,7 +7,8 @@ import torch
 
 from maestrata.cells import Cell
 from maestrata.experiments.base import Job, TrainedCell
-from maestrata.experiments.registry import check_settings, load
+from maestrata.experiments.registry import load
+from maestrata.experiments.settings import fill_settings
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAE, MAEConfig
 from maestrata.training.weights import save_weights
@@ -34,7 +35,7 @@ def cells_job(tmp_path):
             world=world,
             seed=0,
             cfg=cfg,
-            settings=check_settings(name, settings, load(name).SETTINGS),
+            settings=fill_settings(name, settings, load(name).SETTINGS),
             cells=tuple(cells),
             probe_train=400,
             test=300,

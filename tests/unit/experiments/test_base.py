@@ -13,6 +13,7 @@ from maestrata.cells import Cell
 from maestrata.errors import ExperimentError, TrainingError
 from maestrata.experiments import registry
 from maestrata.experiments.base import Table, TrainedCell
+from maestrata.experiments.settings import fill_settings
 from maestrata.geometry import TokenGrid
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAE, MAEConfig
@@ -30,20 +31,20 @@ RECIPE = Recipe(images=512, batch=32)
     ("given", "said"),
     [
         ({"image": 5}, "setting 'image' must be one of: images, ratios"),
-        ({"images": "many"}, "images='many' must be like its default, 10"),
-        ({"images": True}, "images=True must be like its default"),
-        ({"ratios": []}, "ratios=[] must be like its default"),
-        ({"ratios": ["a"]}, "ratios=['a'] must be like its default"),
+        ({"images": "many"}, "images='many' must be a whole number"),
+        ({"images": True}, "images=True must be a whole number"),
+        ({"ratios": []}, "ratios=[] must not be empty"),
+        ({"ratios": ["a"]}, "ratios[0]='a' must be a number"),
     ],
 )
 def test_settings_refused(given: dict[str, Any], said: str) -> None:
     with pytest.raises(ExperimentError) as caught:
-        registry.check_settings("made_up", given, {"images": 10, "ratios": (0.5,)})
+        fill_settings("made_up", given, {"images": 10, "ratios": (0.5,)})
     assert said in str(caught.value)
 
 
 def test_settings_given_stand_in_the_place_of_defaults() -> None:
-    found = registry.check_settings("made_up", {"ratios": [1, 0.5]}, {"images": 10, "ratios": (0.5,)})
+    found = fill_settings("made_up", {"ratios": [1, 0.5]}, {"images": 10, "ratios": (0.5,)})
     assert found == {"images": 10, "ratios": (1, 0.5)}
 
 
@@ -60,7 +61,7 @@ def test_every_experiment_says_what_the_workflow_needs(name: str) -> None:
     for key in ("SETTINGS", "WORLDS", "CELLS"):
         assert modules.constant("experiments", name, key, "absent") == getattr(module, key)
     assert modules.constant("experiments", name, "SEEDS", "own") == getattr(module, "SEEDS", "own")
-    assert registry.check_settings(name, {}, module.SETTINGS) == {
+    assert fill_settings(name, {}, module.SETTINGS) == {
         key: tuple(v) if isinstance(v, list) else v for key, v in module.SETTINGS.items()
     }
 

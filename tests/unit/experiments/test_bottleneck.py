@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from maestrata.errors import ExperimentError
-from maestrata.experiments import registry
 from maestrata.experiments._bottleneck_model import Bottleneck
 from maestrata.experiments._shared_part import Shared, child_mask
 from maestrata.experiments.base import Job
 from maestrata.experiments.bottleneck import SETTINGS, run
 from maestrata.experiments.measures import leak, redraw, whiten
+from maestrata.experiments.settings import fill_settings
 from maestrata.geometry import TokenGrid, patchify
 from maestrata.inference import posterior
 from maestrata.model.mae import MAEConfig
@@ -24,7 +24,7 @@ TINY = {"images": 640, "width": 16, "depth": 1, "points": 100, "test": 120}
 def job(kind, settings=None, **world):
     made = make(kind, 0, **({"leaves": 8} | world))
     cfg = MAEConfig(made.grid.height, made.grid.width, made.token_values)
-    full = registry.check_settings("bottleneck", TINY | (settings or {}), SETTINGS)
+    full = fill_settings("bottleneck", TINY | (settings or {}), SETTINGS)
     return Job(made, 0, cfg, settings=full, replicates=20)
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from maestrata.experiments import fixed_masks as module
-from maestrata.experiments import registry
 from maestrata.experiments.base import Job
+from maestrata.experiments.settings import fill_settings
 from maestrata.model.mae import MAEConfig
 from maestrata.worlds import make
 
@@ -19,7 +19,7 @@ def job(kind, leaves=4):
     cfg = MAEConfig(
         world.grid.height, world.grid.width, world.token_values, width=8, depth=1, decoder_width=8
     )
-    settings = registry.check_settings("fixed_masks", TINY, module.SETTINGS)
+    settings = fill_settings("fixed_masks", TINY, module.SETTINGS)
     return Job(world, 0, cfg, settings=settings, replicates=20)
 
 

@@ -13,7 +13,7 @@ from maestrata.errors import ExperimentError
 from maestrata.experiments import hidden_phase
 from maestrata.experiments._mixture import MixtureMAE, whitening_maps
 from maestrata.experiments.base import Job, Table
-from maestrata.experiments.registry import check_settings
+from maestrata.experiments.settings import fill_settings
 from maestrata.geometry import patchify
 from maestrata.model.mae import MAE, MAEConfig
 
@@ -92,7 +92,7 @@ def test_what_makes_no_density_is_refused():
 def job():
     world = worlds.make("additive_tree", 3, leaves=4, dim=2)
     cfg = MAEConfig(grid_height=2, grid_width=2, width=16, depth=1, decoder_width=16)
-    settings = check_settings(
+    settings = fill_settings(
         "hidden_phase", {"images": 640, "batch": 64, "components": 2}, hidden_phase.SETTINGS
     )
     return Job(world, 0, cfg, settings=settings, probe_train=400, test=300, replicates=50)

@@ -10,7 +10,7 @@ from maestrata import worlds
 from maestrata.experiments import reconstruction
 from maestrata.experiments.base import Job
 from maestrata.experiments.reconstruction import Masks, means, rank_correlations, score
-from maestrata.experiments.registry import check_settings
+from maestrata.experiments.settings import fill_settings
 from maestrata.model.mae import MAEConfig
 from maestrata.resampling import bootstrap_weights
 
@@ -71,7 +71,7 @@ def test_run_measures_every_ratio():
         "eval_ratio": 0.5,
         "scored": 32,
     }
-    settings = check_settings("reconstruction", given, reconstruction.SETTINGS)
+    settings = fill_settings("reconstruction", given, reconstruction.SETTINGS)
     cfg = MAEConfig(grid_height=4, grid_width=2, width=8, depth=1, decoder_width=8)
     axes, data = reconstruction.run(Job(world, 0, cfg, settings=settings, replicates=20)).arrays()
     models = ["1x1/v3", "1x1/v2", "1x1/v1", "2x1/v1"]

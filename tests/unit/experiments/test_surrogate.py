@@ -116,7 +116,5 @@ def test_arms_contrasts_and_repeatability(world):
 
 @pytest.mark.parametrize("peak", [0.5, 0.9])
 def test_a_peak_that_is_no_peak_is_refused(world, peak):
-    with pytest.raises(
-        ExperimentError, match=f"peak={peak} must be among mask_ratios=.*and not the lowest"
-    ):
+    with pytest.raises(ExperimentError, match=f"peak={peak} must be among mask_ratios=.*and not the lowest"):
         surrogate.run(job(world, peak=peak))

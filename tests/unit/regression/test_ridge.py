@@ -90,5 +90,5 @@ def test_more_rows_than_a_chunk():
 @pytest.mark.parametrize(("key", "value"), [("alphas", []), ("alphas", [1.0, 0.0]), ("validation", 1.0)])
 def test_bad_settings_are_named(key, value):
     x, y = _data(50)
-    with pytest.raises(ProbeError, match=f"ridge: {key}="):
+    with pytest.raises(ProbeError, match=f"ridge: {key}[=[]"):
         Probe(**{key: value}).fit(x, y)

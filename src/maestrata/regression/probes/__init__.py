@@ -75,11 +75,11 @@ def make(name: str, **settings: Any) -> ProbeProtocol:
     Raises
     ------
     ProbeError
-        If the name or a setting is unknown.
+        If the name or a setting is unknown, or a setting is of a wrong type or out of its range.
     """
     cls = probe_class(name)
     known = list(inspect.signature(cls).parameters)
     for key in settings:
         if key not in known:
-            raise ProbeError(f"probe {name}: setting {one_of(key, known)}")
+            raise ProbeError(f"probe {name}: setting {one_of(key, known)}").at(key)
     return cls(**settings)

@@ -13,14 +13,17 @@ no hyperparameters per target, and a grid search over it would factorise anew fo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
+from maestrata.bounds import MOST_POINTS, MOST_ROWS
 from maestrata.errors import ProbeError
 from maestrata.regression.standardise import Standard, check_finite, check_rows
+from maestrata.settings import check, setting
 
 ALPHAS = (1.0, 0.1, 0.01, 0.001)
 GAMMAS = tuple(float(g) for g in np.logspace(-2, 2, 4))
@@ -28,10 +31,11 @@ NEGLIGIBLE = 1e-9  # 2,000 points with such a kernel move a prediction by less t
 CHUNK = 1024  # test rows whose kernel is held at a time
 
 
+@dataclass(eq=False)
 class Probe:
     """RBF kernel ridge.
 
-    Parameters
+    Attributes
     ----------
     points : int
         Training rows that the kernel is made of, the first ones.
@@ -40,31 +44,28 @@ class Probe:
         fifth is held out.
     alphas, gammas : sequences of float
         Grid; a gamma is divided by the number of features.
-
-    Attributes
-    ----------
     alpha_, gamma_ : ndarray (t,)
         Chosen for each target; gamma as in ``exp(-gamma |x - x'|**2)`` of standardised features.
+
+    Raises
+    ------
+    ProbeError
+        If a setting is out of range.
     """
 
     last_layer_only: ClassVar[bool] = True
     poolings: ClassVar[tuple[str, ...]] = ("global",)
     eval_ratios: ClassVar[tuple[str, ...] | None] = ("0",)
 
-    alpha_: NDArray[np.float64]
-    gamma_: NDArray[np.float64]
+    points: int = setting(2000, "rows that the kernel is made of", least=1, most=MOST_POINTS)
+    validation: int = setting(1000, "rows on which the others are chosen", least=1, most=MOST_ROWS)
+    alphas: Sequence[float] = setting(ALPHAS, "penalties", above=0)
+    gammas: Sequence[float] = setting(GAMMAS, "widths of the kernel", above=0)
+    alpha_: NDArray[np.float64] = field(init=False, repr=False)
+    gamma_: NDArray[np.float64] = field(init=False, repr=False)
 
-    def __init__(
-        self,
-        points: int = 2000,
-        validation: int = 1000,
-        alphas: Sequence[float] = ALPHAS,
-        gammas: Sequence[float] = GAMMAS,
-    ) -> None:
-        self.points = points
-        self.validation = validation
-        self.alphas = alphas
-        self.gammas = gammas
+    def __post_init__(self) -> None:
+        check(self, ProbeError, "kernel_ridge: ")
 
     def fit(self, x: NDArray[np.float32], y: NDArray[np.float32]) -> Probe:
         """Fit features (n, p) to targets (n, t).
@@ -72,15 +73,8 @@ class Probe:
         Raises
         ------
         ProbeError
-            If a setting is out of range, or the rows are too few, or hold NaN.
+            If the rows are too few, or hold NaN.
         """
-        for key in ("alphas", "gammas"):
-            if not len(getattr(self, key)) or min(getattr(self, key)) <= 0:
-                raise ProbeError(f"kernel_ridge: {key}={getattr(self, key)!r} must be positive numbers")
-        if self.points < 1 or self.validation < 1:
-            raise ProbeError(
-                f"kernel_ridge: points={self.points}, validation={self.validation} must be at least 1"
-            )
         check_rows(x, y, "kernel_ridge")
         points = min(self.points, len(x) - max(1, min(self.validation, len(x) // 5)))
         rows = slice(0, points + self.validation)

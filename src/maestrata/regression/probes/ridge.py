@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from typing import ClassVar
 
@@ -24,16 +24,18 @@ from scipy.linalg import cho_factor, cho_solve
 
 from maestrata.errors import ProbeError
 from maestrata.regression.standardise import CHUNK, Standard, check_finite, check_rows
+from maestrata.settings import check, setting
 
 Vector = NDArray[np.float64]
 
 ALPHAS = tuple(10.0**k for k in range(-2, 6))
 
 
+@dataclass(eq=False)
 class Probe:
     """Ridge.
 
-    Parameters
+    Attributes
     ----------
     alphas : sequence of float
         Penalties on the squared norm of the coefficients of standardised features, as in scikit-learn's
@@ -41,25 +43,28 @@ class Probe:
     validation : float
         Share of the training rows, the last ones, on which the penalty is chosen; the solution is then taken
         from all training rows.
-
-    Attributes
-    ----------
     alpha_ : ndarray (t,)
         Penalty chosen for each target.
     coef_ : ndarray (p, t) of float32
         For standardised features and targets.
+
+    Raises
+    ------
+    ProbeError
+        If a setting is out of range.
     """
 
     last_layer_only: ClassVar[bool] = False
     poolings: ClassVar[tuple[str, ...]] = ("global", "cls", "concat", "aligned")
     eval_ratios: ClassVar[tuple[str, ...] | None] = None
 
-    alpha_: NDArray[np.float64]
-    coef_: NDArray[np.float32]
+    alphas: Sequence[float] = setting(ALPHAS, "penalties", above=0)
+    validation: float = setting(0.2, "share of the rows on which a penalty is chosen", above=0, below=1)
+    alpha_: NDArray[np.float64] = field(init=False, repr=False)
+    coef_: NDArray[np.float32] = field(init=False, repr=False)
 
-    def __init__(self, alphas: Sequence[float] = ALPHAS, validation: float = 0.2) -> None:
-        self.alphas = alphas
-        self.validation = validation
+    def __post_init__(self) -> None:
+        check(self, ProbeError, "ridge: ")
 
     def fit(self, x: NDArray[np.float32], y: NDArray[np.float32]) -> Probe:
         """Fit features (n, p) to targets (n, t).
@@ -67,13 +72,8 @@ class Probe:
         Raises
         ------
         ProbeError
-            If a setting is out of range, or the rows are too few, or hold NaN.
+            If the rows are too few, or hold NaN.
         """
-        alphas = np.asarray(self.alphas, dtype=np.float64)
-        if alphas.ndim != 1 or not len(alphas) or not np.all(alphas > 0):
-            raise ProbeError(f"ridge: alphas={self.alphas!r} must be positive numbers")
-        if not 0 < self.validation < 1:
-            raise ProbeError(f"ridge: validation={self.validation!r} must lie in (0, 1)")
         check_rows(x, y, "ridge")
         split = len(x) - max(1, round(self.validation * len(x)))
         shifts = x[:CHUNK].mean(0, dtype=np.float64), y[:CHUNK].mean(0, dtype=np.float64)
@@ -87,7 +87,7 @@ class Probe:
         check_finite("ridge", self._x, self._y)
         for part in (fit, held):
             part.standardise(self._x.mean - shifts[0], self._x.std, self._y.mean - shifts[1], self._y.std)
-        self.alpha_ = self._choose(fit, alphas, x[split:], y[split:])
+        self.alpha_ = self._choose(fit, np.asarray(self.alphas, dtype=np.float64), x[split:], y[split:])
         fit += held
         system = fit.centred()
         coef, self._intercept = np.empty(fit.xy.shape), np.empty(len(fit.y))
