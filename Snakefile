@@ -19,8 +19,10 @@ from maestrata.run.plan import Plan
 from maestrata.run.start import (
     check_folder,
     check_inputs,
+    check_place,
     inputs_there,
     job_environment,
+    split_partial,
 )
 from maestrata.text import in_rst
 
@@ -35,11 +37,12 @@ except MaestrataError as error:
 # Commands keep the terminal as file 3: a step says there why it failed where its log cannot be written.
 shell.prefix("set -euo pipefail; exec 3>&2; export MAESTRATA_TERMINAL=3; ")
 CONFIGS = workflow.overwrite_configfiles or [ROOT / "config" / "config.yaml"]
-OVERRIDES = dict(workflow.config_settings.config)
-# `--config partial=true`: cubes and figures of what there is; nothing else is made
-PARTIAL = OVERRIDES.pop("partial", False)
 try:
+    # as they were typed: Snakemake would read 2024_05 as a number, and `false` as text
+    # `--config partial=true`: cubes and figures of what there is; nothing else is made
+    OVERRIDES, PARTIAL = split_partial(workflow.config_settings.config_args or [])
     PLAN = Plan(load_config(*CONFIGS, overrides=OVERRIDES), partial=PARTIAL)
+    check_place(PLAN.folder)
 except MaestrataError as error:
     sys.exit(f"error: {error}")
 

@@ -9,10 +9,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from snakemake.cli import get_argument_parser, parse_config
+from snakemake.cli import get_argument_parser
 
 from maestrata.config.load import load_config
 from maestrata.errors import MaestrataError
+from maestrata.run.start import split_partial
 from maestrata.text import any_encoding
 
 # Options of Snakemake after which not the whole run has been made.
@@ -49,10 +50,9 @@ def main(path: str, *given: str) -> int:
         print(f"\nnot the whole run (ARGS: {' '.join(given)}): no report was made")
         return 0
     try:
-        overrides = dict(parse_config(args.config))
-        overrides.pop("partial", None)
+        overrides, _ = split_partial(args.config or [])
         config = load_config(*args.configfile, overrides=overrides)
-    except (MaestrataError, ValueError) as error:
+    except MaestrataError as error:
         print(f"maestrata: {error}", file=sys.stderr)
         return 2
     folder = Path(config.results, config.run)

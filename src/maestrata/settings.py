@@ -189,10 +189,10 @@ def _problems(value: Any, default: Any, limits: Range) -> Iterator[tuple[Any, ..
         if limits.choices and value not in limits.choices:
             yield (f"={one_of(value, limits.choices)}",)
     elif _kind(value) in ("a number", "a whole number"):
-        if not isfinite(value):
-            yield (f"={value!r} must be finite",)
-        elif not limits.holds(value):
+        if not limits.holds(value):
             yield (f"={value!r} {limits.text}",)
+        elif not isfinite(value):
+            yield (f"={value!r} must be finite",)
 
 
 def _kind(value: Any) -> str:

@@ -20,7 +20,15 @@ RENAMED = {"interventions": "experiments"}
 """Keys of earlier versions, with their names of today."""
 
 
+_LONGEST = 600  # a list may have thousands of items
 _PLAIN = re.compile(r"[^\W\d][\w-]*")
+
+
+def one_line(message: str) -> str:
+    """Write a message in one line of printable characters, without the middle where it is very long."""
+    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in message)
+    half = _LONGEST // 2
+    return line if len(line) <= _LONGEST else f"{line[:half]} ... {line[-half:]}"
 
 
 def key_path(key: Key) -> str:

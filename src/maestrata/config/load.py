@@ -16,13 +16,19 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from maestrata.config.checks import check
-from maestrata.config.files import Key, Layers, key_path, read_layers
+from maestrata.config.files import Key, Layers, key_path, one_line, read_layers
 from maestrata.config.sections import Config
 from maestrata.errors import ConfigError, MaestrataError
 
-LONGEST = 600
-"""Characters of an error, the middle of what is longer being left out: a list may have thousands of items."""
-_PLAIN_WORDS = {"valid array": "list", "an object": "a mapping", "a valid string": "text", "a valid ": "a "}
+_PLAIN_WORDS = {
+    "a valid array": "a list",
+    "an object": "a mapping",
+    "a valid string": "text",
+    "a valid integer": "a whole number",
+    "a valid boolean": "true or false",
+    "a valid ": "a ",
+}
+"""Pydantic's words -> those of a config."""
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 
 
@@ -60,14 +66,8 @@ def load_config(
         except ConfigError as error:
             raise ConfigError(_placed(str(error), error.key, layers)) from None
     except ConfigError as error:
-        raise ConfigError(_one_line(str(error))) from None
+        raise ConfigError(one_line(str(error))) from None
     return config
-
-
-def _one_line(message: str) -> str:
-    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in message)
-    half = LONGEST // 2
-    return line if len(line) <= LONGEST else f"{line[:half]} ... {line[-half:]}"
 
 
 def json_schema() -> str:

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from maestrata import modules
 from maestrata.cells import one_ratio
 from maestrata.errors import ExperimentError, MaestrataError, one_of
 from maestrata.masks import MaskPatches, visible_count
@@ -42,14 +41,23 @@ def fill_settings(name: str, given: Mapping[str, Any], defaults: Mapping[str, An
     return settings
 
 
-def check_settings(name: str, given: Mapping[str, Any], world: World, numbers: Mapping[str, int]) -> dict[str, Any]:
+def check_settings(
+    name: str,
+    given: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    ranges: Mapping[str, Mapping[str, Any]],
+    world: World,
+    numbers: Mapping[str, int],
+) -> dict[str, Any]:
     """Return the settings of an experiment, complete, if it can be made with them.
 
     Parameters
     ----------
     name : str
-        Of the experiment, whose ``SETTINGS`` and ``RANGES`` are read without importing it.
+        Of the experiment.
     given : mapping
+    defaults, ranges : mapping
+        Its ``SETTINGS`` and ``RANGES``.
     world : World
         In which it is made.
     numbers : mapping
@@ -62,7 +70,6 @@ def check_settings(name: str, given: Mapping[str, Any], world: World, numbers: M
         `key` names the setting.
     """
     owner = f"experiment {name}: "
-    defaults, ranges = (modules.constant("experiments", name, key, {}) for key in ("SETTINGS", "RANGES"))
     settings = fill_settings(name, given, defaults)  # types first: a limit may be another setting
     known: dict[str, float] = {"levels": world.levels, "n_tokens": world.grid.n_tokens, **numbers}
     known |= {key: value for key, value in settings.items() if isinstance(value, int | float)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtrit
 
 from maestrata.resampling import nanmean
 
@@ -44,6 +43,8 @@ def t_interval(
     middle = nanmean(x)
     freedom = np.maximum(n - 1, 1)
     spread = np.sqrt(np.nansum(np.square(x - middle), 0) / freedom)
+    from scipy.special import stdtrit  # a third of a second, which who reads names alone need not wait for
+
     half = spread / np.sqrt(np.maximum(n, 1)) * stdtrit(freedom, (1 + confidence) / 2)
     half = np.where(n >= max(least, 2), half, np.nan)
     return middle, middle - half, middle + half

@@ -1,4 +1,4 @@
-"""What a run needs before its first job: the environment of the jobs, and a folder that can be written.
+"""What a run needs before its first job: what was asked, the jobs' environment, and a folder to write to.
 
 Without a place for its log no job can say why it failed.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,14 @@ from maestrata.errors import ConfigError
 from maestrata.run.layout import FILES
 from maestrata.run.record import damage
 
-__all__ = ["check_folder", "check_inputs", "inputs_there", "job_environment"]
+__all__ = [
+    "check_folder",
+    "check_inputs",
+    "check_place",
+    "inputs_there",
+    "job_environment",
+    "split_partial",
+]
 
 # of a path in PYTHONPATH and PATH, and in Snakemake's own commands
 _BREAKS = {
@@ -45,6 +52,57 @@ def job_environment(root: Path) -> dict[str, str]:
     return {name: os.pathsep.join(filter(None, [path, os.environ.get(name)])) for name, path in first.items()}
 
 
+def split_partial(arguments: Sequence[str]) -> tuple[list[str], bool]:
+    """Take ``partial`` out of the values of ``snakemake --config``, which are as they were typed.
+
+    Returns
+    -------
+    list of str
+        The other values, ``KEY=VALUE``.
+    bool
+        Whether a partial run is asked for.
+
+    Raises
+    ------
+    ConfigError
+        If its value is neither true nor false.
+
+    Examples
+    --------
+    >>> split_partial(["run=a", "partial=false"])
+    (['run=a'], False)
+    """
+    others, partial = [], False
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        if key != "partial":
+            others.append(argument)
+        elif value.lower() in ("true", "false"):
+            partial = value.lower() == "true"
+        else:
+            raise ConfigError(f"partial={value!r} must be true or false (config: --config)")
+    return others, partial
+
+
+def check_place(folder: str | Path) -> None:
+    """Refuse a file where a folder of the run belongs, before anybody looks into it.
+
+    Parameters
+    ----------
+    folder : path
+        Of the run, ``RESULTS/RUN``.
+
+    Raises
+    ------
+    ConfigError
+        If one of its folders, or of those above it, is a file.
+    """
+    for place in _places(Path(folder)):
+        there = next(path for path in (place, *place.parents) if os.path.lexists(path))
+        if not there.is_dir():
+            raise ConfigError(f"results cannot be written to {folder}: {there} must be a folder")
+
+
 def check_folder(folder: str | Path) -> None:
     """Check that everything that a run writes has a place.
 
@@ -58,10 +116,9 @@ def check_folder(folder: str | Path) -> None:
     ConfigError
         If a file stands where a folder belongs, or a folder cannot be written: it is read-only or another's.
     """
+    check_place(folder)
     for place in _places(Path(folder)):
         there = next(path for path in (place, *place.parents) if os.path.lexists(path))
-        if not there.is_dir():
-            raise ConfigError(f"results cannot be written to {folder}: {there} must be a folder")
         # the system is asked, since on a read-only file system the owner has every right and cannot write
         if not os.access(there, os.W_OK | os.X_OK):
             raise ConfigError(

@@ -65,7 +65,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         seed=args.seed,
         cfg=MAEConfig.of(world, read_settings(args, Sizes)),
         recipe=recipe,
-        settings=check_settings(module.NAME, args.settings, world, numbers | asdict(samples)),
+        settings=check_settings(
+            module.NAME, args.settings, module.SETTINGS, module.RANGES, world, numbers | asdict(samples)
+        ),
         cells=tuple(sorted(cells, key=lambda c: (c.patches.size, c.patches.label, c.visible, c.seed))),
         **asdict(samples),
     )

@@ -37,7 +37,12 @@ def made_up(job: Job) -> Table:
 @pytest.fixture
 def module(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     found = SimpleNamespace(
-        NAME="made_up", SETTINGS={"images": 7}, WORLDS=("additive_tree",), CELLS=True, run=made_up
+        NAME="made_up",
+        SETTINGS={"images": 7},
+        RANGES={"images": {"least": 1}},
+        WORLDS=("additive_tree",),
+        CELLS=True,
+        run=made_up,
     )
     monkeypatch.setattr(registry, "load", lambda name: found)
     return found

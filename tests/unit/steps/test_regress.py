@@ -133,7 +133,7 @@ def test_the_cube_of_a_cell_has_its_controls_and_a_paired_gain(folder, tmp_path)
             "setting 'alpha' must be one of: alphas, validation",
         ),
         (["--probe-settings", '{"ridge": 1}'], "'ridge'=1 must be a JSON object"),
-        (["--test", "10"], "test=10 must be at least 100"),
+        (["--test", "10"], r"test=10 must lie in \[100, 1_000_000\]"),
         (["--control-images", "10"], "control_images=10 must be 0"),
         (["--device", "tpu"], "device='tpu' must be cpu, cuda or auto"),
         (["--patch", "3x1"], "mask patch 3x1 must divide"),
