@@ -1,8 +1,8 @@
 """Look at the config files of a command line before Snakemake does, which says what is wrong in 40 lines.
 
-Snakemake reads the files of ``--configfile``, and the values of ``--config``, before it comes to a Snakefile; a
-file that is missing, not UTF-8 or no YAML ends it with a traceback. The profiles in profiles/ run this script
-while Snakemake reads its options.
+Snakemake reads the files of ``--configfile``, and the values of ``--config``, before it comes to a Snakefile;
+a file that is missing, not UTF-8 or no YAML ends it with a traceback. The profiles in profiles/ run this
+script while Snakemake reads its options.
 """
 
 from __future__ import annotations
