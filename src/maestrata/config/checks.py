@@ -102,7 +102,7 @@ def _check_experiment(
     known = modules.constant("experiments", name, "WORLDS", ())
     reads = modules.constant("experiments", name, "CELLS", False)
     patches = modules.constant("experiments", name, "PATCHES")
-    declared = [modules.constant("experiments", name, key, {}) for key in ("SETTINGS", "RANGES")]
+    defaults, ranges = (modules.constant("experiments", name, key, {}) for key in ("SETTINGS", "RANGES"))
     there = {(c.world, c.world_seed, c.seed) for c in cells if patches in (None, c.patch)}
     numbers = {key: getattr(config.evaluation, key) for key in ("test", "probe_train")}
     numbers |= {key: getattr(config.training, key) for key in ("batch", "images")}
@@ -112,7 +112,7 @@ def _check_experiment(
             message = f"world {label!r} is of kind {kind!r}; {name} knows: {', '.join(known)}"
             raise ConfigError(message).at(*here, "worlds", at)
         try:
-            check_settings(name, entry.settings, *declared, world_of(config, label), numbers)
+            check_settings(name, entry.settings, defaults, ranges, world_of(config, label), numbers)
         except ExperimentError as error:
             key = error.key if error.key and error.key[0] in entry.settings else ()
             raise ConfigError(f"{error}, in world {label!r}").at(*here, "settings", *key) from None
