@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from maestrata.claims.rule import Contrast, Lies, Side
 from maestrata.claims.verdict import Verdict
 
-__all__ = ["LIES", "LOOKS", "Axis", "Look", "axis", "picture", "towards"]
+__all__ = ["LIES", "LOOKS", "SHADE", "Axis", "Look", "axis", "picture", "towards"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,9 @@ LOOKS: dict[Verdict, Look] = {
 
 LIES: dict[Lies, Verdict] = {"for": "supported", "against": "contradicted", "open": "inconclusive"}
 """As which verdict a contrast is drawn, by where its interval lies."""
+
+SHADE = "#DCEBF5"
+"""Colour of where the claim would be supported."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,7 @@ def picture(c: Contrast) -> str:
     color = LOOKS[LIES[c.lies]].color
     left, right = map(x, drawn.shaded)
     size = f'width="{max(right - left, 0):.1f}" height="{_AXIS - 3:g}"'
-    parts = [f'<rect x="{left:.1f}" y="3" {size} fill="#DCEBF5"/>']
+    parts = [f'<rect x="{left:.1f}" y="3" {size} fill="{SHADE}"/>']
     parts += [_line(_LEFT, _AXIS, _RIGHT, _AXIS, "#888888")]
     parts += [_line(x(end), 3, x(end), _AXIS, "#333333", "4 3") for end in drawn.thresholds]
     if drawn.low < 0 < drawn.high:
