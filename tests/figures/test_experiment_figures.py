@@ -186,6 +186,16 @@ def test_words_for_intervals() -> None:
     assert n_text([with_worlds(1)]) == "n = 5 to 10 test images a world"
 
 
+def test_the_figure_that_the_docs_add(experiments: ModuleType) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "figures.md").read_text(encoding="utf-8")
+    module: dict[str, Any] = {}
+    exec(page.split("```python\n")[1].split("```")[0], module)
+    cubes = CubeSet([experiments.cube("cue_conflict", worlds=("tree", "grammar"), world_seeds=3)])
+    text = all_text(module["draw"](cubes, Style()))
+    assert "n = 4,096 test images a world" in text and "95 % t interval over 3 worlds (ci_world)" in text
+    assert "tree" in text and "grammar" in text and "not in this run" not in text
+
+
 def test_verdicts(experiments: ModuleType) -> None:
     text = all_text(draw("verdicts", CubeSet([experiments.verdicts()]), "smoke: not evidence"))
     assert "[smoke: not evidence]" in text and "12 a test" in text and "ci_world" in text

@@ -22,7 +22,7 @@ TITLE = "The paper's experiments, and the same on known worlds"
 CAPTION = (
     "Above, numbers of the paper (ImageNet-1K, ViT-B, one run each, no intervals): linear probe by masking "
     "ratio and by mask patch, shape bias, and the share of accuracy lost on the average of five harder "
-    "variants. Below, ours: R2 of the root in the primary reading, by ratio and by patch at r = .75; share "
+    "variants. Below, ours: R2 of the root by the primary features, by ratio and by patch at r = .75; share "
     "of answers for the root where root and texture disagree; share of accuracy above chance that shifted "
     "noise takes. Under each: in how many of all pairs of settings the order is that of the paper."
 )

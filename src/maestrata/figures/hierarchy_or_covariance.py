@@ -21,8 +21,8 @@ TITLE = "Hierarchy or covariance: the world and its Gaussian surrogate"
 CAPTION = (
     "The surrogate is a Gaussian world with the mean and covariance of all pixels and latents, and no "
     "hierarchy beyond them; the same models are trained in both. First two panels: R2 of the root against "
-    "the masking ratio, with the best linear reading (ridge on all pixels), as many principal components "
-    "as the encoder is wide, and the untrained encoder. Third: R2 less that of the best linear reading at "
+    "the masking ratio, with the best linear probe (ridge on all pixels), as many principal components "
+    "as the encoder is wide, and the untrained encoder. Third: R2 minus that of the best linear probe at "
     "the middle ratio, by level; in the surrogate nothing can exceed it. Fourth: how much the curve over "
     "the ratio is an inverted U. An encoder that lives on second moments shows the same in both worlds."
 )
@@ -54,16 +54,16 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
         beyond = [(f"{place}/{middle}", "beyond_linear", look) for place, look in PLACES.items()]
         beyond.append((f"world/{middle}", "concat_beyond_linear", CONCAT))
         _by_level(sheet, row[2], cube, world, beyond)
-        row[2].set(title="beyond linear", ylabel="$R^2$ less best linear")
+        row[2].set(title="beyond linear", ylabel="$R^2$ minus best linear")
         shapes = {**PLACES, "difference": DIFFERENCE}
         shape = [(f"{place}/shape", "inverted_u", look) for place, look in shapes.items()]
         _by_level(sheet, row[3], cube, world, shape)
-        row[3].set(title="inverted U over r", ylabel="middle less ends, $R^2$")
+        row[3].set(title="inverted U over r", ylabel="middle minus ends, $R^2$")
     legend = [*PLACES.values(), CONCAT, DIFFERENCE, *(REFERENCES[name] for name in LINES)]
     return sheet.done(TITLE, legend, [
         f"{PRIMARY_TEXT}; {sheet.n_text()}",
         sheet.intervals_text("bars and bands"),
-        "inverted U: R2 at the middle ratio less the mean of R2 at the lowest and the highest",
+        "inverted U: R2 at the middle ratio minus the mean of R2 at the lowest and the highest",
     ])  # fmt: skip
 
 

@@ -15,8 +15,8 @@ TITLE = "Invariance to the noise below each level"
 CAPTION = (
     "Test images are made again with the noise below a level drawn anew and the rest kept (first panel), "
     "or with the noise at the level and above drawn anew (second): share of the variance of the whitened "
-    "primary reading that changes, by level, for each masking ratio and for the untrained encoder. Third: "
-    "both, as means over levels, less those of the untrained encoder in the same world. A representation "
+    "primary features that changes, by level, for each masking ratio and for the untrained encoder. Third: "
+    "both, as means over levels, minus those of the untrained encoder in the same world. A representation "
     "of high-level latents changes little in the first and much in the second; training that lowers the "
     "first and raises the second has learnt to ignore low-level noise."
 )
@@ -49,7 +49,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
         row[0].set(title=f"{world}: noise below l redrawn", ylabel="share of variance that changes")
         row[0].set_ylim(bottom=min(0.0, row[0].get_ylim()[0]))
         row[1].set(title="noise at l and above redrawn")
-        row[2].set(title="mean over levels", ylabel="trained less random init")
+        row[2].set(title="mean over levels", ylabel="trained minus random init")
         ratio_axis(row[2])
         zero(row[2])
         small_legend(row[2], room=0.15, borderaxespad=0.2)

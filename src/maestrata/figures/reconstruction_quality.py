@@ -65,7 +65,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     return sheet.done(TITLE, [COMMON, OWN, *marks, *(REFERENCES[name] for name in LINES)], [
         sheet.n_text(),
         sheet.intervals_text("bars and bands"),
-        "−MSE: the smaller the error, the better; gap: mean of SSIM and FSIM less mean of PSNR and −MSE; "
+        "−MSE: the smaller the error, the better; gap: mean of SSIM and FSIM minus mean of PSNR and −MSE; "
         "thin: single worlds",
     ])  # fmt: skip
 

@@ -36,8 +36,8 @@ CAPTION = (
     "change; grey: the margin of .02 within which more samples are taken not to matter. Third: R2 of the "
     "root against the masking ratio with the number of masked tokens in the loss held equal, and with the "
     "compute of training held equal: a curve that keeps its shape does not owe it to either. Fourth: R2 "
-    "with the tokens at the border of the mask left out of the loss, less that of the standard loss, and "
-    "less that with as many tokens left out at random."
+    "with the tokens at the border of the mask left out of the loss, minus that of the standard loss, and "
+    "minus that with as many tokens left out at random."
 )
 NEEDS = ("experiments/samples",)
 USES = ("experiments/budgets", "experiments/border")
@@ -46,7 +46,7 @@ MARGIN = 0.02  # of claim 17
 # arm -> look
 CHANGES = {
     "change/last_doubling": Look("last doubling", BLUE, "o"),
-    "change/endless": Look("fresh less largest", VERMILION, "s"),
+    "change/endless": Look("fresh minus largest", VERMILION, "s"),
 }
 BUDGETS = {
     "tokens": Look("equal tokens in the loss", BLUE, "o"),

@@ -120,7 +120,7 @@ class Style:
             )
 
     def footer(self, figure: Figure, lines: str | Sequence[str]) -> None:
-        """Write n, the intervals and the reading under the panels, where every figure has them."""
+        """Write n, the intervals and the features under the panels, where every figure has them."""
         given = [lines] if isinstance(lines, str) else [line.strip("; ") for line in lines if line]
         text = "\n".join(_wrap(line, figure, 20) for line in given)
         figure.supxlabel(text, fontsize="x-small", color="#333333", x=0.01, ha="left")

@@ -146,14 +146,14 @@ def _gain(sheet: Sheet, ax: Axes, fixed: xr.Dataset | None, world: str) -> None:
         look = level_look(level, top)
         s = along_arms(change, world, "r2", numbered(change, LADDER), level)
         sheet.plot(ax, s, look, label="root" if level == top else look.label)
-    ax.set(title="ladder: gain by training", ylabel="$R^2$ less random init")
+    ax.set(title="ladder: gain by training", ylabel="$R^2$ minus random init")
     level_axis(ax, "rung (level of c)")
     small_legend(ax, ncols=2, handlelength=1.5, borderaxespad=0.2)
     zero(ax)
 
 
 def _change(fixed: xr.Dataset | None) -> xr.Dataset | None:
-    """R2 less that of the untrained model under the same mask, where both are there."""
+    """R2 minus that of the untrained model under the same mask, where both are there."""
     if fixed is None or not {"r2", "r2_random_init"} <= set(fixed["quantity"].values):
         return None
     trained, start = (fixed.sel(quantity=quantity) for quantity in ("r2", "r2_random_init"))
