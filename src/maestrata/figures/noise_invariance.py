@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from matplotlib.figure import Figure
 
 from maestrata.figures.arms import START, ByRatio
 from maestrata.figures.looks import BLUE, ORANGE, Look
 from maestrata.figures.sheet import Sheet, ratio_axis, small_legend, zero
 from maestrata.figures.style import Style
-from maestrata.results import CubeSet, along_arms, mean_over_levels, minus, worlds_of
+from maestrata.results import CubeSet, Select, along, worlds_of
 
 NAME = "noise_invariance"
 TITLE = "Invariance to the noise below each level"
@@ -35,17 +37,16 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     cube = cubes.one("experiments/invariance")
     worlds = worlds_of(cube)
     by_ratio = ByRatio(cube, worlds)
-    change = None
-    if START in cube["arm"].values:
-        mean = mean_over_levels(cube, *MEANS)
-        change = minus(mean, mean.sel(arm=START, drop=True))
     sheet = Sheet.grid(style, len(worlds), 3, panel_height=2.0, more_height=0.2)
     for row, world in zip(sheet.axes, worlds, strict=True):
         for ax, quantity in zip(row, MEANS, strict=False):
             by_ratio.draw(sheet, ax, world, quantity, "level l")
         for (quantity, look), shift in zip(MEANS.items(), (-0.008, 0.008), strict=True):
-            s = along_arms(change, world, quantity, by_ratio.models[world])
-            sheet.plot(row[2], s, look, shift=shift, worlds="thin", label=look.label)
+            mean = Select(NEEDS[0], quantity, START, level="all")
+            change = {ratio: replace(mean, arm=arm) - mean for arm, ratio in by_ratio.models[world].items()}
+            sheet.plot(
+                row[2], along(cubes, world, change), look, shift=shift, worlds="thin", label=look.label
+            )
         row[0].set(title=f"{world}: noise below l redrawn", ylabel="share of variance that changes")
         row[0].set_ylim(bottom=min(0.0, row[0].get_ylim()[0]))
         row[1].set(title="noise at l and above redrawn")

@@ -14,7 +14,7 @@ from maestrata.figures.looks import BLUE, ENCODERS, GREEN, UNTRAINED, Look, leve
 from maestrata.figures.sheet import Sheet, level_axis, missing, small_legend, zero
 from maestrata.figures.style import Style
 from maestrata.figures.words import n_text
-from maestrata.results import CubeSet, along_arms, minus, numbered, root, worlds_of
+from maestrata.results import CubeSet, Select, along, along_arms, numbered, root, worlds_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -72,7 +72,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     n_bottleneck = len(sheet.shown)
     for row, world in zip(sheet.axes[len(worlds) :], masked, strict=True):
         _leaks(sheet, row, fixed, world)
-        _gain(sheet, row[2], fixed, world)
+        _gain(sheet, row[2], cubes, world)
         row[0].set_title(f"{world}: the paper's masks" if world else "the paper's masks")
     marks = [
         replace(ENCODERS[encoder], line="", label=f"{ENCODERS[encoder].label}, w = $d_c$")
@@ -139,22 +139,18 @@ def _leaks(sheet: Sheet, row: NDArray[np.object_], fixed: xr.Dataset | None, wor
     masks.set_xticks(range(len(MASKS)), names)
 
 
-def _gain(sheet: Sheet, ax: Axes, fixed: xr.Dataset | None, world: str) -> None:
+def _gain(sheet: Sheet, ax: Axes, cubes: CubeSet, world: str) -> None:
     """Draw what training adds to R2 of every level on each rung of the ladder."""
-    top, change = root(fixed, world), _change(fixed)
+    fixed = cubes.get(USES[0])
+    top = root(fixed, world)
     for level in range(top, 0, -1):
         look = level_look(level, top)
-        s = along_arms(change, world, "r2", numbered(change, LADDER), level)
-        sheet.plot(ax, s, look, label="root" if level == top else look.label)
+        r2 = Select(USES[0], "r2", level=level, interval="centred")
+        start = replace(r2, quantity="r2_random_init")
+        rungs = numbered(fixed, LADDER).items()
+        change = {rung: replace(r2, arm=arm) - replace(start, arm=arm) for arm, rung in rungs}
+        sheet.plot(ax, along(cubes, world, change), look, label="root" if level == top else look.label)
     ax.set(title="ladder: gain by training", ylabel="$R^2$ minus random init")
     level_axis(ax, "rung (level of c)")
     small_legend(ax, ncols=2, handlelength=1.5, borderaxespad=0.2)
     zero(ax)
-
-
-def _change(fixed: xr.Dataset | None) -> xr.Dataset | None:
-    """R2 minus that of the untrained model under the same mask, where both are there."""
-    if fixed is None or not {"r2", "r2_random_init"} <= set(fixed["quantity"].values):
-        return None
-    trained, start = (fixed.sel(quantity=quantity) for quantity in ("r2", "r2_random_init"))
-    return minus(trained, start.drop_vars("quantity")).expand_dims("quantity")

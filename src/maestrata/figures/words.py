@@ -66,7 +66,8 @@ def intervals_text(shown: Sequence[Series], drawn: str = "bars") -> str:
     if few:
         worlds = f"{span(few)} world seed{'' if few == {1} else 's'}"
         sampled = "95 % interval over samples (ci_sample)"
-        parts.append(f"{sampled} where there is {worlds}" if many else f"{worlds}; {drawn}: {sampled}")
+        there = f"there {'is' if few == {1} else 'are'} {worlds}"
+        parts.append(f"{sampled} where {there}" if many else f"{worlds}; {drawn}: {sampled}")
     seeds = span(s.n_seeds for s in shown if s.n_worlds)
     return "; ".join([*parts, "1 training seed" if seeds == "1" else f"mean over {seeds} training seeds"])
 

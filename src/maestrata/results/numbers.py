@@ -72,6 +72,8 @@ class Numbers:
         Training seeds behind the number.
     lacking : str
         Why there is no world at all; empty where there is one.
+    samples : tuple of int
+        Fewest and most samples behind a number of one world; (0, 0) where that is not known.
     """
 
     world_seeds: NDArray[np.int64]
@@ -82,6 +84,7 @@ class Numbers:
     bound: NDArray[np.bool_]
     seeds: NDArray[np.int64]
     lacking: str = ""
+    samples: tuple[int, int] = (0, 0)
 
     @classmethod
     def none(cls, lacking: str) -> Numbers:
@@ -246,6 +249,7 @@ def _reindexed(part: Numbers, seeds: NDArray[np.int64], levels: NDArray[np.int64
         wide(part.above[:, columns], np.nan),
         wide(part.bound[:, columns], False),
         wide(part.seeds, 0),
+        samples=part.samples,
     )
 
 

@@ -69,7 +69,10 @@ def _of_experiment(cube: xr.Dataset, what: Select, world: str) -> Numbers:
     value, low, high, n = (_taken(cube, name, place, ("world_seed", "seed", "level")) for name in names)
     # What was measured without a value (a loss of what was at chance) has its number of samples all the same.
     there = np.isfinite(value) | np.isfinite(n)
-    return _at_level(what, world, _axis(cube, "world_seed"), _axis(cube, "level"), there, value, low, high)
+    seeds, levels = _axis(cube, "world_seed"), _axis(cube, "level")
+    numbers = _at_level(what, world, seeds, levels, there, value, low, high)
+    counts = n[np.isfinite(n)]
+    return replace(numbers, samples=(int(counts.min()), int(counts.max()))) if len(counts) else numbers
 
 
 def arms_of(cube: xr.Dataset, world: str, begin: str, quantity: str) -> list[str]:

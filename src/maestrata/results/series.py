@@ -15,7 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from maestrata.resampling import nanmean
+from maestrata.results.cubes import CubeSet
+from maestrata.results.numbers import aligned
 from maestrata.results.read import ratio_of
+from maestrata.results.select import Expression, Select
 from maestrata.results.statistics import MIN_WORLDS, t_interval
 
 if TYPE_CHECKING:
@@ -23,13 +26,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Series",
+    "along",
     "along_arms",
     "along_cells",
     "along_levels",
     "cells",
     "levels_with",
-    "mean_over_levels",
-    "minus",
     "numbered",
     "root",
     "sum_up",
@@ -97,7 +99,8 @@ def sum_up(
     Parameters
     ----------
     numbers : value, low, high, n, each an array (worlds, seeds, points)
-        Numbers with the ends of their intervals over samples and the counts of these; NaN: not measured.
+        Numbers with the ends of their intervals over samples and the counts of these; NaN: not measured. Counts
+        may be of any shape that ends in the points.
     x : array (points,)
     labels : sequence
         Names of the points; by default x.
@@ -137,6 +140,42 @@ def sum_up(
     )
 
 
+def along(
+    cubes: CubeSet, world: str, parts: Mapping[float, Expression], labels: Sequence[object] = ()
+) -> Series | None:
+    """Take selections, or contrasts of them, in the worlds of a label.
+
+    Parameters
+    ----------
+    cubes : CubeSet
+    world : str
+        The label.
+    parts : mapping
+        Where each stands -> what it is, of one level; those that the run lacks are left out.
+    labels : sequence
+        Their names; by default where they stand.
+
+    Returns
+    -------
+    Series or None
+        None where nothing was measured.
+    """
+    names = list(labels) if len(labels) else list(parts)
+    given = [
+        (x, name, part.numbers(cubes, world)) for name, (x, part) in zip(names, parts.items(), strict=True)
+    ]
+    there = [(x, name, numbers) for x, name, numbers in given if not numbers.lacking]
+    if not there:
+        return None
+    numbers = aligned([numbers for *_, numbers in there])
+    value, below, above = (
+        np.stack([getattr(part, name)[..., 0] for part in numbers], -1)
+        for name in ("value", "below", "above")
+    )
+    samples = np.array([given.samples for *_, given in there], np.float64).T
+    return _of(value, below, above, samples, [x for x, *_ in there], [name for _, name, _ in there])
+
+
 def along_arms(
     cube: xr.Dataset | None, world: str, quantity: str, arms: Mapping[str, float], level: int = 0
 ) -> Series | None:
@@ -157,20 +196,29 @@ def along_arms(
     Series or None
         None where nothing was measured.
     """
-    known = [arm for arm in map(str, cube["arm"].values) if arm in arms] if cube is not None else []
-    if cube is None or not known or not _has(cube, world=world, quantity=quantity, level=level):
+    if cube is None:
         return None
-    chosen = cube.sel(world=world, quantity=quantity, level=level, arm=known)
-    return sum_up(_numbers(chosen, "arm"), [arms[arm] for arm in known], known)
+    parts = {x: Select(_key(cube), quantity, arm, level=level) for arm, x in arms.items()}
+    return along(CubeSet([cube]), world, parts, list(arms))
 
 
 def along_levels(cube: xr.Dataset | None, world: str, arm: str, quantity: str) -> Series | None:
     """Take a quantity of one arm along the levels from 1 up; None where nothing was measured."""
-    if cube is None or not _has(cube, world=world, arm=arm, quantity=quantity):
+    if cube is None:
         return None
-    levels = [int(level) for level in cube["level"].values if level > 0]
-    chosen = cube.sel(world=world, arm=arm, quantity=quantity, level=levels)
-    return sum_up(_numbers(chosen, "level"), levels)
+    numbers = Select(_key(cube), quantity, arm, level="each").numbers(CubeSet([cube]), world)
+    if numbers.lacking:
+        return None
+    samples = np.repeat(np.array(numbers.samples, np.float64)[:, None], len(numbers.levels), 1)
+    return _of(numbers.value, numbers.below, numbers.above, samples, numbers.levels)
+
+
+def _of(
+    value: Floats, below: Floats, above: Floats, samples: Floats, x: ArrayLike, labels: Sequence[object] = ()
+) -> Series | None:
+    """Sum up `results.Numbers`: values (worlds, seeds, points), the rest without seeds."""
+    ends = value - below[:, None], value + above[:, None]
+    return sum_up((value, *ends, np.where(samples > 0, samples, np.nan)), x, labels)
 
 
 def along_cells(
@@ -195,7 +243,8 @@ def along_cells(
         None where nothing was measured.
     """
     names = (variable, f"{variable}_low", f"{variable}_high", "n_test")
-    return sum_up(_numbers(scores, along, names), x, whole=whole)
+    parts = [scores[name].transpose("world_seed", "seed", along).values for name in names]
+    return sum_up(parts, x, whole=whole)
 
 
 def cells(cube: xr.Dataset | None, world: str, stem: str = "1x1") -> dict[str, float]:
@@ -203,7 +252,7 @@ def cells(cube: xr.Dataset | None, world: str, stem: str = "1x1") -> dict[str, f
 
     A ratio is the quantity `mask_ratio` of the arm, else its setting; arms without one are left out.
     """
-    if cube is None or not _has(cube, world=world):
+    if world not in worlds_of(cube) or cube is None:
         return {}
     arms = [arm for arm in map(str, cube["arm"].values) if re.fullmatch(rf"{re.escape(stem)}/v\d+", arm)]
     ratios = {arm: ratio_of(cube, world, arm) for arm in arms}
@@ -225,29 +274,9 @@ def levels_with(values: xr.DataArray) -> list[int]:
 
 def root(cube: xr.Dataset | None, world: str, quantity: str = "r2") -> int:
     """Level of the root: the highest at which a world has the quantity; 0 where it has it at none."""
-    if cube is None or not _has(cube, world=world, quantity=quantity):
+    if cube is None or world not in cube["world"].values or quantity not in cube["quantity"].values:
         return 0
     return next(iter(levels_with(cube["value"].sel(world=world, quantity=quantity))), 0)
-
-
-def minus(cube: xr.Dataset, other: xr.Dataset) -> xr.Dataset:
-    """Subtract the numbers of a part of an experiment's cube from those of another part.
-
-    Intervals over samples are joined as if independent. Samples are shared: they are wide.
-    """
-    value = cube["value"] - other["value"]
-    half = np.hypot(cube["high"] - cube["low"], other["high"] - other["low"]) / 2
-    return cube.assign(value=value, low=value - half, high=value + half)
-
-
-def mean_over_levels(cube: xr.Dataset, *quantities: str) -> xr.Dataset:
-    """Put the mean of quantities over the levels from 1 up at level 0, in place of all else.
-
-    Levels share images and model, so that the width of a mean's interval is taken as the mean width.
-    """
-    kept = [q for q in quantities if q in cube["quantity"].values]
-    above = cube.sel(quantity=kept, level=[level for level in cube["level"].values if level > 0])
-    return above.mean("level", skipna=True).expand_dims(level=[0])
 
 
 def worlds_of(*cubes: xr.Dataset | None) -> list[str]:
@@ -257,12 +286,6 @@ def worlds_of(*cubes: xr.Dataset | None) -> list[str]:
     )
 
 
-def _has(cube: xr.Dataset, **labels: object) -> bool:
-    return all(label in cube[axis].values for axis, label in labels.items())
-
-
-def _numbers(
-    chosen: xr.Dataset, along: str, names: Sequence[str] = ("value", "low", "high", "n")
-) -> list[NDArray[np.float64]]:
-    """Return arrays (worlds, seeds, points)."""
-    return [chosen[name].transpose("world_seed", "seed", along).values for name in names]
+def _key(cube: xr.Dataset) -> str:
+    """Name of an experiment's cube in a `CubeSet`."""
+    return f"experiments/{cube.attrs['experiment']}"

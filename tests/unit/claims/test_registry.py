@@ -122,4 +122,5 @@ def test_a_contrast_by_its_name():
     assert registry.test_of(7, "r = .75 minus r = .25, level 4 [grammar]", "grammar") is second
     assert registry.test_of(13, "share lost, .75 minus .1 [grammar]", "grammar").side == "below"
     with pytest.raises(ClaimError, match="claim 7 has no test of the name"):
-        registry.test_of(7, "r = .9 less r = .1")
+        registry.test_of(7, "r = .9 beyond r = .1")
+    assert registry.test_of(7, "r = .9 less r = .1, level 2") is first  # as cubes of the first edition say

@@ -9,12 +9,13 @@ import pytest
 import xarray as xr
 
 from maestrata.results import (
+    CubeSet,
+    Select,
+    along,
     along_arms,
     along_levels,
     cells,
     levels_with,
-    mean_over_levels,
-    minus,
     numbered,
     root,
     sum_up,
@@ -38,7 +39,8 @@ def cube(world_seeds: int, seeds: int = 1) -> xr.Dataset:
     value.loc[{"quantity": "mask_ratio", "level": 0}] = xr.DataArray(RATIOS, dims="arm")
     n = xr.full_like(value, 4096).where(value.notnull() & (value.quantity != "mask_ratio"))
     setting = ("arm", [nan, nan, 0.75, nan, 512])
-    return xr.Dataset({"value": value, "low": value - 0.02, "high": value + 0.02, "n": n, "setting": setting})
+    numbers = {"value": value, "low": value - 0.02, "high": value + 0.02, "n": n, "setting": setting}
+    return xr.Dataset(numbers, attrs={"kind": "experiments", "experiment": "made"})
 
 
 def test_arms_of_a_sweep_by_their_ratio() -> None:
@@ -96,13 +98,15 @@ def test_levels_their_mean_and_a_difference() -> None:
     here = made.value.sel(world="tree", arm="1x1/v8", quantity="r2", seed=0, level=[1, 2, 3])
     np.testing.assert_array_equal(s.x, [1, 2, 3])
     np.testing.assert_allclose(s.mean, here.mean("world_seed"))
-    mean = mean_over_levels(made, "r2")
-    over = along_arms(mean, "tree", "r2", {"1x1/v8": 0.5})
-    assert over is not None
+    r2 = Select("experiments/made", "r2", "1x1/v8", level="all")
+    over = along(CubeSet([made]), "tree", {0.5: r2})
+    assert over is not None and over.samples == (4096, 4096)
     expected = t_interval(here.mean("level").values)
     np.testing.assert_allclose([over.mean[0], over.low[0], over.high[0]], [float(v) for v in expected])
-    change = along_arms(minus(mean, mean.sel(arm="random_init", drop=True)), "tree", "r2", {"1x1/v8": 0.5})
-    start = made.value.sel(world="tree", arm="random_init", quantity="r2", seed=0, level=[1, 2, 3])
-    assert change is not None
-    np.testing.assert_allclose(change.each[:, 0], (here - start).mean("level"))
+    start, absent = (Select("experiments/made", "r2", arm, level="all") for arm in ("random_init", "pca"))
+    change = along(CubeSet([made]), "tree", {0.5: r2 - start, 0.75: r2 - absent}, ["v8", "v4"])
+    start_r2 = made.value.sel(world="tree", arm="random_init", quantity="r2", seed=0, level=[1, 2, 3])
+    assert change is not None and change.labels == ["v8"]
+    np.testing.assert_allclose(change.each[:, 0], (here - start_r2).mean("level"))
     np.testing.assert_allclose(change.each_high - change.each_low, 0.04 * 2**0.5)
+    assert along(CubeSet([made]), "tree", {0.5: absent}) is None
