@@ -110,7 +110,7 @@ def plan(args: argparse.Namespace) -> None:
     from maestrata.config.load import load_config
     from maestrata.run.sweep import sweep_plan
 
-    print(json.dumps(sweep_plan(load_config(*args.config))))
+    print(json.dumps(sweep_plan(load_config(*args.config)), allow_nan=False))
 
 
 def progress(args: argparse.Namespace) -> None:

@@ -15,7 +15,7 @@ from maestrata.bounds import MOST_CELLS
 from maestrata.cells import Cell
 from maestrata.config.grid import block_training, build_cells, world_of
 from maestrata.errors import ConfigError, ExperimentError, MaestrataError, TrainingError, one_of
-from maestrata.experiments.settings import check_settings
+from maestrata.experiments.settings import check_pixels, check_settings
 from maestrata.masks import MaskPatches
 from maestrata.results.primary import PRIMARY
 from maestrata.worlds import available
@@ -99,6 +99,10 @@ def _check_experiment(
 ) -> None:
     here, name = ("experiments", index), entry.name
     _check_name("experiment", name, modules.available("experiments"), *here, "name")
+    try:
+        check_pixels(name, modules.constant("experiments", name, "PIXELS", False), config.model.norm_pixels)
+    except MaestrataError as error:
+        raise ConfigError(str(error)).at(*here, "name") from None
     known = modules.constant("experiments", name, "WORLDS", ())
     reads = modules.constant("experiments", name, "CELLS", False)
     patches = modules.constant("experiments", name, "PATCHES")

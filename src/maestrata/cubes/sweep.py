@@ -15,7 +15,7 @@ from maestrata.cubes.part import Part
 from maestrata.cubes.schema import AXES, CELL
 from maestrata.errors import CubeError
 
-__all__ = ["DONE", "MISSING", "Grid", "Scan", "any_of", "merge_configs", "ordered"]
+__all__ = ["DONE", "MISSING", "Grid", "Scan", "any_of", "merge_configs", "ordered", "stated"]
 
 Arrays = dict[str, NDArray[Any]]
 DONE, MISSING = 1, 2  # flags of `status`; 0 is not in the grid
@@ -173,6 +173,12 @@ def merge_configs(configs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def any_of(stated: Any) -> list[Any]:
     """Values that `merge_configs` gives for a key."""
     return list(stated["any of"]) if isinstance(stated, dict) and set(stated) == {"any of"} else [stated]
+
+
+def stated(attrs: Mapping[str, Any], key: str) -> list[Any]:
+    """Values of a key that the parts of a cube say they were made with; none where they do not say."""
+    config = json.loads(attrs.get("parts_config", "{}"))
+    return any_of(config[key]) if key in config else []
 
 
 def _worlds(configs: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

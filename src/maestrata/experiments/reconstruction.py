@@ -54,6 +54,7 @@ RANGES = {
 }
 WORLDS = ("grammar_tree",)
 CELLS = False
+PIXELS = True
 
 Floats = NDArray[np.float64]
 

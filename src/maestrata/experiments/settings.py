@@ -19,7 +19,15 @@ from maestrata.settings import Range, check_values
 from maestrata.worlds import make
 from maestrata.worlds.base import World
 
-__all__ = ["check_settings", "fill_settings", "larger_world", "middle_ratio", "phase_worlds", "whole_sizes"]
+__all__ = [
+    "check_pixels",
+    "check_settings",
+    "fill_settings",
+    "larger_world",
+    "middle_ratio",
+    "phase_worlds",
+    "whole_sizes",
+]
 
 Settings = Mapping[str, Any]
 
@@ -85,6 +93,33 @@ def check_settings(
     except MaestrataError as error:
         raise ExperimentError(f"{owner}{error}").at(*error.key) from None
     return settings
+
+
+def check_pixels(name: str, judged: bool, norm_pixels: bool) -> None:
+    """Refuse to judge pixels that a model has not predicted.
+
+    With `norm_pixels` a model predicts tokens up to their mean and deviation. To show them these are taken
+    from the image, from what is masked: a score of such pixels would hold what the model could not see.
+
+    Parameters
+    ----------
+    name : str
+        Of the experiment.
+    judged : bool
+        Its ``PIXELS``: whether it judges pixels that a model fills in.
+    norm_pixels : bool
+        Of the model.
+
+    Raises
+    ------
+    ExperimentError
+        If both are true.
+    """
+    if judged and norm_pixels:
+        raise ExperimentError(
+            f"experiment {name}: judges the pixels that a model fills in, and with model.norm_pixels=true "
+            "their mean and deviation are those of the masked original; it must be false"
+        ).at("name")
 
 
 def whole_sizes(settings: Settings, world: World) -> World:

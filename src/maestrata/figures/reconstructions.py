@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from maestrata.cubes.sweep import stated
 from maestrata.figures.panels import Place, columns_of, place_label, smallest
 from maestrata.figures.sheet import Sheet
 from maestrata.figures.style import Style
@@ -64,6 +65,8 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
         f"n = {IMAGES} images a world, one model a column (first world seed and training seed); "
         f"single images: no intervals; {missing_text(cube)}",
         "upper row: what the encoder saw (grey: masked); lower row: masked tokens filled in by the decoder",
+        "models predict pixels normalised by token (norm_pixels): each masked token is shown with its true "
+        "mean and deviation, which no model knows" if True in stated(cube.attrs, "norm_pixels") else "",
     ])  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from maestrata.cubes.sweep import stated
 from maestrata.figures.looks import Look, ratio_looks
 from maestrata.figures.panels import Place, bounded, bounds_text, columns_of, place_label, places
 from maestrata.figures.sheet import Sheet, missing
@@ -37,6 +38,9 @@ BOUNDS = {"exact": "exact inference", "upper": "a bound that no loss goes below"
 def draw(cubes: CubeSet, style: Style) -> Figure:
     """Draw one panel a world and mask patch."""
     cube, limits = cubes.one("training"), cubes.get("limits")
+    normed = True in stated(cube.attrs, "norm_pixels")
+    if normed:
+        limits = None  # which are in other units
     known = cube.realised_ratio.values
     looks = ratio_looks(known[np.isfinite(known)].tolist(), "plasma")
     sheet = Sheet.flow(style, len(places(cube)))
@@ -54,13 +58,15 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
                 ax.axhline(value, xmin=0.93, color=color, linestyle=(0, (2, 1)), linewidth=1.2)
         counts.append(max(models))
         ax.set_title(place_label(cube, place))
-        sheet.label(ax, "training images seen, thousands", "loss, pixel value²")
+        units = "of pixels normalised by token" if normed else "pixel value²"
+        sheet.label(ax, "training images seen, thousands", f"loss, {units}")
     n = f"{span(counts)} model{'' if max(counts) == 1 else 's'}"
     told = bounds_text(bounds, BOUNDS)
     return sheet.done(TITLE, looks.values(), [
         f"n = {n} a curve; thin: each model's loss as logged, on training batches; thick: their mean, "
         f"smoothed over 1/{SMOOTHED} of the run; no intervals; {missing_text(cube)}",
         f"dashes at the right: least loss on masked tokens, {told}" if told else "",
+        "models predict pixels normalised by token (norm_pixels): no least loss is known" if normed else "",
     ])  # fmt: skip
 
 

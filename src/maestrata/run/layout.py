@@ -26,6 +26,9 @@ FILES = {
     "png": ("figures/{figure}.png", "figure"),
 }
 
+STACK = "stack"
+"""What trains in place of the rule `pretrain` where `maestrata.steps.sweep` does, without the workflow."""
+
 # Rule -> modules of maestrata that its step finds by a name: what reading the step's imports cannot see.
 # {process}: kind of the job's world; {probe}: every probe of the config; {claim}: every claim. One that does
 # not exist is left out (not every world has an exact posterior).
@@ -45,6 +48,7 @@ PLUGINS: dict[str, tuple[str, ...]] = {
     "collect": (),
     "claims": ("claims.{claim}",),
     "figure": ("figures.{figure}",),
+    STACK: ("worlds.{process}", "steps._trained"),
 }
 
 # Cube -> what it is joined from. There is also one for every experiment of the config.

@@ -19,7 +19,7 @@ from maestrata.config.sections import Config, Experiment
 from maestrata.run.cost import Cost
 from maestrata.run.fingerprint import fingerprint
 from maestrata.run.flags import Flags
-from maestrata.run.layout import EXPERIMENTS, FILES, PLUGINS, SOURCES, wildcards_of
+from maestrata.run.layout import EXPERIMENTS, FILES, PLUGINS, SOURCES, STACK, wildcards_of
 from maestrata.run.manifest import manifest
 from maestrata.training.recipe import PlannedCell
 
@@ -249,10 +249,16 @@ class Plan:
             self.claims if rule == "claims" else ("",),
         )
 
-    def expected(self) -> dict[str, str]:
-        """Return every file that the run makes, with the fingerprint that it should carry."""
+    def expected(self) -> dict[str, tuple[str, ...]]:
+        """Return every file that the run makes, with the fingerprints that it may carry.
+
+        The first is that of its rule; what was trained in a stack carries that of the stack.
+        """
         return {
-            self.path(name).format(**place): self.code(rule, SimpleNamespace(**place))
+            self.path(name).format(**place): tuple(
+                self.code(each, SimpleNamespace(**place))
+                for each in ((rule, STACK) if rule == "pretrain" else (rule,))
+            )
             for name, (_, rule) in FILES.items()
             for place in self.places(name)
         }
@@ -272,4 +278,5 @@ def _code(
     if experiment:
         names |= set(modules.constant("experiments", experiment, "FINDS", ()))
     there = [name for name in names if _PACKAGE.joinpath(*name.split(".")).with_suffix(".py").is_file()]
-    return fingerprint(f"maestrata.steps.{rule}", [f"maestrata.{name}" for name in there])
+    step = "training.stacked" if rule == STACK else f"steps.{rule}"
+    return fingerprint(f"maestrata.{step}", [f"maestrata.{name}" for name in there])

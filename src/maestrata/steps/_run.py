@@ -166,7 +166,7 @@ def provenance(
     named = seeds or [k for k in values if k.endswith("seed")]
     return {
         "fingerprint": args.fingerprint,
-        "config": json.dumps(values, sort_keys=True, default=str),
+        "config": json.dumps(values, sort_keys=True, default=str, allow_nan=False),
         "seeds": json.dumps({k: values[k] for k in named}),
         "versions": versions(packages),
         "device": device,

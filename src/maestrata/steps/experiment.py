@@ -11,7 +11,7 @@ from maestrata.cubes.netcdf import CubeFile
 from maestrata.errors import ExperimentError, MaskError
 from maestrata.experiments import registry
 from maestrata.experiments.base import Job, TrainedCell
-from maestrata.experiments.settings import check_settings
+from maestrata.experiments.settings import check_pixels, check_settings
 from maestrata.inference.settings import Samples
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAEConfig
@@ -57,13 +57,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     if module.WORLDS and world.name not in module.WORLDS:
         allowed = ", ".join(module.WORLDS)
         raise ExperimentError(f"{module.NAME}: world {world.name!r} must be one of: {allowed} (--world-kind)")
+    sizes = read_settings(args, Sizes)
+    check_pixels(module.NAME, getattr(module, "PIXELS", False), sizes.norm_pixels)
     cells = [read_cell(text, world, label) for text in args.cells]
     recipe, samples = read_settings(args, Recipe), read_settings(args, Samples)
     numbers = {key: getattr(recipe, key) for key in ("batch", "images")}
     job = Job(
         world=world,
         seed=args.seed,
-        cfg=MAEConfig.of(world, read_settings(args, Sizes)),
+        cfg=MAEConfig.of(world, sizes),
         recipe=recipe,
         settings=check_settings(
             module.NAME, args.settings, module.SETTINGS, module.RANGES, world, numbers | asdict(samples)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,7 +30,12 @@ DISPLAY = 8
 def write_reconstructions(
     model: MAE, world: World, patches: MaskPatches, visible: int, path: Path, about: dict[str, str]
 ) -> None:
-    """Write display images, what the model fills in under masks like those of its training, and the masks."""
+    """Write display images, what the model fills in under masks like those of its training, and the masks.
+
+    With `norm_pixels` the masked tokens have their true mean and deviation; the file says so in its config.
+    """
+    if model.cfg.norm_pixels:
+        about = {**about, "config": json.dumps({**json.loads(about["config"]), "norm_pixels": True})}
     images = world.sample(DISPLAY, stream="display").images
     masks = evaluation_masks(world.seed, patches, visible, DISPLAY, "display")
     prediction, seen = reconstruct(model, images, *masks)

@@ -7,6 +7,9 @@ Cells that differ in world seed and seed alone train as one stacked model; while
 processes score the finished one with the same probes as the workflow. Each cell's files stand where the
 workflow puts them, so that `snakemake` afterwards only collects them. A call does whole stacks, begins none
 that would outlast ``--minutes``, and skips the cells that are done: call it again to go on.
+
+Every file records the values, seeds and code that it was made with. One that the plan would make otherwise
+now, since a value or the code changed, is made again, and said so.
 """
 
 from __future__ import annotations
@@ -28,10 +31,11 @@ from maestrata.regression.cell import score_cell, score_controls
 from maestrata.regression.settings import Evaluation
 from maestrata.settings import read
 from maestrata.steps._evaluation import write_scores
-from maestrata.steps._run import Parser, add_provenance, provenance, run
+from maestrata.steps._made import about, differences, values_of
+from maestrata.steps._run import Parser, run
 from maestrata.steps._trained import write_run
 from maestrata.steps.regress import write_reconstructions
-from maestrata.training.recipe import PlannedCell, Recipe
+from maestrata.training.recipe import PlannedCell
 from maestrata.training.stacked import StackedTrainer, StackResult
 from maestrata.training.stacks import Sweep, group, split, stack_limit
 from maestrata.training.weights import load_model
@@ -46,25 +50,27 @@ def train(sweep: Sweep, planned: Sequence[PlannedCell], device: torch.device) ->
     return StackedTrainer(worlds, seeds, patches, cells[0].visible, cfg, recipe, device).run()
 
 
-def score(sweep: Sweep, cell: Cell, device: str, about: dict[str, str]) -> None:
+def score(sweep: Sweep, planned: PlannedCell, device: str, name: str) -> None:
     """Score a trained cell; a worker's task."""
     torch.set_num_threads(1)
-    folder = folder_of(sweep, cell)
+    cell = planned.cell
+    folder, said = folder_of(sweep, cell), about(sweep, planned, "regress", name)
     world = sweep.world(cell)
     patches = MaskPatches.parse(cell.patch, world.grid)
     model = load_model(folder / "weights.safetensors")
     book = score_cell(model, world, patches, cell.visible, cell.seed, evaluation_of(sweep), device)
-    write_reconstructions(model, world, patches, cell.visible, folder / "reconstructions.nc", about)
-    write_scores(book, folder / "scores.nc", about)
+    write_reconstructions(model, world, patches, cell.visible, folder / "reconstructions.nc", said)
+    write_scores(book, folder / "scores.nc", said)
 
 
-def score_shared(sweep: Sweep, cell: Cell, device: str, about: dict[str, str]) -> None:
+def score_shared(sweep: Sweep, planned: PlannedCell, device: str, name: str) -> None:
     """Score the controls that a (world, world seed, seed) shares; a worker's task."""
     torch.set_num_threads(1)
+    cell = planned.cell
     world = sweep.world(cell)
     cfg = MAEConfig.of(world, sweep.model)
     book = score_controls(cfg, world, cell.seed, evaluation_of(sweep), device)
-    write_scores(book, controls_path(sweep, cell), about)
+    write_scores(book, controls_path(sweep, cell), about(sweep, planned, "controls", name))
 
 
 def folder_of(sweep: Sweep, cell: Cell) -> Path:
@@ -99,19 +105,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1), help="evaluation processes"
     )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    add_provenance(parser)
     args = parser.parse_args(argv)
 
     started = time.monotonic()
     sweep, device = Sweep.read(args.plan), torch.device(args.device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-    about = provenance(args, device=name)
     longest, tasks = 0.0, []
     done = trained = 0
+    stale = Stale(sweep)
     # fresh interpreters: a forked one cannot use the GPU
     with ProcessPoolExecutor(args.workers, multiprocessing.get_context("spawn")) as pool:
-        for cell in pending_controls(sweep):
-            tasks.append(pool.submit(score_shared, sweep, cell, args.device, about))
+        for one in stale.controls():
+            tasks.append(pool.submit(score_shared, sweep, one, args.device, name))
         for planned in group(sweep.cells):
             first, recipe = planned[0].cell, planned[0].training
             world = sweep.world(first)
@@ -120,8 +125,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             limit = args.stack or sweep.stack
             limit = limit or stack_limit(cfg, patches, first.visible, recipe.batch, device)
             for members in split(planned, limit):
-                folders = {one.cell: folder_of(sweep, one.cell) for one in members}
-                if not all((folder / "weights.safetensors").exists() for folder in folders.values()):
+                untrained = [one for one in members if stale.weights(one)]
+                if untrained:
                     if time.monotonic() - started + longest > 60 * args.minutes:
                         continue
                     clock = time.monotonic()
@@ -132,10 +137,10 @@ def main(argv: Sequence[str] | None = None) -> None:
                     rate = len(members) * recipe.images / took
                     which = f"{members[0].cell.stem} and {len(members) - 1} more"
                     print(f"{which}: {took:.1f} s, {rate:,.0f} images/s", flush=True)
-                    save(list(folders.values()), result, cfg, recipe, about)
-                for cell, folder in folders.items():
-                    if not (folder / "scores.nc").exists():
-                        tasks.append(pool.submit(score, sweep, cell, args.device, about))
+                    save(sweep, members, result, cfg, name)
+                for one in members:
+                    if stale.scores(one):
+                        tasks.append(pool.submit(score, sweep, one, args.device, name))
                 done += len(members)
                 for task in tasks:  # a score that fails is told now, not after hours of training
                     if task.done():
@@ -149,28 +154,54 @@ def main(argv: Sequence[str] | None = None) -> None:
         "seconds": time.monotonic() - started,
         "device": name,
     }
-    print(json.dumps(summary), flush=True)
+    print(json.dumps(summary, allow_nan=False), flush=True)
     print("done" if done == total else "not done: call again to go on", flush=True)
 
 
 def save(
-    folders: Sequence[Path], result: StackResult, cfg: MAEConfig, recipe: Recipe, about: dict[str, str]
+    sweep: Sweep, planned: Sequence[PlannedCell], result: StackResult, cfg: MAEConfig, device: str
 ) -> None:
     """Write the weights and the history of every member of a stack."""
     model = MAE(cfg)
     weights = {name: tensor.cpu() for name, tensor in result.weights.items()}
-    for k, folder in enumerate(folders):
+    for k, one in enumerate(planned):
         model.load_state_dict({name: tensor[k] for name, tensor in weights.items()})
+        folder = folder_of(sweep, one.cell)
         files = (folder / "weights.safetensors", folder / "history.nc")
-        write_run(model, result.losses[:, k], recipe, *files, about)
+        write_run(model, result.losses[:, k], one.training, *files, about(sweep, one, "pretrain", device))
 
 
-def pending_controls(sweep: Sweep) -> list[Cell]:
-    """One cell for each file of controls that is not there."""
-    first: dict[Path, Cell] = {}
-    for planned in sweep.cells:
-        first.setdefault(controls_path(sweep, planned.cell), planned.cell)
-    return [cell for path, cell in first.items() if not path.exists()]
+class Stale:
+    """Which files are not there, or would be made otherwise now: a value, a seed or the code changed."""
+
+    def __init__(self, sweep: Sweep) -> None:
+        self._sweep = sweep
+
+    def weights(self, planned: PlannedCell) -> bool:
+        """Whether a cell is to be trained."""
+        return self._is(folder_of(self._sweep, planned.cell) / "weights.safetensors", planned, "pretrain")
+
+    def scores(self, planned: PlannedCell) -> bool:
+        """Whether a cell that is trained is to be scored."""
+        folder = folder_of(self._sweep, planned.cell)
+        path, weights = folder / "scores.nc", folder / "weights.safetensors"
+        older = path.is_file() and path.stat().st_mtime_ns < weights.stat().st_mtime_ns
+        return older or self._is(path, planned, "regress")
+
+    def controls(self) -> list[PlannedCell]:
+        """One cell for each file of controls that is to be made."""
+        first: dict[Path, PlannedCell] = {}
+        for planned in self._sweep.cells:
+            first.setdefault(controls_path(self._sweep, planned.cell), planned)
+        return [planned for path, planned in first.items() if self._is(path, planned, "controls")]
+
+    def _is(self, path: Path, planned: PlannedCell, rule: str) -> bool:
+        code = self._sweep.code[planned.cell.world]
+        codes = [code[rule], *([code["stack"]] if rule == "pretrain" else [])]
+        why = differences(path, values_of(self._sweep, planned, rule), codes)
+        if why is not None and path.is_file():
+            print(f"{path} is made again: {why}", flush=True)
+        return why is not None
 
 
 def wait(tasks: Sequence[Future[None]]) -> None:

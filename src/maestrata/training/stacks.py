@@ -40,6 +40,8 @@ class Sweep:
     evaluation : mapping
         Settings of `maestrata.regression.settings.Evaluation`.
     cells : tuple of PlannedCell
+    code : mapping
+        World's label -> rule of the workflow, or ``stack`` -> fingerprint of the code that makes its files.
     stack : int, optional
         Members in a stack; None: as many as memory holds.
     """
@@ -49,6 +51,7 @@ class Sweep:
     model: Sizes
     evaluation: Mapping[str, Any]
     cells: tuple[PlannedCell, ...]
+    code: Mapping[str, Mapping[str, str]]
     stack: int | None = None
 
     @classmethod
@@ -61,7 +64,7 @@ class Sweep:
             If it is not a plan.
         """
         try:
-            content = json.loads(path.read_text())
+            content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
             cells = tuple(_planned(**cell) for cell in content["cells"])
             return cls(
                 root=Path(content["root"]),
@@ -69,17 +72,22 @@ class Sweep:
                 model=read(Sizes, content["model"]),
                 evaluation=content["evaluation"],
                 cells=cells,
+                code=content["code"],
                 stack=content.get("stack"),
             )
         except (ValueError, KeyError, TypeError) as error:
             raise TrainingError(
-                f"{path} is no sweep plan, as `maestrata plan CONFIG` writes it ({error!r})"
+                f"{path} is no sweep plan, as `maestrata plan CONFIG` of this version writes it ({error!r})"
             ) from None
 
     def world(self, cell: Cell) -> World:
         """Make the world of a cell."""
         entry = self.worlds[cell.world]
         return make(entry["kind"], cell.world_seed, **entry["settings"])
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def _planned(training: Mapping[str, Any], **cell: Any) -> PlannedCell:

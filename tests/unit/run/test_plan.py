@@ -179,4 +179,4 @@ def test_claims_that_are_judged_are_those_asked_for(plan: Plan) -> None:
 def test_every_job_of_every_config_has_a_fingerprint_of_its_code(name: str) -> None:
     """Not an import that cannot be followed, in any module that a job finds by name."""
     expected = Plan(load_config(CONFIGS / f"{name}.yaml")).expected()
-    assert expected and all(len(code) == 16 for code in expected.values())
+    assert expected and all(len(code) == 16 for codes in expected.values() for code in codes)

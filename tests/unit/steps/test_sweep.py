@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from maestrata import cli
 from maestrata.cells import Cell
+from maestrata.config.load import load_config
 from maestrata.cubes.io import open_cube
 from maestrata.errors import TrainingError
 from maestrata.model.mae import MAEConfig
+from maestrata.model.stored import stated
+from maestrata.run.plan import Plan
 from maestrata.steps import sweep
 from maestrata.training.recipe import PlannedCell, Recipe
 from maestrata.training.stacks import Sweep, group, split
@@ -33,6 +37,7 @@ def _plan(root: Path) -> dict:
             "poolings": ["global"],
         },
         "cells": cells,
+        "code": {"w": {"pretrain": "p", "stack": "s", "regress": "r", "controls": "c"}},
     }
 
 
@@ -54,6 +59,67 @@ def test_a_plan_is_carried_out_and_not_done_again(tmp_path: Path, capsys: pytest
     sweep.main(["--plan", str(path), "--workers", "1", "--device", "cpu"])
     assert '"trained_now": 0' in capsys.readouterr().out
     assert (folder / "weights.safetensors").stat().st_mtime_ns == before
+
+
+def carry_out(path: Path, plan: dict) -> None:
+    path.write_text(json.dumps(plan))
+    sweep.main(["--plan", str(path), "--workers", "1", "--device", "cpu"])
+
+
+def test_files_record_what_made_them_and_what_changed_is_made_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, plan = tmp_path / "plan.json", _plan(tmp_path / "run")
+    plan["cells"] = plan["cells"][:1]
+    cell = tmp_path / "run/cells/w/w0/p1x1/v4/s0"
+    controls = tmp_path / "run/controls/w/w0/s0.nc"
+    carry_out(path, plan)
+    made = stated(cell / "weights.safetensors")
+    values = json.loads(made["config"], parse_constant=pytest.fail)
+    assert values["images"] == 64 and values["lr"] == Recipe().lr and values["width"] == 16
+    assert values["world_kind"] == "gaussian_tree" and values["world_settings"] == {"leaves": 8}
+    assert json.loads(made["seeds"]) == {"seed": 0, "world_seed": 0}
+    assert made["fingerprint"] == "s"
+    scores, shared = open_cube(cell / "scores.nc").attrs, open_cube(controls).attrs
+    assert (scores["fingerprint"], shared["fingerprint"]) == ("r", "c")
+    assert json.loads(scores["config"])["test"] == json.loads(shared["config"])["test"] == 128
+
+    def changed() -> set[str]:
+        """Files that another call makes again."""
+        files = [cell / "weights.safetensors", cell / "scores.nc", controls]
+        before = {file.name: file.stat().st_mtime_ns for file in files}
+        capsys.readouterr()
+        carry_out(path, plan)
+        return {file.name for file in files if file.stat().st_mtime_ns != before[file.name]}
+
+    assert changed() == set()
+    plan["cells"][0]["training"]["lr"] = 0.001
+    assert changed() == {"weights.safetensors", "scores.nc"}
+    assert "weights.safetensors is made again: lr was 0.002 and is 0.001" in capsys.readouterr().out
+    plan["evaluation"]["test"] = 256
+    assert changed() == {"scores.nc", "s0.nc"}
+    plan["code"]["w"]["stack"] = "t"
+    assert changed() == {"weights.safetensors", "scores.nc"}
+    assert "made by code s; the code at hand is p, t" in capsys.readouterr().out
+    plan["worlds"]["w"]["settings"]["rho"] = 0.8
+    assert changed() == {"weights.safetensors", "scores.nc", "s0.nc"}
+
+
+def test_a_plan_of_the_command_line_holds_the_code_and_is_strict_json(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    config = Path(__file__).parents[3] / "config/smoke.yaml"
+    assert cli.main(["plan", str(config)]) == 0
+    plan = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert set(plan["code"]) == {"additive", "grammar"}
+    assert set(plan["code"]["grammar"]) == {"pretrain", "stack", "regress", "controls"}
+    files = Plan(load_config(config)).expected()
+    cell = "results/smoke/cells/grammar/w0/p2x1/v1/s0"
+    assert files[f"{cell}/weights.safetensors"] == (
+        plan["code"]["grammar"]["pretrain"],
+        plan["code"]["grammar"]["stack"],
+    )
+    assert files[f"{cell}/scores.nc"] == (plan["code"]["grammar"]["regress"],)
 
 
 def test_no_stack_is_begun_when_time_is_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
