@@ -100,7 +100,7 @@ def _check_experiment(
     here, name = ("experiments", index), entry.name
     _check_name("experiment", name, modules.available("experiments"), *here, "name")
     try:
-        check_pixels(name, modules.constant("experiments", name, "PIXELS", False), config.model.norm_pixels)
+        check_pixels(name, modules.constant("experiments", name, "FILLS_IN", False), config.model.norm_pixels)
     except MaestrataError as error:
         raise ConfigError(str(error)).at(*here, "name") from None
     known = modules.constant("experiments", name, "WORLDS", ())

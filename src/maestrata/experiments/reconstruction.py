@@ -54,7 +54,7 @@ RANGES = {
 }
 WORLDS = ("grammar_tree",)
 CELLS = False
-PIXELS = True
+FILLS_IN = True
 
 Floats = NDArray[np.float64]
 

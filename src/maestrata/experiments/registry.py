@@ -10,7 +10,7 @@ An experiment module has
 - ``CELLS``: whether it reads the trained models of the sweep (those of its world, world seed and seed);
 - ``PATCHES`` (optional): mask patches of the models that it cannot do without;
 - ``SEEDS`` (optional): ``"all"`` where it reads the models of all training seeds;
-- ``PIXELS`` (optional): whether it judges pixels that a model fills in, which `norm_pixels` rules out;
+- ``FILLS_IN`` (optional): whether it judges pixels that a model fills in, which `norm_pixels` rules out;
 - ``FINDS`` (optional): modules of maestrata that it finds by name, such as ``"worlds.phase_tree"``, so that
   an edit of one is seen;
 - ``run(job) -> Table``, with `job` a `base.Job`.

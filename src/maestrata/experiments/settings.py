@@ -106,7 +106,7 @@ def check_pixels(name: str, judged: bool, norm_pixels: bool) -> None:
     name : str
         Of the experiment.
     judged : bool
-        Its ``PIXELS``: whether it judges pixels that a model fills in.
+        Its ``FILLS_IN``: whether it judges pixels that a model fills in.
     norm_pixels : bool
         Of the model.
 

@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         allowed = ", ".join(module.WORLDS)
         raise ExperimentError(f"{module.NAME}: world {world.name!r} must be one of: {allowed} (--world-kind)")
     sizes = read_settings(args, Sizes)
-    check_pixels(module.NAME, getattr(module, "PIXELS", False), sizes.norm_pixels)
+    check_pixels(module.NAME, getattr(module, "FILLS_IN", False), sizes.norm_pixels)
     cells = [read_cell(text, world, label) for text in args.cells]
     recipe, samples = read_settings(args, Recipe), read_settings(args, Samples)
     numbers = {key: getattr(recipe, key) for key in ("batch", "images")}

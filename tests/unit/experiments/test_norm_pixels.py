@@ -42,7 +42,7 @@ def test_the_step_by_hand_refuses_too(tmp_path: Path) -> None:
 def test_every_experiment_that_fills_pixels_in_says_so() -> None:
     for name in modules.available("experiments"):
         text = Path(f"{ROOT}/src/maestrata/experiments/{name}.py").read_text(encoding="utf-8")
-        assert ("reconstruct(" in text) == modules.constant("experiments", name, "PIXELS", False)
+        assert ("reconstruct(" in text) == modules.constant("experiments", name, "FILLS_IN", False)
 
 
 @pytest.mark.parametrize("norm_pixels", [False, True])
