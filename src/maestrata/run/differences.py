@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +22,13 @@ class Tolerance:
     Attributes
     ----------
     absolute, relative : float
-    trained : float, optional
-        Absolute tolerance of encoders that were trained, where a variable is read from several.
+    encoders : mapping, optional
+        Encoder -> its own absolute tolerance, where a variable is read from several.
     """
 
     absolute: float
     relative: float = 0.0
-    trained: float | None = None
+    encoders: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -50,6 +50,8 @@ class Comparison:
         One line for each cell and variable that differ by more than the tolerance.
     apart : list of str
         One line for each thing that was not compared, and why.
+    versions : str
+        Packages of which the two were made with other versions.
     """
 
     kind: str
@@ -59,6 +61,7 @@ class Comparison:
     largest: dict[str, float] = field(default_factory=dict)
     differing: list[str] = field(default_factory=list)
     apart: list[str] = field(default_factory=list)
+    versions: str = ""
 
     @property
     def summary(self) -> str:
@@ -112,14 +115,14 @@ class Pair:
             if self.both.take(i, axis).any()
         }
 
-    def allowed(self, tolerance: Tolerance, trained: frozenset[str]) -> NDArray[np.float64]:
+    def allowed(self, tolerance: Tolerance) -> NDArray[np.float64]:
         """Return how far each value may be off."""
         allowed = tolerance.absolute + tolerance.relative * np.abs(np.where(self.both, self.theirs, 0.0))
-        if "encoder" in self.dims and tolerance.trained is not None:
+        if "encoder" in self.dims:
             axis = self.dims.index("encoder")
-            of_trained = np.isin(self.labels[axis], sorted(trained))
-            shape = [-1 if i == axis else 1 for i in range(len(self.dims))]
-            allowed = np.where(of_trained.reshape(shape), tolerance.trained, allowed)
+            own = np.array([tolerance.encoders.get(name, np.nan) for name in self.labels[axis]])
+            own = own.reshape([-1 if i == axis else 1 for i in range(len(self.dims))])
+            allowed = np.where(np.isnan(own), allowed, own)
         return np.asarray(allowed, np.float64)
 
     def differing(self, allowed: NDArray[np.float64], cube: xr.Dataset) -> list[str]:
@@ -140,10 +143,9 @@ class Pair:
             place = cell_name(self._labels(at, self.cell_axes), cube)
             which = ", ".join(f"{dim} {label}" for dim, label in self._labels(at, self.other_axes).items())
             lines.append(
-                f"{place}: {n} of {of} values of {self.name} differ"
-                f"{', most at ' + which if which else ''}: "
-                f"{self.mine[at]:.6g} here, {self.theirs[at]:.6g} in the reference "
-                f"(tolerance {allowed[at]:.2g})"
+                f"{place}: {self.name} differs by {self.difference[at]:.2g}, more than two processors do "
+                f"({allowed[at]:.2g}){', at ' + which if which else ''}: {self.mine[at]:.6g} here, "
+                f"{self.theirs[at]:.6g} in the reference ({n} of {of} values differ by more)"
             )
         return lines
 

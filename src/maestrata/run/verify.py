@@ -74,10 +74,24 @@ def _tell(comparisons: Sequence[Comparison], reference: Path) -> None:
         print(f"no cube of {', '.join(KINDS)} is both here and in {reference}: nothing compared with it")
     for one in comparisons:
         print(one.summary, *one.apart, *one.differing, sep="\n")
+    beyond = sum(len(one.differing) for one in comparisons)
+    versions = next((one.versions for one in comparisons if one.versions), "")
+    if beyond:
+        told = f"{beyond} differences from {reference} are larger than those between two processors"
+        print(f"{told}{'; other versions: ' + versions if versions else ''} (docs/reruns.md, Verify)")
+    elif any(one.values for one in comparisons):
+        print(f"what was compared agrees with {reference} as closely as two processors do")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Verify the run of a config: 0 if nothing differs, 1 if something does, 2 where the config is wrong."""
+    """Verify the run of a config, and say what was found.
+
+    Returns
+    -------
+    int
+        0 if every file is whole and of the code at hand, and cubes agree with the published ones as closely
+        as two processors do; 1 if not; 2 where the config is wrong.
+    """
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--config", nargs="+", default=["config/config.yaml"], help="config files of the run")
     parser.add_argument(

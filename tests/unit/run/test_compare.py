@@ -54,7 +54,7 @@ CELL = {"world": "grammar", "world_seed": 0, "patch_size": 1, "mask_ratio": 0.75
 READING = {"layer": 3, "pooling": "global", "eval_ratio": "training", "probe": "ridge", "target": "latent"}
 
 
-@pytest.mark.parametrize(("encoder", "shift"), [("trained", 0.05), ("pixels", 0.005)])
+@pytest.mark.parametrize(("encoder", "shift"), [("trained", 0.05), ("pixels", 0.005), ("pca", 0.02)])
 def test_a_reading_that_differs_is_told_in_words_of_the_field(
     published: dict[str, xr.Dataset], worlds: dict[str, World], encoder: str, shift: float
 ) -> None:
@@ -64,7 +64,8 @@ def test_a_reading_that_differs_is_told_in_words_of_the_field(
     changed["r2"].loc[where] = old - shift
     found = compare_cubes("regression", changed, published["regression"], worlds)
     (line,) = found.differing
-    assert line.startswith("regression: world grammar, world seed 0, patch 1x1, ratio 0.75, seed 0: 1 of ")
+    place = "regression: world grammar, world seed 0, patch 1x1, ratio 0.75, seed 0"
+    assert line.startswith(f"{place}: r2 differs by {shift:.2g}, more than two processors do (")
     assert f"encoder {encoder}, layer 3, pooling global" in line
     assert "target latent, level 3" in line
     assert f"{old - shift:.6g} here, {old:.6g} in the reference" in line
@@ -80,7 +81,7 @@ def test_theory_is_held_to_nine_digits(published: dict[str, xr.Dataset], worlds:
     where = CELL | {"offset": 0, "drawing": "fixed", "reading": "separator", "tie": "highest", "level": 2}
     changed["p_in_c"].loc[where] += 1e-8
     (line,) = compare_cubes("theory", changed, published["theory"], worlds).differing
-    assert "world grammar, world seed 0, patch 1x1, ratio 0.75: 1 of" in line
+    assert "world grammar, world seed 0, patch 1x1, ratio 0.75: p_in_c differs by 1e-08, more" in line
     assert "drawing fixed, reading separator, tie highest, level 2" in line
 
 
@@ -90,7 +91,7 @@ def test_the_end_of_the_training_is_compared(
     changed = published["training"].copy(deep=True)
     changed["loss"].loc[{"world": "gaussian", "mask_ratio": 0.5}] *= 1.05
     (line,) = compare_cubes("training", changed, published["training"], worlds).differing
-    assert "world gaussian, world seed 0, patch 1x1, ratio 0.5, seed 0: 1 of 1 values of loss differ:" in line
+    assert "world gaussian, world seed 0, patch 1x1, ratio 0.5, seed 0: loss differs by" in line
 
 
 def test_cells_of_one_run_only_are_left_out(
@@ -188,10 +189,35 @@ def test_verify_fails_where_a_finished_cube_differs(
     (cube.parent / ".theory.nc.1.tmp").touch()
     assert main(["--config", str(config), "--reference", str(PUBLISHED)]) == 1
     said = capsys.readouterr().out
-    assert "theory: world grammar, world seed 0, patch 1x1, ratio 0.75: 1 of 1 values of climb differ" in said
+    assert (
+        "theory: world grammar, world seed 0, patch 1x1, ratio 0.75: climb differs by 0.5, more than two"
+        in said
+    )
+    assert "1 differences from" in said and "are larger than those between two processors" in said
     assert "1 temporary files of jobs that were killed or still run" in said
     cube.write_bytes(cube.read_bytes()[:5000])
     assert main(["--config", str(config), "--reference", str(PUBLISHED)]) == 1
     said = capsys.readouterr().out
     assert "not compared with" in said
     assert "theory.nc: cannot be read" in said
+
+
+@pytest.mark.parametrize(("encoder", "seen"), [("pca", 0.0046), ("trained", 0.0098)])
+def test_what_two_processors_were_seen_to_differ_by_is_no_failure(
+    published: dict[str, xr.Dataset], worlds: dict[str, World], encoder: str, seen: float
+) -> None:
+    changed = published["regression"].copy(deep=True)
+    changed["r2"].loc[{"encoder": encoder}] -= seen
+    assert compare_cubes("regression", changed, published["regression"], worlds).differing == []
+    changed["r2"].loc[{"encoder": encoder}] -= 3 * seen
+    assert compare_cubes("regression", changed, published["regression"], worlds).differing
+
+
+def test_other_versions_of_packages_are_told(
+    published: dict[str, xr.Dataset], worlds: dict[str, World]
+) -> None:
+    theory = published["theory"]
+    assert compare_cubes("theory", theory, theory, worlds).versions == ""
+    other = theory.copy()
+    other.attrs["parts_versions"] = "python 3.11.7, numpy 1.0.0"
+    assert "numpy 1.0.0 here, " in compare_cubes("theory", other, theory, worlds).versions
