@@ -7,8 +7,6 @@ from functools import partial
 from maestrata.claims.rule import Test
 from maestrata.results import Select
 
-__all__ = ["NEAR_OPTIMUM", "bottleneck", "test"]
-
 NEAR_OPTIMUM = 0.9
 """Share of what could be explained of the masked part that a model must explain to speak for the theorem.
 

@@ -16,8 +16,6 @@ from numpy.typing import ArrayLike, NDArray
 from maestrata.claims.rule import Contrast, Lies, Side
 from maestrata.claims.verdict import Verdict
 
-__all__ = ["LIES", "LOOKS", "SHADE", "Axis", "Look", "axis", "picture", "towards"]
-
 
 @dataclass(frozen=True)
 class Look:

@@ -26,8 +26,6 @@ from maestrata import modules
 from maestrata.claims.rule import ANY, WORLDS, Test, named
 from maestrata.errors import ClaimError, one_of
 
-__all__ = ["available", "load", "load_all", "secondary", "test_of"]
-
 _NAME = re.compile(r"c(\d\d)_[a-z0-9_]+")
 _ATTRIBUTES = ("NUMBER", "TITLE", "SAYS", "RULE", "NEEDS", "TRAINS", "TESTS")
 _TITLE_LENGTH = 60

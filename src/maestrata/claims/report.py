@@ -27,8 +27,6 @@ from maestrata.text import in_markdown, one_line
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["dataset", "markdown", "page", "write_text"]
-
 
 def dataset(outcomes: Sequence[Outcome]) -> xr.Dataset:
     """Return a cube of kind ``verdicts`` (docs/cubes.md)."""

@@ -19,8 +19,6 @@ from maestrata.claims.statistics import equivalence, sign_flip
 from maestrata.errors import ClaimError
 from maestrata.results import Expression, Row, t_interval
 
-__all__ = ["ANY", "WORLDS", "Contrast", "Lies", "Side", "Test", "contrast", "named", "where"]
-
 Side: TypeAlias = Literal["above", "below", "within"]
 Lies: TypeAlias = Literal["for", "against", "open"]
 

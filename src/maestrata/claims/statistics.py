@@ -15,16 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 from maestrata.errors import ClaimError
 from maestrata.random import stream
 
-__all__ = [
-    "equivalence",
-    "holm",
-    "joint_sign_flip",
-    "leave_one_out_choice",
-    "sign_flip",
-    "squared_distance",
-    "squared_distance_pseudovalues",
-]
-
 Floats = NDArray[np.float64]
 
 # Up to this many worlds all sign assignments are counted: two sorted halves of at most 2^15 sums.

@@ -14,8 +14,6 @@ from maestrata.claims import registry
 from maestrata.claims.rule import Test
 from maestrata.claims.verdict import ALPHA, MIN_WORLDS
 
-__all__ = ["render"]
-
 _HEAD = f"""\
 # The claims, and what would sink each
 

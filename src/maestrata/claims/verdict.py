@@ -28,8 +28,6 @@ from maestrata.claims.statistics import holm, joint_sign_flip
 from maestrata.errors import ClaimError, one_of
 from maestrata.results import CubeSet, Numbers
 
-__all__ = ["ALPHA", "MIN_WORLDS", "Outcome", "Verdict", "correct", "evaluate", "judge", "outcome_of"]
-
 MIN_WORLDS = 10
 ALPHA = 0.05
 

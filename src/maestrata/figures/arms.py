@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
+import xarray as xr
 from matplotlib.axes import Axes
 
 from maestrata.figures.looks import UNTRAINED, Look, ratio_looks
 from maestrata.figures.sheet import Sheet, level_axis
 from maestrata.results import along_arms, along_levels, cells
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-__all__ = ["ByRatio", "references"]
 
 START = "random_init"
 

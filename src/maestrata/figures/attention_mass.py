@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import xarray as xr
 from matplotlib.figure import Figure, SubFigure
 from numpy.typing import NDArray
 
@@ -14,9 +15,6 @@ from maestrata.figures.sheet import Sheet
 from maestrata.figures.style import WIDTH, Style, curve
 from maestrata.figures.tokens import bare
 from maestrata.results import CubeSet, along_levels, worlds_of
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 NAME = "attention_mass"
 TITLE = "Attention of the last block: mass under the same ancestor"

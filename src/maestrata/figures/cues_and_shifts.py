@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -15,9 +14,6 @@ from maestrata.figures.sheet import Sheet, ratio_axis, small_legend
 from maestrata.figures.style import Style
 from maestrata.figures.words import n_text
 from maestrata.results import CubeSet, along_arms, cells, worlds_of
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 NAME = "cues_and_shifts"
 TITLE = "Shape bias and robustness in known worlds"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -14,9 +15,6 @@ from maestrata.figures.sheet import Sheet, missing
 from maestrata.figures.style import Style
 from maestrata.figures.words import short
 from maestrata.results import CubeSet, Series, along_arms, cells, numbered, worlds_of
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 NAME = "embedding_map"
 TITLE = "t-SNE of representations, coloured by the root's class"

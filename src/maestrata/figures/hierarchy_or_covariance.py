@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -12,9 +11,6 @@ from maestrata.figures.looks import BLACK, BLUE, ORANGE, REFERENCES, SKY, Look
 from maestrata.figures.sheet import Sheet, level_axis, ratio_axis, zero
 from maestrata.figures.style import Style
 from maestrata.results import PRIMARY_TEXT, CubeSet, along_arms, along_levels, cells, root, worlds_of
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 NAME = "hierarchy_or_covariance"
 TITLE = "Hierarchy or covariance: the world and its Gaussian surrogate"

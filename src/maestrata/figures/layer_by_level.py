@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import xarray as xr
 from matplotlib.figure import Figure
 
 from maestrata.figures.looks import Look
@@ -13,9 +12,6 @@ from maestrata.figures.sheet import Sheet
 from maestrata.figures.style import Style
 from maestrata.figures.words import scores_text, short
 from maestrata.results import CubeSet, scores
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 NAME = "layer_by_level"
 TITLE = "In which layer each level can be read"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -18,9 +18,6 @@ from maestrata.figures.theorem import VERSIONS
 from maestrata.figures.words import patch_text, scores_text, short
 from maestrata.resampling import nanmean
 from maestrata.results import MIN_WORLDS, CubeSet, Series, scores, sum_up
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 NAME = "level_against_theory"
 TITLE = "The level that training adds to, against the theory's"

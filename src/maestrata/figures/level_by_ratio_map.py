@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
@@ -17,9 +18,6 @@ from maestrata.figures.sheet import Sheet
 from maestrata.figures.style import Style
 from maestrata.figures.words import missing_text, scores_text, short
 from maestrata.results import CubeSet, Series, along_cells, scores
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 NAME = "level_by_ratio_map"
 TITLE = "Level by masking ratio: what is recovered, and what training adds"

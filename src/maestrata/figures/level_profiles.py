@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -16,9 +17,6 @@ from maestrata.figures.style import Style, curve
 from maestrata.figures.theorem import INTERVALS, VERSIONS, masks_text, points, realised, there
 from maestrata.figures.words import patch_text
 from maestrata.results import CubeSet, levels_with
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 NAME = "level_profiles"
 TITLE = "Where the shared information sits, by masking ratio and mask patch"

@@ -16,18 +16,6 @@ from matplotlib.lines import Line2D
 
 from maestrata.figures.words import short
 
-__all__ = [
-    "ENCODERS",
-    "MARKERS",
-    "OKABE_ITO",
-    "REFERENCES",
-    "UNTRAINED",
-    "Look",
-    "cycle",
-    "level_look",
-    "ratio_looks",
-]
-
 BLUE, VERMILION, GREEN, PINK, ORANGE, SKY, BLACK = OKABE_ITO = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"
 )  # fmt: skip

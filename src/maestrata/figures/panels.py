@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
@@ -13,22 +14,6 @@ from maestrata.figures.looks import ENCODERS, MARKERS, Look, level_look
 from maestrata.figures.sheet import Sheet
 from maestrata.figures.words import patch_text
 from maestrata.results import along_cells, scores
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-__all__ = [
-    "Aside",
-    "Place",
-    "bounded",
-    "bounds_text",
-    "columns_of",
-    "level_curves",
-    "level_looks",
-    "place_label",
-    "places",
-    "smallest",
-]
 
 CONTROLS = ("random_init", "pixels", "pca")
 # The x axis of a panel with controls: the curves in [0, 1], then the controls, then the limit.

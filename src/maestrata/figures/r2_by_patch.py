@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import xarray as xr
 from matplotlib.figure import Figure
 
 from maestrata.figures.looks import Look
@@ -13,9 +12,6 @@ from maestrata.figures.sheet import Sheet, missing
 from maestrata.figures.style import Style
 from maestrata.figures.words import patch_text, scores_text, short
 from maestrata.results import CubeSet, scores
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 NAME = "r2_by_patch"
 TITLE = "What is recovered at each level, by size of the mask patch"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -14,9 +14,6 @@ from maestrata.figures.sheet import Sheet, ratio_axis, zero
 from maestrata.figures.style import Style
 from maestrata.figures.words import patch_text
 from maestrata.results import CubeSet, along_arms, cells, worlds_of
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 NAME = "reconstruction_quality"
 TITLE = "Image quality and meaning of what is filled in"

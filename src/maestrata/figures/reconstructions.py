@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -16,9 +17,6 @@ from maestrata.figures.style import Style
 from maestrata.figures.tokens import colours
 from maestrata.figures.words import missing_text, short
 from maestrata.results import CubeSet
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 NAME = "reconstructions"
 TITLE = "The same images, filled in by models of different masking ratios"

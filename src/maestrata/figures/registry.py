@@ -17,8 +17,6 @@ from types import ModuleType
 
 from maestrata import modules
 
-__all__ = ["available", "load"]
-
 _DEFINES = ("NAME", "TITLE", "CAPTION", "NEEDS", "draw")
 
 

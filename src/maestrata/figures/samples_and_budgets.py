@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -24,9 +24,6 @@ from maestrata.results import (
     root,
     worlds_of,
 )
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 NAME = "samples_and_budgets"
 TITLE = "Samples, budgets, and the border of the mask"

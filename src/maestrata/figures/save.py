@@ -10,8 +10,6 @@ from matplotlib.figure import Figure
 from maestrata.errors import FigureError
 from maestrata.figures.style import Style
 
-__all__ = ["FORMATS", "save"]
-
 # No dates and no program names: they would make equal figures unequal.
 FORMATS: dict[str, dict[str, None]] = {
     "pdf": {"CreationDate": None, "ModDate": None},

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
@@ -17,9 +18,6 @@ from maestrata.figures.style import Style
 from maestrata.figures.theorem import VERSIONS
 from maestrata.figures.tokens import bare, node_places
 from maestrata.results import CubeSet
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 NAME = "shared_on_tree"
 TITLE = "What masked and visible part share, under three fixed masks"

@@ -15,8 +15,6 @@ from maestrata.figures.style import Style, curve
 from maestrata.figures.words import intervals_text, n_text, short
 from maestrata.results import Series
 
-__all__ = ["Sheet", "level_axis", "missing", "ratio_axis", "small_legend", "zero"]
-
 RATIO_TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 

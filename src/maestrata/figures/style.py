@@ -20,8 +20,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from maestrata.text import in_mathtext, one_line, with_glyphs, wrap
 
-__all__ = ["WIDTH", "Style", "curve"]
-
 # Full width of a two-column page, as tueplots gives for the venue; a panel of a row shares it.
 WIDTH = 6.75
 PANEL_HEIGHT = 2.0

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import xarray as xr
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -15,9 +14,6 @@ from maestrata.figures.style import Style, curve
 from maestrata.figures.theorem import INTERVALS, masks_text, points, there
 from maestrata.figures.words import patch_text
 from maestrata.results import CubeSet, levels_with
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 NAME = "supply_demand"
 TITLE = "Rival accounts: supply and demand, and the linear masked autoencoder"

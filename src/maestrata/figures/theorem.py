@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
 from maestrata.figures.looks import Look
 from maestrata.figures.style import curve
 from maestrata.figures.words import span
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-__all__ = ["INTERVALS", "VERSIONS", "masks_text", "points", "realised", "there"]
 
 VERSIONS = (
     ("separator", "highest", "separator, highest"),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -15,9 +15,6 @@ from maestrata.figures.sheet import Sheet, level_axis, missing, small_legend, ze
 from maestrata.figures.style import Style
 from maestrata.figures.words import n_text
 from maestrata.results import CubeSet, Select, along, along_arms, numbered, root, worlds_of
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 NAME = "theorem_two"
 TITLE = "Theorem 2: recovery of c, and leak of what is not c"

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from maestrata.geometry import TokenGrid
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-__all__ = ["bare", "colours", "grid_of", "node_places"]
 
 
 def grid_of(world: xr.Dataset) -> TokenGrid:

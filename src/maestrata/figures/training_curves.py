@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -16,9 +17,6 @@ from maestrata.figures.sheet import Sheet, missing
 from maestrata.figures.style import Style
 from maestrata.figures.words import missing_text, span
 from maestrata.results import CubeSet
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 NAME = "training_curves"
 TITLE = "Training loss by masking ratio"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import textwrap
 from math import isfinite
-from typing import TYPE_CHECKING
 
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -19,9 +19,6 @@ from maestrata.figures.style import Style
 from maestrata.figures.words import span
 from maestrata.results import CubeSet
 from maestrata.text import wrap
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 NAME = "verdicts"
 TITLE = "The paper's claims, put to the test"

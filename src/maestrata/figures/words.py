@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+import xarray as xr
 
 from maestrata.errors import FigureError
 from maestrata.results import MIN_WORLDS, PRIMARY_TEXT, Series
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-__all__ = ["intervals_text", "missing_text", "n_text", "patch_text", "scores_text", "short", "span"]
 
 
 def short(ratio: float) -> str:

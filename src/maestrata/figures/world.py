@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -18,9 +19,6 @@ from maestrata.figures.tokens import bare, colours, grid_of, node_places
 from maestrata.geometry import TokenGrid
 from maestrata.masks import MaskPatches, evaluation_masks, mask_matrix, visible_count
 from maestrata.results import CubeSet
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 NAME = "world"
 TITLE = "A world: latent graph, token grid, images, and one mask"

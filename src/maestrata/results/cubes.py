@@ -10,8 +10,6 @@ from maestrata.errors import CubeError
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["CubeSet"]
-
 
 class CubeSet:
     """Opened cubes, by kind.

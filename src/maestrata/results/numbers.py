@@ -18,8 +18,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from maestrata.resampling import nanmean
 
-__all__ = ["Numbers", "Row", "aligned", "weighted"]
-
 Floats = NDArray[np.float64]
 
 

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["PRIMARY", "PRIMARY_TEXT", "last_layer", "scores"]
-
 PRIMARY: dict[str, str] = {"pooling": "global", "eval_ratio": "0", "probe": "ridge", "target": "latent"}
 """Labels of the primary features on the axes of a regression cube; the layer is the last one."""
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from maestrata.results.select import Select
 
-__all__ = ["LEAST_CEILING", "Level", "arms_of", "ratio_of", "read", "realised_ratio"]
-
 Level: TypeAlias = Literal["image", "root", "lowest", "all", "each"] | int
 Floats = NDArray[np.float64]
 

@@ -18,8 +18,6 @@ from maestrata.results.cubes import CubeSet
 from maestrata.results.numbers import Numbers, aligned, weighted
 from maestrata.results.read import Level, read
 
-__all__ = ["Combined", "Expression", "Select", "largest_of", "mean_of", "slope_of"]
-
 
 class Expression:
     """What gives one number for every world of a label.

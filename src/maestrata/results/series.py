@@ -24,20 +24,6 @@ from maestrata.results.statistics import MIN_WORLDS, t_interval
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = [
-    "Series",
-    "along",
-    "along_arms",
-    "along_cells",
-    "along_levels",
-    "cells",
-    "levels_with",
-    "numbered",
-    "root",
-    "sum_up",
-    "worlds_of",
-]
-
 Floats = NDArray[np.float64]
 
 
@@ -99,8 +85,8 @@ def sum_up(
     Parameters
     ----------
     numbers : value, low, high, n, each an array (worlds, seeds, points)
-        Numbers with the ends of their intervals over samples and the counts of these; NaN: not measured. Counts
-        may be of any shape that ends in the points.
+        Numbers with the ends of their intervals over samples and the counts of these; NaN: not measured.
+        Counts may be of any shape that ends in the points.
     x : array (points,)
     labels : sequence
         Names of the points; by default x.

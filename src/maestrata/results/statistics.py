@@ -7,8 +7,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from maestrata.resampling import nanmean
 
-__all__ = ["MIN_WORLDS", "t_interval"]
-
 Floats = NDArray[np.float64]
 
 MIN_WORLDS = 3
