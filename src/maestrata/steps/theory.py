@@ -15,7 +15,7 @@ from maestrata.cubes.schema import KINDS
 from maestrata.masks import MaskSweep
 from maestrata.steps._flags import add_settings, add_world, read_settings, read_world, settings
 from maestrata.steps._run import Parser, add_provenance, provenance, run
-from maestrata.theory.rivals import MOMENT_SAMPLES
+from maestrata.theory.linear_world import MOMENT_SAMPLES
 from maestrata.theory.settings import TheorySettings
 from maestrata.theory.sweep import WorldTheory, sweep
 

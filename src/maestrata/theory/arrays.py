@@ -82,11 +82,12 @@ class GraphArrays:
         return np.array([self.index[node] for node in nodes], np.int64)
 
     @cached_property
-    def tree_parent(self) -> NDArray[np.int64]:
-        """Parent of each node of a tree, -1 at the roots, shape (n_nodes,)."""
-        parent = np.full(self.n_nodes, -1, np.int64)
-        parent[self.child] = self.parent
-        return parent
+    def parents(self) -> list[list[int]]:
+        """Parents of each node, in the order of the edges."""
+        parents: list[list[int]] = [[] for _ in range(self.n_nodes)]
+        for parent, child in zip(self.parent.tolist(), self.child.tolist(), strict=True):
+            parents[child].append(parent)
+        return parents
 
     @cached_property
     def monotone(self) -> bool:
@@ -109,21 +110,16 @@ class GraphArrays:
     def downward(self) -> list[Families]:
         """Children with their parents, by the children's depth (longest path from a root), highest first."""
         depth = np.zeros(self.n_nodes, np.int64)
-        for parent, child in sorted(zip(self.parent.tolist(), self.child.tolist(), strict=True)):
-            # edges are walked by parent, and a parent's own depth is final once all nodes before it are done
-            depth[child] = max(depth[child], depth[parent] + 1)
+        for node, parents in enumerate(self.parents):
+            depth[node] = max((depth[parent] + 1 for parent in parents), default=0)
         return _groups(self.child, self.parent, depth[self.child])
 
     @cached_property
     def closure(self) -> NDArray[np.bool_]:
         """``closure[a, b]``: a is b or an ancestor of b, shape (n_nodes, n_nodes)."""
         closure = np.eye(self.n_nodes, dtype=bool)
-        above: list[list[int]] = [[] for _ in range(self.n_nodes)]
-        for parent, child in zip(self.parent, self.child, strict=True):
-            above[child].append(int(parent))
-        for node in range(self.n_nodes):  # parents come first, so theirs are known
-            for parent in above[node]:
-                closure[:, node] |= closure[:, parent]
+        for node, parents in enumerate(self.parents):  # parents come first, so theirs are known
+            closure[:, node] = closure[:, [node, *parents]].any(1)
         return closure
 
     def leaf_mask(self, masked: Any) -> NDArray[np.bool_]:

@@ -7,7 +7,7 @@ share of masks whose c is unique, each with its Monte Carlo standard error (0 wh
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,19 +18,12 @@ from maestrata.graphs import LatentGraph
 from maestrata.masks import MaskPatches
 from maestrata.theory.arrays import GraphArrays
 from maestrata.theory.ensembles import ENUMERATED, MaskEnsemble, mask_ensemble
-from maestrata.theory.flow import Tie, separators_by_flow
+from maestrata.theory.flow import Tie
 from maestrata.theory.profiles import Drawing
-from maestrata.theory.shared import Reading, lowest_shared
-from maestrata.theory.trees import colour, separators_by_tree
+from maestrata.theory.shared import READINGS, TIES, Reading, shared_of_masks
 
 if TYPE_CHECKING:
     import xarray as xr
-
-READINGS: tuple[Reading, ...] = get_args(Reading)
-TIES: tuple[Tie, ...] = get_args(Tie)
-
-# masks worked on at once, so that the arrays of a 64-leaf tree stay in the cache
-_CHUNK = 1024
 
 
 def tree_graph(grid: TokenGrid, dims: dict[int, int] | None = None) -> LatentGraph:
@@ -117,74 +110,6 @@ def token_of_leaf(graph: LatentGraph, grid: TokenGrid) -> NDArray[np.int64]:
     return np.array([expected[leaf] for leaf in graph.leaves])
 
 
-def shared_of_masks(
-    arrays: GraphArrays, masked: NDArray[np.bool_]
-) -> tuple[dict[tuple[Reading, Tie], NDArray[np.bool_]], dict[Tie, NDArray[np.bool_]], NDArray[np.bool_]]:
-    """Return c of many masks, both readings, both ties.
-
-    Parameters
-    ----------
-    arrays : GraphArrays
-    masked : bool array (n_masks, n_leaves)
-        In the order of ``graph.leaves``; an empty or full mask has an empty c.
-
-    Returns
-    -------
-    sets : dict
-        (reading, tie) -> bool array (n_masks, n_nodes), True where the node is in c.
-    tied : dict
-        tie -> bool array (n_masks,): several separating sets are left even by the tie rule.
-    unique : bool array (n_masks,)
-        Whether the smallest separating set is the only one.
-    """
-    solve = _separators_of_tree if arrays.graph.is_tree else _separators_of_dag
-    chunks = [solve(arrays, masked[i : i + _CHUNK]) for i in range(0, len(masked), _CHUNK)]
-    sets: dict[tuple[Reading, Tie], NDArray[np.bool_]] = {}
-    lowest = np.concatenate(
-        [lowest_shared(arrays, masked[i : i + _CHUNK]) for i in range(0, len(masked), _CHUNK)]
-    )
-    for tie in TIES:
-        sets["separator", tie] = np.concatenate([chunk[0][tie] for chunk in chunks])
-        sets["invertible", tie] = lowest
-    tied = {tie: np.concatenate([chunk[1][tie] for chunk in chunks]) for tie in TIES}
-    return sets, tied, np.concatenate([chunk[2] for chunk in chunks])
-
-
-def _separators_of_tree(arrays: GraphArrays, masked: NDArray[np.bool_]) -> Any:
-    def solve(tie: Tie | None, near: Any, where: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        return separators_by_tree(arrays, masked[where], tie, near)
-
-    every = np.ones(len(masked), bool)
-    sides = [solve(None, near, every) for near in ("visible", "masked")]
-    unique = (sides[0] == sides[1]).all(1)
-    sets, tied = {}, {}
-    for tie in TIES:
-        sets[tie], tied[tie] = sides[0].copy(), np.zeros(len(masked), bool)
-        # the only smallest set is highest and lowest at once
-        if tie == "highest" and arrays.monotone:
-            sets[tie][~unique] = colour(arrays, masked[~unique])
-        elif not unique.all():
-            sets[tie][~unique] = solve(tie, "visible", ~unique)
-        if not unique.all():
-            tied[tie][~unique] = (solve(tie, "masked", ~unique) != sets[tie][~unique]).any(1)
-    return sets, tied, unique
-
-
-def _separators_of_dag(arrays: GraphArrays, masked: NDArray[np.bool_]) -> Any:
-    sets = {tie: np.zeros((len(masked), arrays.n_nodes), bool) for tie in TIES}
-    tied = {tie: np.zeros(len(masked), bool) for tie in TIES}
-    unique = np.ones(len(masked), bool)
-    for i, mask in enumerate(masked):
-        if mask.all() or not mask.any():
-            continue
-        cuts = separators_by_flow(arrays, mask, TIES)
-        unique[i] = cuts.unique
-        for tie in TIES:
-            sets[tie][i, cuts.sets[tie]] = True
-            tied[tie][i] = cuts.tied[tie]
-    return sets, tied, unique
-
-
 def _summary(
     arrays: GraphArrays,
     ensemble: MaskEnsemble,
@@ -195,47 +120,31 @@ def _summary(
     import xarray as xr
 
     levels = np.arange(1, arrays.level.max() + 1)
-    names = [str(arrays.graph.nodes[i]) for i in arrays.latents]
-    shape = (len(READINGS), len(TIES))
     by_level = ("p_in_c", "number", "dim", "intrinsic_dim")
-    sizes = dict.fromkeys(by_level, (len(levels),)) | {
-        "p_node": (len(names),),
-        "mean_level": (),
-        "tied_share": (),
-    }
-    mean = {name: np.full((*shape, *size), np.nan) for name, size in sizes.items()}
-    error = {name: np.full((*shape, *size), np.nan) for name, size in sizes.items()}
-
-    def put(name: str, at: tuple[int, int], estimate: tuple[Any, Any]) -> None:
-        mean[name][at], error[name][at] = estimate
-
-    for i, reading in enumerate(READINGS):
-        for j, tie in enumerate(TIES):
+    axes: dict[str, tuple[str, ...]] = dict.fromkeys(by_level, ("level",))
+    axes |= {"p_node": ("node",), "mean_level": (), "tied_share": ()}
+    estimates: dict[str, list[tuple[Any, Any]]] = {name: [] for name in axes}  # mean and error
+    for reading in READINGS:
+        for tie in TIES:
             chosen = sets[reading, tie]
-            at = (i, j)
-            tie_left = tied[tie] if reading == "separator" else np.zeros(len(chosen), bool)
             values = _by_level(arrays, chosen, levels)
             for name in by_level:
-                put(name, at, ensemble.mean(values[name]))
-            put("p_node", at, ensemble.mean(chosen[:, arrays.latents]))
-            put("tied_share", at, ensemble.mean(tie_left))
+                estimates[name].append(ensemble.mean(values[name]))
+            estimates["p_node"].append(ensemble.mean(chosen[:, arrays.latents]))
+            estimates["tied_share"].append(ensemble.mean(tied[tie] & (reading == "separator")))
             number = values["number"]
-            put("mean_level", at, ensemble.ratio(number @ levels, number.sum(1)))
-    axes: dict[str, tuple[str, ...]] = dict.fromkeys(by_level, ("reading", "tie", "level"))
-    axes |= {
-        "p_node": ("reading", "tie", "node"),
-        "mean_level": ("reading", "tie"),
-        "tied_share": ("reading", "tie"),
-    }
+            estimates["mean_level"].append(ensemble.ratio(number @ levels, number.sum(1)))
     variables: dict[str, Any] = {}
     for name, dims in axes.items():
-        variables[name] = (dims, mean[name])
-        variables[f"{name}_error"] = (dims, error[name])
+        for key, parts in zip((name, f"{name}_error"), zip(*estimates[name], strict=True), strict=True):
+            stacked = np.reshape(parts, (len(READINGS), len(TIES), *np.shape(parts[0])))
+            variables[key] = (("reading", "tie", *dims), stacked)
     # the invertible reading is unique for every mask (Theorem 1)
     share, share_error = ensemble.mean(np.stack([unique, np.ones_like(unique)], 1))
     variables["unique_share"] = ("reading", share)
     variables["unique_share_error"] = ("reading", share_error)
     variables["n_masks"] = ((), len(ensemble.masked))
+    names = [str(arrays.graph.nodes[i]) for i in arrays.latents]
     coords = {"reading": list(READINGS), "tie": list(TIES), "level": levels, "node": names}
     node_level = ("node", arrays.level[arrays.latents])
     return xr.Dataset(variables, {**coords, "node_level": node_level}, {"exact": int(ensemble.exact)})

@@ -9,6 +9,7 @@ integers, and is exact for what training draws.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import comb
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -81,10 +82,11 @@ def level_profile(
     check_reading(reading)
     depth = levels - patch_level
     if drawing == "independent":
-        above = _independent(branching, depth, mask_ratio, reading)
+        # differences of nearly equal powers can come out as -1e-17
+        cuts = _cuts(branching, depth, float(mask_ratio), 1.0 - mask_ratio, 1.0, reading)
+        above = [max(p, 0.0) for p in cuts]
     else:
-        n = branching**depth
-        above = _fixed(branching, depth, n - visible_count(n, mask_ratio), reading)
+        above = _fixed(branching, depth, mask_ratio, reading)
     p = np.concatenate([np.zeros(patch_level), above])
     level = np.arange(1, levels + 1)
     number = p * float(branching) ** (levels - level)
@@ -97,74 +99,40 @@ def level_profile(
     )
 
 
-def _independent(b: int, depth: int, r: float, reading: Reading) -> list[float]:
-    m, v, n = float(r), 1.0 - r, 0.0
-    p_in_c = []
+def _cuts(b: int, depth: int, m: Any, v: Any, every: Any, reading: Reading) -> Iterator[Any]:
+    """Yield how much of `every` mask cuts a node, level by level, from the patches up.
+
+    `m` and `v`: what a patch passes up masked and visible. All three are probabilities (`every` is 1), or
+    polynomials with integer coefficients that count masks.
+    """
+    n = 0 * every
     for _ in range(depth):
         if reading == "separator":
-            p_in_c.append(1 - (1 - v) ** b - (1 - m) ** b + n**b)
-            m, v = (1 - v) ** b - n**b, (1 - m) ** b - n**b
-            n = 1 - m - v
-        else:
-            p_in_c.append((m + v) ** b - m**b - v**b)
-            m, v = m**b, v**b
-    # differences of nearly equal powers can come out as -1e-17
-    return [max(p, 0.0) for p in p_in_c]
-
-
-class _Counts:
-    """Polynomial with integer coefficients: entry k counts the masks of a subtree with k masked patches."""
-
-    def __init__(self, coefficients: list[int]) -> None:
-        self.coefficients = coefficients
-
-    def __mul__(self, other: _Counts) -> _Counts:
-        product = [0] * (len(self.coefficients) + len(other.coefficients) - 1)
-        for i, a in enumerate(self.coefficients):
-            if a:
-                for j, b in enumerate(other.coefficients):
-                    product[i + j] += a * b
-        return _Counts(product)
-
-    def __pow__(self, exponent: int) -> _Counts:
-        result = _Counts([1])
-        for _ in range(exponent):
-            result = result * self
-        return result
-
-    def _with(self, other: _Counts, sign: int) -> _Counts:
-        pairs = zip(self.coefficients, other.coefficients, strict=True)
-        return _Counts([a + sign * b for a, b in pairs])
-
-    def __add__(self, other: _Counts) -> _Counts:
-        return self._with(other, 1)
-
-    def __sub__(self, other: _Counts) -> _Counts:
-        return self._with(other, -1)
-
-
-def _fixed(b: int, depth: int, masked: int, reading: Reading) -> list[float]:
-    """The recursion of `_independent` with counts for probabilities: 1 becomes (1 + t)^(patches below)."""
-    m, v, n, every = _Counts([0, 1]), _Counts([1, 0]), _Counts([0, 0]), _Counts([1, 1])
-    n_patches = b**depth
-    p_in_c = []
-    for level in range(1, depth + 1):
-        if reading == "separator":
-            cut = every**b - (every - v) ** b - (every - m) ** b + n**b
+            yield every**b - (every - v) ** b - (every - m) ** b + n**b
             m, v = (every - v) ** b - n**b, (every - m) ** b - n**b
             every = every**b
             n = every - m - v
         else:
-            cut = (m + v) ** b - m**b - v**b
+            yield (m + v) ** b - m**b - v**b
             m, v = m**b, v**b
-        below = b**level
+
+
+def _fixed(b: int, depth: int, mask_ratio: float, reading: Reading) -> list[float]:
+    """Count masks by `_cuts`: 1 becomes (1 + t)^(patches below)."""
+    n = b**depth
+    masked = n - visible_count(n, mask_ratio)
+    # Python's integers, which never overflow; poly1d lists the highest power first
+    m, v, every = (np.poly1d(np.array(c, object)) for c in ([1, 0], [1], [1, 1]))
+    p_in_c = []
+    for level, cut in enumerate(_cuts(b, depth, m, v, every, reading), 1):
+        elsewhere = n - b**level
         # the patches elsewhere are masked in any way that makes up the number
         ways = sum(
-            count * comb(n_patches - below, masked - k)
-            for k, count in enumerate(cut.coefficients)
-            if 0 <= masked - k <= n_patches - below
+            count * comb(elsewhere, masked - k)
+            for k, count in enumerate(cut.coeffs[::-1])
+            if 0 <= masked - k <= elsewhere
         )
-        p_in_c.append(ways / comb(n_patches, masked))
+        p_in_c.append(ways / comb(n, masked))
     return p_in_c
 
 

@@ -18,10 +18,15 @@ from numpy.typing import NDArray
 from maestrata.errors import GraphError, MaskError, one_of
 from maestrata.graphs import LatentGraph
 from maestrata.theory.arrays import GraphArrays
-from maestrata.theory.flow import Cuts, Tie, separators_by_flow
-from maestrata.theory.trees import cuts_of_tree
+from maestrata.theory.flow import Tie, separators_by_flow
+from maestrata.theory.trees import colour, separators_by_tree
 
 Reading = Literal["separator", "invertible"]
+READINGS: tuple[Reading, ...] = get_args(Reading)
+TIES: tuple[Tie, ...] = get_args(Tie)
+
+# masks worked on at once, so that the arrays of a 64-leaf tree stay in the cache
+_CHUNK = 1024
 
 
 @dataclass(frozen=True)
@@ -88,24 +93,23 @@ def shared_information(
     if not isinstance(graph, LatentGraph):
         raise GraphError(f"graph must be a LatentGraph, not {type(graph).__name__}")
     check_reading(reading)
-    check_tie(tie)
+    if tie not in TIES:
+        raise MaskError(f"tie={one_of(tie, TIES)}")
     arrays = GraphArrays(graph)
     mask = arrays.leaf_mask(check_masked(graph, masked))
+    unique, tied = True, False
     if reading == "invertible":
-        nodes = np.flatnonzero(lowest_shared(arrays, mask[None])[0])
-        cuts = Cuts({tie: nodes}, {tie: False}, True)
-    elif graph.is_tree:
-        cuts = cuts_of_tree(arrays, mask, (tie,))
+        chosen = lowest_shared(arrays, mask[None])[0]
     else:
-        cuts = separators_by_flow(arrays, mask, (tie,))
-    chosen = cuts.sets[tie]
-    names = frozenset(graph.nodes[i] for i in chosen)
+        solved = _separators(arrays, mask[None], (tie,))
+        chosen, tied, unique = solved[0][tie][0], bool(solved[1][tie][0]), bool(solved[2][0])
+    names = frozenset(graph.nodes[i] for i in np.flatnonzero(chosen))
     intrinsic = None
     if arrays.noise_dims is not None:
         # ancestors one by one: the full closure of a large graph would not fit in memory
         above = names | graph.ancestors_of(names)
         intrinsic = int(sum(arrays.noise_dims[arrays.index[node]] for node in above))
-    return SharedInformation(names, int(arrays.dims[chosen].sum()), intrinsic, cuts.unique, cuts.tied[tie])
+    return SharedInformation(names, int(arrays.dims[chosen].sum()), intrinsic, unique, tied)
 
 
 def lowest_shared(arrays: GraphArrays, masked: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -134,6 +138,85 @@ def lowest_shared(arrays: GraphArrays, masked: NDArray[np.bool_]) -> NDArray[np.
     return (above_masked & above_visible & ~has_shared_child).T
 
 
+_Sets = dict[Tie, NDArray[np.bool_]]
+
+
+def shared_of_masks(
+    arrays: GraphArrays, masked: NDArray[np.bool_]
+) -> tuple[dict[tuple[Reading, Tie], NDArray[np.bool_]], _Sets, NDArray[np.bool_]]:
+    """Return c of many masks, both readings, both ties.
+
+    Parameters
+    ----------
+    arrays : GraphArrays
+    masked : bool array (n_masks, n_leaves)
+        In the order of ``graph.leaves``; an empty or full mask has an empty c.
+
+    Returns
+    -------
+    sets : dict
+        (reading, tie) -> bool array (n_masks, n_nodes), True where the node is in c.
+    tied : dict
+        tie -> bool array (n_masks,): several separating sets are left even by the tie rule.
+    unique : bool array (n_masks,)
+        Whether the smallest separating set is the only one.
+    """
+    chunks = [masked[i : i + _CHUNK] for i in range(0, len(masked), _CHUNK)]
+    lowest = np.concatenate([lowest_shared(arrays, chunk) for chunk in chunks])
+    sets, tied, unique = zip(*(_separators(arrays, chunk, TIES) for chunk in chunks), strict=True)
+    by_reading: dict[tuple[Reading, Tie], NDArray[np.bool_]] = {}
+    for tie in TIES:
+        by_reading["separator", tie] = np.concatenate([part[tie] for part in sets])
+        by_reading["invertible", tie] = lowest
+    by_tie = {tie: np.concatenate([part[tie] for part in tied]) for tie in TIES}
+    return by_reading, by_tie, np.concatenate(unique)
+
+
+def _separators(
+    arrays: GraphArrays, masked: NDArray[np.bool_], ties: tuple[Tie, ...]
+) -> tuple[_Sets, _Sets, NDArray[np.bool_]]:
+    """Return the smallest separating sets of many masks: as `shared_of_masks`, by tie rule alone."""
+    solve = _separators_of_tree if arrays.graph.is_tree else _separators_of_dag
+    return solve(arrays, masked, ties)
+
+
+def _separators_of_tree(
+    arrays: GraphArrays, masked: NDArray[np.bool_], ties: tuple[Tie, ...]
+) -> tuple[_Sets, _Sets, NDArray[np.bool_]]:
+    near_visible, near_masked = (separators_by_tree(arrays, masked, None, s) for s in ("visible", "masked"))
+    unique = (near_visible == near_masked).all(1)
+    sets: _Sets = {}
+    tied: _Sets = {}
+    several = masked[~unique]
+    for tie in ties:
+        # the only smallest set is highest and lowest at once
+        sets[tie], tied[tie] = near_visible.copy(), np.zeros(len(masked), bool)
+        if not len(several):
+            continue
+        if tie == "highest" and arrays.monotone:
+            sets[tie][~unique] = colour(arrays, several)
+        else:
+            sets[tie][~unique] = separators_by_tree(arrays, several, tie, "visible")
+        other = separators_by_tree(arrays, several, tie, "masked")
+        tied[tie][~unique] = (other != sets[tie][~unique]).any(1)
+    return sets, tied, unique
+
+
+def _separators_of_dag(
+    arrays: GraphArrays, masked: NDArray[np.bool_], ties: tuple[Tie, ...]
+) -> tuple[_Sets, _Sets, NDArray[np.bool_]]:
+    sets = {tie: np.zeros((len(masked), arrays.n_nodes), bool) for tie in ties}
+    tied = {tie: np.zeros(len(masked), bool) for tie in ties}
+    unique = np.ones(len(masked), bool)
+    for i in np.flatnonzero(masked.any(1) & ~masked.all(1)):
+        cuts = separators_by_flow(arrays, masked[i], ties)
+        unique[i] = cuts.unique
+        for tie in ties:
+            sets[tie][i, cuts.sets[tie]] = True
+            tied[tie][i] = cuts.tied[tie]
+    return sets, tied, unique
+
+
 def check_masked(graph: LatentGraph, masked: Iterable[Any]) -> frozenset[Any]:
     """Return the masked observables as a set, or refuse them with a MaskError."""
     if isinstance(masked, str) or not isinstance(masked, Iterable):
@@ -153,11 +236,5 @@ def check_masked(graph: LatentGraph, masked: Iterable[Any]) -> frozenset[Any]:
 
 def check_reading(reading: str) -> None:
     """Refuse an unknown reading of Theorem 1."""
-    if reading not in get_args(Reading):
-        raise MaskError(f"reading={one_of(reading, get_args(Reading))}")
-
-
-def check_tie(tie: str) -> None:
-    """Refuse an unknown tie rule."""
-    if tie not in get_args(Tie):
-        raise MaskError(f"tie={one_of(tie, get_args(Tie))}")
+    if reading not in READINGS:
+        raise MaskError(f"reading={one_of(reading, READINGS)}")

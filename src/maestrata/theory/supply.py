@@ -1,20 +1,117 @@
-"""Supply: what the visible part tells of the latents, on the Gaussian twin of a graph.
+"""Supply and demand: what the visible part tells of the latents, and how far a masked leaf needs its help.
 
-Every node of the twin is one standard normal number, ``z = rho * (sum of parents, standardised) + sqrt(1 -
-rho^2) * noise``, and visible leaves are observed exactly. The R2 of every latent given the visible leaves
-is then exact: by passing messages on a tree, by dense conditioning on any graph. On `gaussian_tree` this is
-the ceiling itself; elsewhere it says what the graph alone would let through at that correlation per edge.
+Demand. From a masked leaf one climbs to the first ancestor that has a visible leaf below it; what lies
+beneath is hidden altogether. The climb grows with the masking ratio, with no optimum inside (docs/theory.md).
+
+Supply. Every node of the Gaussian twin of a graph is one standard normal number, ``z = rho * (sum of parents,
+standardised) + sqrt(1 - rho^2) * noise``, and visible leaves are observed exactly. The R2 of every latent
+given the visible leaves is then exact: by passing messages on a tree, by dense conditioning on any graph. On
+`gaussian_tree` this is the ceiling itself; elsewhere it says what the graph alone would let through at that
+correlation per edge.
 """
 
 from __future__ import annotations
+
+from math import comb
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maestrata.errors import GraphError
+from maestrata.masks import visible_count
 from maestrata.theory.arrays import GraphArrays
+from maestrata.theory.ensembles import MaskEnsemble
+from maestrata.theory.profiles import Drawing, check_profile
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 _CHUNK = 1024
+
+
+def demand(
+    branching: int = 2,
+    levels: int = 6,
+    mask_ratio: float = 0.5,
+    patch_level: int = 0,
+    drawing: Drawing = "independent",
+) -> xr.Dataset:
+    """Return the climb from a masked leaf on a regular tree, in closed form.
+
+    With independent masks a leaf climbs beyond level l with probability ``r^(b^l - 1)`` (b^l patches below,
+    its own being masked), so ``climb = sum_{l=0}^{L-1} r^(b^l - 1)``. With exactly k of n patches masked
+    the probability is ``C(n - s, k - s) / C(n - 1, k - 1)``, s = b^l. Where nothing is visible the climb
+    ends at the root.
+
+    Parameters
+    ----------
+    branching, levels, mask_ratio, patch_level, drawing
+        As in `maestrata.theory.profiles.level_profile`.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``share(level)``: share of masked leaves whose climb ends at the level, 1 to L; ``climb``: its mean.
+
+    Raises
+    ------
+    MaskError
+        If an argument is out of range.
+
+    Examples
+    --------
+    >>> [round(float(demand(mask_ratio=r).climb), 2) for r in (.1, .25, .5, .75, .9)]
+    [1.1, 1.27, 1.63, 2.32, 3.35]
+    """
+    import xarray as xr
+
+    check_profile(branching, levels, mask_ratio, patch_level, drawing)
+    n = branching ** (levels - patch_level)
+    beyond = []
+    for level in range(levels):
+        # patches under the ancestor at this level, all of which must be masked to climb on
+        size = branching ** max(level - patch_level, 0)
+        if drawing == "independent":
+            beyond.append(float(mask_ratio) ** (size - 1))
+        else:
+            masked = n - visible_count(n, mask_ratio)
+            beyond.append(comb(n - size, masked - size) / comb(n - 1, masked - 1) if size <= masked else 0.0)
+    share = -np.diff([*beyond, 0.0])
+    return xr.Dataset(
+        {"share": ("level", share), "climb": ((), float(sum(beyond)))},
+        coords={"level": np.arange(1, levels + 1)},
+        attrs={"branching": branching, "mask_ratio": mask_ratio, "drawing": drawing},
+    )
+
+
+def climb_of_masks(arrays: GraphArrays, masked: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return how far every leaf must climb, for many masks on any graph.
+
+    With several parents the lowest ancestor that has a visible leaf below counts.
+
+    Parameters
+    ----------
+    arrays : GraphArrays
+    masked : bool array (n_masks, n_leaves)
+
+    Returns
+    -------
+    int64 array (n_masks, n_leaves)
+        Level of the first ancestor with a visible leaf below; 0 for a visible leaf; the graph's height where
+        there is none.
+    """
+    height = int(arrays.level.max())
+    sees = np.zeros((arrays.n_nodes, masked.shape[0]), bool)
+    sees[arrays.leaves] = ~masked.T
+    for group in arrays.upward:
+        sees[group.nodes] = group.reduce(np.logical_or, sees[group.relatives])
+    climb = np.where(sees, arrays.level[:, None], height)
+    # down again, parents before children: what does not see takes the lowest of what its parents found
+    for group in arrays.downward:
+        least = group.reduce(np.minimum, climb[group.relatives])
+        climb[group.nodes] = np.where(sees[group.nodes], climb[group.nodes], least)
+    return climb[arrays.leaves].T
 
 
 def supply_of_masks(arrays: GraphArrays, masked: NDArray[np.bool_], rho: float) -> NDArray[np.float64]:
@@ -73,11 +170,8 @@ def _by_messages(arrays: GraphArrays, masked: NDArray[np.bool_], rho: float) -> 
 
 def twin_covariance(arrays: GraphArrays, rho: float) -> NDArray[np.float64]:
     """Return the covariance of all nodes of the Gaussian twin, shape (n_nodes, n_nodes)."""
-    above: list[list[int]] = [[] for _ in range(arrays.n_nodes)]
-    for parent, child in zip(arrays.parent, arrays.child, strict=True):
-        above[child].append(int(parent))
     covariance = np.eye(arrays.n_nodes)
-    for node, parents in enumerate(above):  # nodes are in topological order
+    for node, parents in enumerate(arrays.parents):  # nodes are in topological order
         if not parents:
             continue
         spread = np.sqrt(covariance[np.ix_(parents, parents)].sum())
@@ -96,3 +190,35 @@ def _by_conditioning(arrays: GraphArrays, masked: NDArray[np.bool_], rho: float)
     observed[:, index, index] = 1.0
     cross = covariance[np.ix_(leaves, latents)] * visible[:, :, None]
     return np.einsum("mxz,mxz->mz", cross, np.linalg.solve(observed, cross))
+
+
+def supply_and_demand(
+    arrays: GraphArrays, ensemble: MaskEnsemble, masked: NDArray[np.bool_], rho: float
+) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Return the supply by level, the demand by level, and the mean climb, over an ensemble of masks.
+
+    Parameters
+    ----------
+    arrays : GraphArrays
+    ensemble : MaskEnsemble
+    masked : bool array (n_masks, n_leaves)
+        Its masks, in the order of ``graph.leaves``; none of them empty.
+    rho : float
+        Correlation per edge of the Gaussian twin.
+
+    Returns
+    -------
+    dict
+        ``supply`` (levels,), ``demand`` (levels,), ``climb`` (): means over masks with their standard errors.
+    """
+    levels = np.arange(1, arrays.level.max() + 1)
+    on_level = (arrays.level[arrays.latents][:, None] == levels).astype(float)
+    supplied = supply_of_masks(arrays, masked, rho) @ (on_level / on_level.sum(0))
+    climb = climb_of_masks(arrays, masked)
+    count = masked.sum(1)
+    shares = np.stack([((climb == level) & masked).sum(1) / count for level in levels], 1)
+    return {
+        "supply": ensemble.mean(supplied),
+        "demand": ensemble.mean(shares),
+        "climb": ensemble.mean((climb * masked).sum(1) / count),
+    }

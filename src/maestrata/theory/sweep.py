@@ -10,19 +10,20 @@ from numpy.typing import NDArray
 from maestrata.masks import MaskPatches, MaskSweep, realised_ratio, visible_count
 from maestrata.random import stream
 from maestrata.theory.arrays import GraphArrays
-from maestrata.theory.distributions import READINGS, TIES, mask_distribution, shared_of_masks, token_of_leaf
+from maestrata.theory.distributions import mask_distribution, token_of_leaf
 from maestrata.theory.ensembles import ENUMERATED, mask_ensemble
 from maestrata.theory.examples import EXAMPLES, example_masks
-from maestrata.theory.profiles import Drawing, level_profile
-from maestrata.theory.rivals import (
+from maestrata.theory.linear_world import (
     MOMENT_SAMPLES,
     linear_levels,
     linear_reach,
     meeting_level,
     second_moments,
-    supply_and_demand,
 )
+from maestrata.theory.profiles import Drawing, level_profile
 from maestrata.theory.settings import TheorySettings
+from maestrata.theory.shared import READINGS, TIES, shared_of_masks
+from maestrata.theory.supply import supply_and_demand
 from maestrata.worlds.base import World
 
 DRAWINGS: tuple[Drawing, ...] = ("fixed", "independent")

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from maestrata.errors import GraphError
 from maestrata.theory.arrays import GraphArrays
-from maestrata.theory.flow import Cuts, Tie
+from maestrata.theory.flow import Tie
 
 _CUT, _MASKED, _VISIBLE, _EMPTY = range(4)
 
@@ -99,7 +99,7 @@ def _weights(arrays: GraphArrays, tie: Tie | None) -> tuple[NDArray[Any], int]:
 def _walk_down(arrays: GraphArrays, cost: NDArray[Any]) -> NDArray[np.bool_]:
     """Choose the best state of every root, then of every child given its parent's; return where it is cut."""
     state = np.empty(cost.shape[1:], np.int8)
-    roots = np.flatnonzero(arrays.tree_parent < 0)
+    roots = np.setdiff1d(np.arange(arrays.n_nodes), arrays.child)
     state[roots] = cost[:, roots].argmin(0)
     for group in reversed(arrays.upward):
         cut, masked, visible, empty = cost[:, group.relatives]
@@ -153,21 +153,3 @@ def colour(arrays: GraphArrays, masked: NDArray[np.bool_]) -> NDArray[np.bool_]:
         has_masked[group.nodes] = m & ~v
         has_visible[group.nodes] = v & ~m
     return cut.T
-
-
-def cuts_of_tree(arrays: GraphArrays, masked: NDArray[np.bool_], ties: tuple[Tie, ...]) -> Cuts:
-    """Find the smallest separating sets of one mask, as `maestrata.theory.flow.separators_by_flow` does."""
-    one = masked[None]
-    near_masked = separators_by_tree(arrays, one, None, "masked")
-    near_visible = separators_by_tree(arrays, one, None, "visible")
-    unique = np.array_equal(near_masked, near_visible)
-    sets: dict[Tie, NDArray[np.int64]] = {}
-    tied: dict[Tie, bool] = {}
-    for tie in ties:
-        if unique:
-            sets[tie], tied[tie] = np.flatnonzero(near_visible[0]), False
-            continue
-        near = separators_by_tree(arrays, one, tie, "visible")
-        sets[tie] = np.flatnonzero(near[0])
-        tied[tie] = not np.array_equal(near, separators_by_tree(arrays, one, tie, "masked"))
-    return Cuts(sets, tied, unique)

@@ -15,11 +15,10 @@ from maestrata.masks import MaskPatches, MaskSweep
 from maestrata.steps import theory as step
 from maestrata.steps._run import run
 from maestrata.theory.arrays import GraphArrays
-from maestrata.theory.climb import demand
 from maestrata.theory.distributions import mask_distribution
 from maestrata.theory.profiles import level_profile
 from maestrata.theory.shared import shared_information
-from maestrata.theory.supply import supply_of_masks
+from maestrata.theory.supply import demand, supply_of_masks
 from maestrata.worlds import make
 
 

@@ -11,10 +11,10 @@ from maestrata.graphs import LatentGraph
 from maestrata.masks import MaskPatches, visible_count
 from maestrata.random import stream
 from maestrata.theory.arrays import GraphArrays
-from maestrata.theory.distributions import mask_distribution, shared_of_masks, tree_graph
+from maestrata.theory.distributions import mask_distribution, tree_graph
 from maestrata.theory.ensembles import mask_ensemble
 from maestrata.theory.profiles import level_profile
-from maestrata.theory.shared import shared_information
+from maestrata.theory.shared import shared_information, shared_of_masks
 from maestrata.worlds import make
 
 GRID8, GRID16 = TokenGrid.for_leaves(8), TokenGrid.for_leaves(16)

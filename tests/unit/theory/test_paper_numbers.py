@@ -9,11 +9,10 @@ from maestrata.geometry import TokenGrid
 from maestrata.masks import MaskPatches
 from maestrata.random import stream
 from maestrata.theory.arrays import GraphArrays
-from maestrata.theory.climb import demand
 from maestrata.theory.distributions import mask_distribution, tree_graph
 from maestrata.theory.ensembles import mask_ensemble
 from maestrata.theory.profiles import level_profile
-from maestrata.theory.supply import supply_of_masks
+from maestrata.theory.supply import demand, supply_of_masks
 from maestrata.worlds import make
 
 RATIOS = (0.1, 0.25, 0.5, 0.75, 0.9)

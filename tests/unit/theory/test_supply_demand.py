@@ -10,10 +10,9 @@ from maestrata.geometry import TokenGrid
 from maestrata.graphs import LatentGraph
 from maestrata.masks import MaskPatches
 from maestrata.theory.arrays import GraphArrays
-from maestrata.theory.climb import climb_of_masks, demand
 from maestrata.theory.distributions import tree_graph
 from maestrata.theory.ensembles import mask_ensemble
-from maestrata.theory.supply import _by_conditioning, supply_of_masks, twin_covariance
+from maestrata.theory.supply import _by_conditioning, climb_of_masks, demand, supply_of_masks, twin_covariance
 from maestrata.worlds import make
 
 GRID = TokenGrid.for_leaves(16)

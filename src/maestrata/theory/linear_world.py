@@ -1,7 +1,4 @@
-"""What the rival accounts predict for a world: supply and demand, and the linear masked autoencoder.
-
-They are laid beside the shared information, at the same masks, on the same axis: the level.
-"""
+"""What the linear masked autoencoder predicts for a world, at the masks of the theory, by level."""
 
 from __future__ import annotations
 
@@ -13,19 +10,13 @@ from numpy.typing import NDArray
 from maestrata.geometry import patchify
 from maestrata.masks import MaskPatches
 from maestrata.theory.arrays import GraphArrays
-from maestrata.theory.climb import climb_of_masks
-from maestrata.theory.ensembles import MaskEnsemble
 from maestrata.theory.linear import linear_mae, linear_r2
-from maestrata.theory.supply import supply_of_masks
 from maestrata.worlds.base import World
 
 MOMENT_SAMPLES = 131_072
 """Noise in the covariance looks like long reach; at this number it adds .03 levels or less at 16 leaves."""
 
 _BATCH = 4096
-
-Found = dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
-"""Means over masks with their standard errors, by name."""
 
 
 @dataclass(frozen=True)
@@ -76,38 +67,6 @@ def second_moments(world: World, samples: int = MOMENT_SAMPLES) -> Moments:
     there = spread > 1e-6
     cross = covariance[:values, values:][:, there] / spread[there]
     return Moments(covariance[:values, :values], cross, level[there])
-
-
-def supply_and_demand(
-    arrays: GraphArrays, ensemble: MaskEnsemble, masked: NDArray[np.bool_], rho: float
-) -> Found:
-    """Return the supply by level, the demand by level, and the mean climb, over an ensemble of masks.
-
-    Parameters
-    ----------
-    arrays : GraphArrays
-    ensemble : MaskEnsemble
-    masked : bool array (n_masks, n_leaves)
-        Its masks, in the order of ``graph.leaves``; none of them empty.
-    rho : float
-        Correlation per edge of the Gaussian twin.
-
-    Returns
-    -------
-    dict
-        ``supply`` (levels,), ``demand`` (levels,), ``climb`` ().
-    """
-    levels = np.arange(1, arrays.level.max() + 1)
-    on_level = (arrays.level[arrays.latents][:, None] == levels).astype(float)
-    supplied = supply_of_masks(arrays, masked, rho) @ (on_level / on_level.sum(0))
-    climb = climb_of_masks(arrays, masked)
-    count = masked.sum(1)
-    shares = np.stack([((climb == level) & masked).sum(1) / count for level in levels], 1)
-    return {
-        "supply": ensemble.mean(supplied),
-        "demand": ensemble.mean(shares),
-        "climb": ensemble.mean((climb * masked).sum(1) / count),
-    }
 
 
 def meeting_level(arrays: GraphArrays, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
