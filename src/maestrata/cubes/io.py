@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from maestrata.cubes.fields import Variable
-from maestrata.cubes.netcdf import OWN_ATTRS, CubeFile
+from maestrata.cubes.netcdf import OWN_ATTRS, write
 from maestrata.cubes.schema import AXES, SCHEMA_VERSION
 from maestrata.cubes.seal import check_seal
 from maestrata.cubes.validate import (
@@ -129,12 +129,7 @@ def write_cube(
     attrs = {str(k): v for k, v in ds.attrs.items() if k not in OWN_ATTRS}
     fresh = {k: v for k, v in (provenance or {}).items() if attrs.get(k) != v}
     coords = {str(n): ds[n].values for n in ds.indexes}
-    sizes = {str(n): size for n, size in ds.sizes.items()}
-    for lower, upper in kind.ordered:
-        check_order(lower, upper, ds[lower].values, ds[upper].values, where)
-    with CubeFile(path, ds.attrs["kind"], coords, sizes, names, attrs, fresh) as file:
-        for name in file.variables:
-            file.put(name, ds[name].values)
+    write(path, ds.attrs["kind"], coords, {name: ds[name].values for name in names}, attrs, fresh)
 
 
 def open_cube(path: str | os.PathLike[str]) -> xr.Dataset:

@@ -1,4 +1,4 @@
-"""NetCDF-4 files as they are written: a cube slab by slab. `part` reads them.
+"""NetCDF-4 files as they are written: whole from arrays, or slab by slab. `part` reads them.
 
 A file appears under its name only when it is whole: it is written beside it and renamed. The same data
 give the same bytes. No xarray here, so that joining thousands of files stays quick and small.
@@ -21,13 +21,58 @@ from numpy.typing import ArrayLike
 from maestrata.cubes.fields import Kind, Variable
 from maestrata.cubes.schema import AXES, CELL, SCHEMA_VERSION
 from maestrata.cubes.seal import seal
-from maestrata.cubes.validate import as_stored, check_attrs, check_axis, check_layout, check_values, find_kind
+from maestrata.cubes.validate import (
+    as_stored,
+    check_attrs,
+    check_axis,
+    check_layout,
+    check_order,
+    check_values,
+    find_kind,
+)
 from maestrata.errors import CubeError
 
-__all__ = ["OWN_ATTRS", "CubeFile"]
+__all__ = ["OWN_ATTRS", "CubeFile", "write"]
 
 OWN_ATTRS = ("kind", "schema_version", "title", "coordinates")
 _CHUNK = 1 << 18  # values in a chunk of the file, at most
+
+
+def write(
+    path: str | os.PathLike[str],
+    kind: str,
+    coords: Mapping[str, ArrayLike],
+    data: Mapping[str, ArrayLike],
+    attrs: Mapping[str, Any] | None = None,
+    provenance: Mapping[str, str] | None = None,
+) -> None:
+    """Check arrays against their kind and write them, whole or not at all.
+
+    Parameters
+    ----------
+    path, kind, coords, attrs, provenance
+        As of `CubeFile`.
+    data : mapping
+        Variable -> array, dimensions in the order of the schema.
+
+    Raises
+    ------
+    CubeError
+        If anything does not fit the kind, or the file cannot be written.
+    """
+    declared = find_kind(kind, str(path))
+    sizes = {
+        dim: size
+        for name in declared.variables
+        if name in data
+        for dim, size in zip(declared.variables[name].dims, np.shape(data[name]), strict=False)
+        if dim not in coords
+    }
+    with CubeFile(path, kind, coords, sizes, data, attrs, provenance) as file:
+        for lower, upper in declared.ordered:
+            check_order(lower, upper, np.asarray(data[lower]), np.asarray(data[upper]), file.where)
+        for name in file.variables:
+            file.put(name, data[name])
 
 
 class CubeFile:

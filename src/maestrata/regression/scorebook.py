@@ -87,11 +87,6 @@ class ScoreBook:
         for values in (*self.values.values(), self.boot):
             values[i, :, :, b] = values[i, :, :, a]
 
-    @property
-    def sizes(self) -> dict[str, int]:
-        """Lengths of the dimensions that have no coordinate."""
-        return {"replicate": self.boot.shape[-1]}
-
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """Return every variable of the kind `scores` that there is (see `cubes.io.build`)."""
         data = {**self.values, "r2_boot": self.boot, "r2_node": self.node}

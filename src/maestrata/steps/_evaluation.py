@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import torch
 
-from maestrata.cubes.netcdf import CubeFile
+from maestrata.cubes.netcdf import write
 from maestrata.errors import ProbeError
 from maestrata.regression.scorebook import ScoreBook
 from maestrata.regression.settings import Evaluation
@@ -72,7 +72,4 @@ def keep_freed_memory() -> bool:
 
 def write_scores(book: ScoreBook, path: str | os.PathLike[str], provenance: Mapping[str, str]) -> None:
     """Write a book of scores as a file of kind `scores`."""
-    data = book.arrays()
-    with CubeFile(path, "scores", book.coords, book.sizes, data, {}, provenance) as file:
-        for name, values in data.items():
-            file.put(name, values)
+    write(path, "scores", book.coords, book.arrays(), provenance=provenance)

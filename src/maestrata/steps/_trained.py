@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maestrata.cubes.netcdf import CubeFile
+from maestrata.cubes.netcdf import write
 from maestrata.model.mae import MAE
 from maestrata.training.recipe import Recipe, learning_rate
 from maestrata.training.weights import save_weights
@@ -25,12 +24,10 @@ def write_run(
 ) -> None:
     """Write weights (safetensors) and history (NetCDF of kind history), each whole or not at all."""
     steps = np.arange(len(losses))
-    data: dict[str, NDArray[Any]] = {
+    data = {
         "loss": losses,
         "learning_rate": np.array([learning_rate(recipe, step) for step in range(recipe.steps)]),
         "images_seen": (steps + 1) * recipe.batch,
     }
-    with CubeFile(history, "history", {"step": steps}, {}, data, {}, about) as file:
-        for name, values in data.items():
-            file.put(name, values)
+    write(history, "history", {"step": steps}, data, provenance=about)
     save_weights(model, weights, about)

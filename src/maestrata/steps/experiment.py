@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from maestrata.cells import Cell
-from maestrata.cubes.netcdf import CubeFile
+from maestrata.cubes.netcdf import write
 from maestrata.errors import ExperimentError, MaskError
 from maestrata.experiments import registry
 from maestrata.experiments.base import Job, TrainedCell
@@ -77,10 +77,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     coords = {"world": [label], "world_seed": [world.seed], "seed": [args.seed], **axes}
     # where the models lay is no part of what was done
     args.cells = [text.split("=")[0] for text in args.cells]
-    about = {"experiment": module.NAME}
-    with CubeFile(args.output, "experiments", coords, {}, data, about, provenance(args)) as file:
-        for name, values in data.items():
-            file.put(name, values if name == "setting" else values[None, None, None])
+    data = {name: values if name == "setting" else values[None, None, None] for name, values in data.items()}
+    write(args.output, "experiments", coords, data, {"experiment": module.NAME}, provenance(args))
 
 
 if __name__ == "__main__":

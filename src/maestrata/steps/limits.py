@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from maestrata.cubes.io import build, write_cube
+from maestrata.cubes.netcdf import write
 from maestrata.inference.limits import Limits, sweep
 from maestrata.inference.masked import explainable_share
 from maestrata.inference.settings import LimitSettings, Samples
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     label = args.world or args.world_kind
     coords = {"world": [label], "world_seed": [args.world_seed], **coords}
     attrs = {"world_kind": args.world_kind, "world_settings": json.dumps(world.settings, sort_keys=True)}
-    write_cube(build("limits", coords, data, attrs), args.output, provenance=provenance(args))
+    write(args.output, "limits", coords, data, attrs, provenance(args))
 
 
 def _per_level(values: dict[int, float], levels: int) -> Any:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from maestrata.cubes.netcdf import CubeFile
+from maestrata.cubes.netcdf import write
 from maestrata.masks import MaskPatches, evaluation_masks
 from maestrata.model.mae import MAE
 from maestrata.regression.cell import score_cell
@@ -40,10 +40,7 @@ def write_reconstructions(
     masks = evaluation_masks(world.seed, patches, visible, DISPLAY, "display")
     prediction, seen = reconstruct(model, images, *masks)
     data = {"image": images, "prediction": prediction, "visible": seen}
-    sizes = dict(zip(("sample", "channel", "y", "x"), images.shape, strict=True))
-    with CubeFile(path, "reconstruction", {}, sizes, data, {}, about) as file:
-        for name, values in data.items():
-            file.put(name, values)
+    write(path, "reconstruction", {}, data, provenance=about)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

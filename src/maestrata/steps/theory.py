@@ -10,8 +10,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from maestrata.cubes.io import build, write_cube
-from maestrata.cubes.schema import KINDS
+from maestrata.cubes.netcdf import write
 from maestrata.masks import MaskSweep
 from maestrata.steps._flags import add_settings, add_world, read_settings, read_world, settings
 from maestrata.steps._run import Parser, add_provenance, provenance, run
@@ -44,9 +43,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     data["realised_ratio"] = data["realised_ratio"][..., None]
     whole = ("realised_ratio", *asked.shapes)  # the others are of one world and world seed
     data = {name: values if name in whole else values[None, None] for name, values in data.items()}
-    ordered = {name: data[name] for name in KINDS["theory"].variables}
     attrs = {"world_kind": args.world_kind, "world_settings": json.dumps(world.settings, sort_keys=True)}
-    write_cube(build("theory", coords, ordered, attrs), args.output, provenance=provenance(args))
+    write(args.output, "theory", coords, data, attrs, provenance(args))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maestrata.cubes.io import build, write_cube
+from maestrata.cubes.netcdf import write
 from maestrata.steps._flags import add_world, read_world
 from maestrata.steps._run import Parser, add_provenance, provenance, run
 from maestrata.worlds.base import World
@@ -64,8 +64,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         "grid_width": world.grid.width,
         "token_pixels": world.token_pixels,
     }
-    ds = build("worlds", {"node": graph.pop("node")}, data | latents | noise | graph, attrs)
-    write_cube(ds, args.output, provenance=provenance(args))
+    coords = {"node": graph.pop("node")}
+    write(args.output, "worlds", coords, data | latents | noise | graph, attrs, provenance(args))
 
 
 if __name__ == "__main__":
