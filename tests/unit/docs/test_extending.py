@@ -1,0 +1,215 @@
+"""Every recipe of docs/extending.md, done to a copy of the package word for word: it is found, planned and run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import maestrata
+
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+PUBLISHED = ROOT / "reference" / "evening" / "experiments" / "invariance.nc"
+INVARIANCE = {"experiments": [{"name": "invariance", "worlds": ["tiny"]}]}
+IGNORED = shutil.ignore_patterns("__pycache__")
+
+TINY = """
+run: tiny
+worlds:
+  tiny: {kind: gaussian_tree, settings: {leaves: 4}}
+model: {width: 8, depth: 1, decoder_width: 8}
+training: {images: 256, batch: 32, lr: 2.0e-3}
+grid:
+  - {worlds: [tiny], mask_ratios: [0.5]}
+evaluation: {probe_train: 200, test: 200, replicates: 5, probes: [ridge]}
+theory: {samples: 20}
+limits: {grid_samples: 32, bound_samples: 32}
+figures: {names: [world]}
+"""
+"""What the config of a recipe extends."""
+
+# Arguments: the recipe's file, and a cube. Runs jobs by the flags of the plan; then tells, as JSON, which files
+# of the run have another fingerprint once the recipe's file has one more statement.
+SCRIPT = """
+import importlib, json, shlex, sys
+from types import SimpleNamespace
+from maestrata import modules
+from maestrata.config.load import load_config
+from maestrata.run import fingerprint, plan
+
+planned = plan.Plan(load_config("tiny.yaml", "recipe.yaml"))
+flags = planned.flags
+
+
+def step(rule, place, *given):
+    importlib.import_module(f"maestrata.steps.{rule}").main([*place, *shlex.split(" ".join(given))])
+
+
+def the(name):
+    place = SimpleNamespace(**planned.places(name)[0])
+    return place, planned.path(name).format(**vars(place))
+
+{jobs}
+
+before = planned.expected()
+with open(sys.argv[1], "a", encoding="utf-8") as file:
+    file.write("\\nANOTHER = 1\\n")
+fingerprint.clear_cache()
+plan._code.cache_clear()
+after = planned.expected()
+print(json.dumps([file for file in before if before[file] != after[file]]))
+"""
+
+WORLDS = """
+place, path = the("worlds")
+step("worlds", ["--output", path], flags.world(place))
+place, path = the("theory")
+step("theory", ["--output", path], flags.world(place), flags.masks(place), flags.section("theory"))
+"""
+PRETRAIN = """
+place, weights = the("weights")
+history = the("history")[1]
+step("pretrain", ["--weights", weights, "--history", history], flags.world(place), flags.cell(place),
+     flags.section("model"), flags.training(place))
+"""
+CONTROLS = """
+place, path = the("controls")
+step("controls", ["--output", path, "--seed", place.seed], flags.world(place), flags.section("model"),
+     flags.section("evaluation"))
+"""
+EXPERIMENT = (
+    PRETRAIN
+    + """
+place, path = the("experiment")
+step("experiment", [place.experiment, "--output", path, "--seed", place.seed], flags.world(place),
+     flags.experiment(place))
+kind = "experiments/" + place.experiment
+step("collect", ["--kind", "experiments", "--manifest", planned.manifest(kind),
+     "--output", planned.path("cube").format(kind=kind)])
+"""
+)
+# claims and figures: of the cube of a published run
+CLAIM = """
+place, path = the("verdicts")
+step("claims", ["--output", path, "--cubes", sys.argv[2]], flags.claims)
+"""
+FIGURE = """
+place, path = the("png")
+step("figure", ["token_noise", "--cubes", sys.argv[2], "--output", planned.path("png").format(figure="token_noise")])
+"""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A section of the page: the one file that it names, what it does to it, and what a config says."""
+
+    path: str
+    blocks: tuple[tuple[str, str], ...]
+    config: dict[str, Any]
+
+    @classmethod
+    def of(cls, title: str) -> Recipe:
+        text = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S)[1]
+        blocks = re.findall(r"^```(\w+)\n(.*?)^```", text, re.M | re.S)
+        config = [yaml.safe_load(block) for kind, block in blocks if kind == "yaml"]
+        path = re.search(r"`(src/maestrata/\S+\.py)`", text)[1]
+        return cls(path, tuple(b for b in blocks if b[0] in ("python", "diff")), *(config or [{}]))
+
+    def do(self, folder: Path) -> None:
+        """Write or edit the file in a folder that holds ``src``."""
+        path = folder / self.path
+        for kind, block in self.blocks:
+            if kind == "python":
+                assert not path.exists()
+                path.write_text(block, encoding="utf-8")
+                continue
+            lines = [(line[:1], line[1:] + "\n") for line in block.splitlines()]
+            old = "".join(line for sign, line in lines if sign != "+")
+            new = "".join(line for sign, line in lines if sign != "-")
+            text = path.read_text(encoding="utf-8")
+            assert text.count(old) == 1, f"docs/extending.md: {self.path} does not hold once:\n{old}"
+            path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def run(title: str, jobs: str, folder: Path, config: Any = None, *given: Path) -> set[str]:
+    """Do a recipe in a folder, run jobs with it, and return what an edit of its file would make anew.
+
+    Of a run's files the folder is told; of those of cells, figures and verdicts the name.
+    """
+    recipe = Recipe.of(title)
+    shutil.copytree(Path(maestrata.__file__).parent, folder / "src" / "maestrata", ignore=IGNORED)
+    recipe.do(folder)
+    (folder / "tiny.yaml").write_text(TINY, encoding="utf-8")
+    (folder / "recipe.yaml").write_text(json.dumps(recipe.config | (config or {})), encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(folder / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-c", SCRIPT.replace("{jobs}", jobs), folder / recipe.path, *given]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    parts = [
+        Path(file).relative_to("results/tiny").parts for file in json.loads(done.stdout.splitlines()[-1])
+    ]
+    return {part[-1] if part[0] in ("cells", "figures", "verdicts") else part[0] for part in parts}
+
+
+def test_the_page_has_a_recipe_for_each() -> None:
+    titles = re.findall(r"^## (.*)$", PAGE, re.M)
+    assert len(titles) == 7
+    assert all(Recipe.of(title).blocks for title in titles)
+
+
+def test_a_world(tmp_path):
+    made_anew = run("A world", WORLDS, tmp_path)
+    cells = {"weights.safetensors", "history.nc", "scores.nc", "reconstructions.nc"}
+    assert made_anew == {"worlds", "theory", "limits", "controls", *cells}
+    assert (tmp_path / "results/tiny/theory/turning/w0.nc").is_file()
+
+
+def test_a_probe(tmp_path):
+    made_anew = run("A probe", CONTROLS, tmp_path)
+    assert made_anew == {"controls", "scores.nc", "reconstructions.nc"}
+    scores = maestrata.open_cube(tmp_path / "results/tiny/controls/tiny/w0/s0.nc").r2
+    r2 = scores.sel(encoder="pixels", probe="neighbours", target="latent", pooling="global", eval_ratio="0")
+    assert r2.max() > 0.1
+
+
+def test_a_control_encoder(tmp_path):
+    made_anew = run("A control encoder", CONTROLS, tmp_path)
+    assert {"controls", "scores.nc"} <= made_anew and "weights.safetensors" not in made_anew
+    scores = maestrata.open_cube(tmp_path / "results/tiny/controls/tiny/w0/s0.nc").r2
+    r2 = scores.sel(encoder="mean_colour", probe="ridge", target="latent", pooling="global")
+    assert r2.sel(eval_ratio="0").max() > 0.02
+
+
+def test_a_setting(tmp_path):
+    assert {"weights.safetensors", "history.nc"} <= run("A setting", PRETRAIN, tmp_path)
+    history = next((tmp_path / "results/tiny/cells").rglob("history.nc"))
+    rates = maestrata.open_cube(history).learning_rate.values
+    assert rates[-1] > 0.25 * rates.max()
+
+
+def test_an_experiment(tmp_path):
+    assert run("An experiment", EXPERIMENT, tmp_path) == {"experiments"}
+    cube = maestrata.open_cube(tmp_path / "results/tiny/cubes/experiments/coarse_pixels.nc")
+    assert -1 < cube.value.sel(world="tiny", quantity="r2_change", level=1, arm="random_init").item() < 0
+
+
+def test_a_claim(tmp_path):
+    config = INVARIANCE | {"claims": {"names": ["c90_token_noise"]}}
+    made_anew = run("A claim", CLAIM, tmp_path, config, PUBLISHED)
+    assert made_anew == {"verdicts.nc", "verdicts.md", "verdicts.html"}
+    assert maestrata.open_cube(tmp_path / "results/tiny/verdicts/verdicts.nc")
+
+
+def test_a_figure(tmp_path):
+    config = INVARIANCE | {"figures": {"names": "all"}}
+    assert run("A figure", FIGURE, tmp_path, config, PUBLISHED) == {"token_noise.pdf", "token_noise.png"}
+    assert (tmp_path / "results/tiny/figures/token_noise.png").stat().st_size > 10_000
