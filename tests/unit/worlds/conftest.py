@@ -1,4 +1,4 @@
-"""Worlds to test: every one that is available, and the example of docs/add-a-world.md."""
+"""Worlds to test: every one that is available, and the example of docs/extending.md."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from maestrata import modules, worlds
 
-DOCS = Path(__file__).parents[3] / "docs" / "add-a-world.md"
+DOCS = Path(__file__).parents[3] / "docs" / "extending.md"
 EXAMPLE = "turning_tree"
 
 

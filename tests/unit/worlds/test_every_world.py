@@ -1,4 +1,4 @@
-"""What every world must do, run for each that is found (and for the example of docs/add-a-world.md)."""
+"""What every world must do, run for each that is found (and for the example of docs/extending.md)."""
 
 from __future__ import annotations
 
