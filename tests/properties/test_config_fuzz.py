@@ -10,11 +10,11 @@ from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 
+import fuzz_configs
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import fuzz_configs
 from maestrata.config import files
 
 EXAMPLES = 2000
