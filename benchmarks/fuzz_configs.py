@@ -14,6 +14,7 @@ same with 2,000.
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import re
 import shlex
@@ -22,7 +23,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -31,7 +34,7 @@ from typing import Any
 from maestrata.config import files
 from maestrata.config.load import load_config
 from maestrata.config.reader import read_yaml
-from maestrata.config.sections import Config
+from maestrata.config.sections import Block, Config, Experiment, World
 from maestrata.errors import MaestrataError
 from maestrata.model.sizes import Sizes
 from maestrata.regression.settings import Evaluation
@@ -44,8 +47,6 @@ from maestrata.training.recipe import Recipe
 CONFIGS = Path(__file__).parents[1] / "config"
 RESULTS = Path(__file__).parent / "results" / "fuzz_configs.md"
 NAMES = ("smoke", "smoke", "smoke", "smoke", "config", "config", "evening", "full")
-SLOWEST = 20.0
-"""Seconds of processor time that one config may take; a plan without end takes for ever."""
 
 
 class Raw(str):
@@ -66,8 +67,8 @@ VALUES: list[Any] = [
     *(0.0, 0.5, 1.0, -0.5, 1e-300, 1e300, 1.5, 0.1 + 0.2, 2.0, True, False, None, "", " ", "a", "all"),
     *("ridge", "global", "additive", "grammar", "1x1", "2x2", "2x1o", "64x64", "0x1", "x", "../x", "/", "~"),
     *("a\nb", "\x00", "\ud800", "\u2028", "日本", "é", "\u0663", "\uff11", "\ufeff", "\u202e", "-x"),
-    *("--note", "a/b", "$x", "{x}", "'", '"', [], {}, [[]], [None], [{}], [1, 1], ["a", "a"], {"": 1}, [True]),
-    *({"a": {"b": {}}}, ["1x1", "1x1"], [0.3, 0.1 + 0.2]),
+    *("--note", "a/b", "$x", "{x}", "'", '"', [], {}, [[]], [None], [{}], [1, 1], ["a", "a"], {"": 1}),
+    *([True], {"a": {"b": {}}}, ["1x1", "1x1"], [0.3, 0.1 + 0.2]),
 ]  # fmt: skip
 
 
@@ -134,10 +135,8 @@ def change(tree: dict[Any, Any], rng: random.Random) -> str:
     return way
 
 
-KNOWN = sorted(
-    {*Config.model_fields, *Recipe.__dataclass_fields__, *Sizes.__dataclass_fields__, "settings", "names",
-     *Evaluation.__dataclass_fields__, "kind", "seeds", "world_seeds", "patches", "mask_ratios", "extends", "name"}
-)  # fmt: skip
+KNOWN = ["extends", *(name for cls in (Config, Block, Experiment, World) for name in cls.model_fields)]
+KNOWN += [each.name for cls in (Recipe, Sizes, Evaluation) for each in fields(cls)]
 
 
 def written(value: Any) -> str:
@@ -292,52 +291,78 @@ def _again(given: str, cls: type, settings: Any) -> None:
 _PARSERS: dict[type, Parser] = {}
 
 
-def main() -> None:
+@dataclass
+class Counts:
+    """What became of configs: their outcomes, what was changed and whether they load, files of their runs."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    ways: Counter[tuple[str, bool]] = field(default_factory=Counter)
+    planned: list[int] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    slowest: float = 0.0
+
+    def add(self, other: Counts) -> None:
+        """Add the counts of other configs."""
+        self.outcomes += other.outcomes
+        self.ways += other.ways
+        self.planned += other.planned
+        self.wrong += other.wrong
+        self.slowest = max(self.slowest, other.slowest)
+
+
+def count(seed: int, indices: range) -> Counts:
     """Mutate, load, plan, count."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--examples", type=int, default=20_000)
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    counts: Counter[str] = Counter()
-    ways: Counter[tuple[str, bool]] = Counter()
-    planned, slowest, wrong = [], 0.0, []
     read_once()
+    found = Counts()
     with tempfile.TemporaryDirectory() as name:
         path = folder_with_configs(Path(name))
-        for index in range(args.examples):
-            data, done = mutate(random.Random(f"{args.seed} {index}"))
+        for index in indices:
+            data, done = mutate(random.Random(f"{seed} {index}"))
             path.write_bytes(data)
             began = time.process_time()
             try:
                 said, config = outcome(path)
                 if config is not None:
-                    planned.append(dry_run(config))
+                    found.planned.append(dry_run(config))
             except Exception as error:
-                wrong.append((index, f"{type(error).__name__}: {error}"))
-                print(*wrong[-1], file=sys.stderr, flush=True)
+                found.wrong.append(f"{index}: {type(error).__name__}: {error}")
                 continue
-            slowest = max(slowest, time.process_time() - began)
-            counts[kind_of(said)] += 1
-            ways.update((way, config is not None) for way in set(done))
-            if index % 1000 == 999:
-                print(f"{index + 1}: {dict(counts.most_common(3))}", flush=True)
+            found.slowest = max(found.slowest, time.process_time() - began)
+            found.outcomes[kind_of(said)] += 1
+            found.ways.update((way, config is not None) for way in set(done))
+    return found
+
+
+def main() -> None:
+    """Count in several processes, and write the counts."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--examples", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    args = parser.parse_args()
+    chunks = [range(first, min(first + 500, args.examples)) for first in range(0, args.examples, 500)]
+    total = Counts()
+    with ProcessPoolExecutor(args.processes) as pool:
+        for n, part in enumerate(pool.map(count, [args.seed] * len(chunks), chunks)):
+            total.add(part)
+            print(f"{n + 1}/{len(chunks)}", *part.wrong, flush=True)
     lines = ["# Configs mutated at random", "", "    python benchmarks/fuzz_configs.py", ""]
     lines += [
-        f"{args.examples:,} configs, seed {args.seed}; the slowest took {slowest:.1f} s of processor time.",
-        "",
+        f"{args.examples:,} configs, seed {args.seed}; the slowest: {total.slowest:.1f} s of processor time."
     ]
-    lines += [f"Neither a config nor one line, or a dry run that fails: {len(wrong)}.", ""]
+    lines += ["", f"Neither a config nor one line, or a dry run that fails: {len(total.wrong)}.", ""]
     lines += ["| outcome | configs |", "|---|---|"]
-    lines += [f"| {kind} | {n:,} |" for kind, n in counts.most_common()]
-    lines += ["", f"Runs of those that load: {min(planned):,} to {max(planned):,} files."]
+    lines += [f"| {kind} | {n:,} |" for kind, n in total.outcomes.most_common()]
+    lines += ["", f"Runs of those that load: {min(total.planned):,} to {max(total.planned):,} files."]
     lines += ["", "| changed | configs | of them load |", "|---|---|---|"]
-    for way in sorted({way for way, _ in ways}):
-        lines.append(f"| {way} | {ways[way, True] + ways[way, False]:,} | {ways[way, True]:,} |")
+    for way in sorted({way for way, _ in total.ways}):
+        both = total.ways[way, True] + total.ways[way, False]
+        lines.append(f"| {way} | {both:,} | {total.ways[way, True]:,} |")
     RESULTS.write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
-    sys.exit(bool(wrong))
+    sys.exit(bool(total.wrong))
 
 
 # What a message says -> the kind of thing that is wrong.
