@@ -69,6 +69,7 @@ class Slope(Expression):
 
 share = partial(test, side="below", threshold=0.0, units="share")
 a_rung = partial(test, side="below", threshold=0.0, units="share a rung")
+r2_a_rung = partial(test, threshold=0.0, units="R2 a rung")
 
 TESTS = (
     share("leak, ideal minus conservative", ideal_minus("conservative", "leak")),
@@ -77,29 +78,17 @@ TESTS = (
 )
 # Trained minus untrained takes off what a mask does without training, such as how many tokens a mean is over.
 START = "leak_random_init"
+CONSERVATIVE, AGGRESSIVE = (ideal_minus(arm, "leak", START) for arm in ("conservative", "aggressive"))
+LOWEST, ROOT = (Slope("r2", level, "r2_random_init") for level in (1, "root"))
 SECONDARY = (
-    share(
-        "change of the leak by training, ideal minus conservative", ideal_minus("conservative", "leak", START)
-    ),
-    share("change of the leak by training, ideal minus aggressive", ideal_minus("aggressive", "leak", START)),
+    share("change of the leak by training, ideal minus conservative", CONSERVATIVE),
+    share("change of the leak by training, ideal minus aggressive", AGGRESSIVE),
     a_rung("slope of the change of the leak by training", Slope("leak", base=START)),
     share("leak of whole images, ideal minus conservative", ideal_minus("conservative", "leak_whole")),
     share("leak of whole images, ideal minus aggressive", ideal_minus("aggressive", "leak_whole")),
     a_rung("slope of the leak of whole images", Slope("leak_whole")),
-    test(
-        "change of R2 of level 1 by training, slope over the ladder",
-        Slope("r2", 1, "r2_random_init"),
-        "below",
-        0.0,
-        units="R2 a rung",
-    ),
-    test(
-        "change of R2 of the root by training, slope over the ladder",
-        Slope("r2", "root", "r2_random_init"),
-        "above",
-        0.0,
-        units="R2 a rung",
-    ),
+    r2_a_rung("change of R2 of level 1 by training, slope over the ladder", LOWEST, side="below"),
+    r2_a_rung("change of R2 of the root by training, slope over the ladder", ROOT, side="above"),
 )
 
 

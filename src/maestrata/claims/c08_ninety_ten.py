@@ -62,13 +62,11 @@ def distances(difference: NDArray[np.float64]) -> NDArray[np.float64]:
 cka = partial(Select, "experiments/similarity", arm="ratios", interval="none")
 ENDS = cka("cka_10_90")
 
+nearer = partial(Test, side="below", threshold=0.0, units="squared R2")
+
 TESTS = (
-    Test(
-        "(.9, .1) minus (.9, .5)", distance(0.9, 0.1) - distance(0.9, 0.5), "below", 0.0, units="squared R2"
-    ),
-    Test(
-        "(.9, .1) minus (.1, .5)", distance(0.9, 0.1) - distance(0.1, 0.5), "below", 0.0, units="squared R2"
-    ),
+    nearer("(.9, .1) minus (.9, .5)", distance(0.9, 0.1) - distance(0.9, 0.5)),
+    nearer("(.9, .1) minus (.1, .5)", distance(0.9, 0.1) - distance(0.1, 0.5)),
 )
 alike = partial(Test, units="CKA", elsewhere=False)
 SECONDARY = (

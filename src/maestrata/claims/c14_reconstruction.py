@@ -32,12 +32,9 @@ root = partial(filled, "root_probability", "1x1/")
 GAP = Select("experiments/reconstruction", "rank_gap", "ratios")
 ROOT = root(ratio=0.75) - root(ratio=0.1)
 test = partial(Test, world=ANY)  # all grammars together
+ranked = partial(test, units="rank correlation")
 
-TESTS = (
-    test(
-        "rank correlation with the root: structure minus pixels", GAP, "above", 0.1, units="rank correlation"
-    ),
-)
+TESTS = (ranked("rank correlation with the root: structure minus pixels", GAP, "above", 0.1),)
 # The paper's own pattern, at the same masks.
 SECONDARY = (
     test("SSIM at r=.75 minus r=.1", ssim(ratio=0.75) - ssim(ratio=0.1), "above", 0.0, units="SSIM"),

@@ -60,13 +60,10 @@ def _wrapped(text: str) -> str:
 
 
 def _row(test: Test, decides: str) -> str:
-    if test.side == "within":
-        wanted, contrary = f"within ±{test.threshold:.6g}", f"outside ±{test.contrary:.6g}"
-    else:
-        other = {"above": "below", "below": "above"}[test.side]
-        wanted, contrary = f"{test.side} {test.threshold:.6g}", f"{other} {test.contrary:.6g}"
+    beyond = {"above": "below ", "below": "above ", "within": "outside ±"}[test.side]
+    contrary = f"{beyond}{test.contrary:g}" if decides == "yes" else ""
     name = test.name.replace("|", "\\|")
-    return f"| {name} | {decides} | {wanted} | {contrary if decides == 'yes' else ''} | {test.units} |"
+    return f"| {name} | {decides} | {test.asked} | {contrary} | {test.units} |"
 
 
 if __name__ == "__main__":

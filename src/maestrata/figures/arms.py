@@ -12,6 +12,8 @@ from maestrata.figures.sheet import Sheet, level_axis
 from maestrata.results import along_arms, along_levels, cells
 
 START = "random_init"
+CONTROLS = (START, "pixels", "pca")
+"""Encoders that no mask changes, in the order in which figures show them."""
 
 
 class ByRatio:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from maestrata.figures.arms import references
+from maestrata.figures.arms import CONTROLS, references
 from maestrata.figures.looks import BLUE, ENCODERS, GREEN, ORANGE, PINK, REFERENCES, SKY, Look, cycle
 from maestrata.figures.sheet import Sheet, ratio_axis, small_legend
 from maestrata.figures.style import Style
@@ -29,7 +29,6 @@ CAPTION = (
 NEEDS = ("experiments/cue_conflict",)
 USES = ("experiments/robustness",)
 
-CONTROLS = ("random_init", "pixels", "pca")
 CUES = (
     ("root_share", "answers for the root", "share, cues in conflict"),
     ("root_alone", "root alone", "share right"),

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from maestrata.figures.arms import CONTROLS
 from maestrata.figures.looks import BLACK, BLUE, ENCODERS, GREEN, ORANGE, PINK, SKY, VERMILION, Look
 from maestrata.figures.sheet import Sheet, missing
 from maestrata.figures.style import Style
@@ -28,7 +29,6 @@ CAPTION = (
 )
 NEEDS = ("experiments/embedding",)
 
-CONTROLS = ("random_init", "pixels", "pca")
 COLORS = (BLUE, ORANGE, GREEN, PINK, VERMILION, SKY, BLACK)
 POINT_MARKERS = "o^sDvPX"
 

@@ -10,12 +10,12 @@ import xarray as xr
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
+from maestrata.figures.arms import CONTROLS
 from maestrata.figures.looks import ENCODERS, MARKERS, Look, level_look
 from maestrata.figures.sheet import Sheet
 from maestrata.figures.words import patch_text
 from maestrata.results import along_cells, scores
 
-CONTROLS = ("random_init", "pixels", "pca")
 # The x axis of a panel with controls: the curves in [0, 1], then the controls, then the limit.
 _FIRST, _STEP = 1.14, 0.11
 

@@ -120,7 +120,8 @@ class Style:
     def footer(self, figure: Figure, lines: str | Sequence[str]) -> None:
         """Write n, the intervals and the features under the panels, where every figure has them."""
         given = [lines] if isinstance(lines, str) else [line.strip("; ") for line in lines if line]
-        text = "\n".join(_wrap(line, figure, 20) for line in given)
+        room = int(20 * figure.get_figwidth())  # characters of a line
+        text = "\n".join(textwrap.fill(line, room) for line in given)
         figure.supxlabel(text, fontsize="x-small", color="#333333", x=0.01, ha="left")
 
 
@@ -149,11 +150,6 @@ def curve(
 def _glyphs() -> frozenset[int]:
     """Code points that the figures' font has a glyph for."""
     return frozenset(FT2Font(findfont(FONT)).get_charmap())
-
-
-def _wrap(text: str, figure: Figure, per_inch: float) -> str:
-    """Break a line that the figure has no room for."""
-    return "\n".join(textwrap.wrap(text, int(per_inch * figure.get_figwidth())))
 
 
 def _settings() -> dict[str, Any]:

@@ -7,7 +7,7 @@ arms, levels or cells, summed up over worlds.
 
 from maestrata.results.cubes import CubeSet
 from maestrata.results.numbers import Numbers, Row
-from maestrata.results.primary import PRIMARY, PRIMARY_TEXT, last_layer, scores
+from maestrata.results.primary import PRIMARY, PRIMARY_TEXT, scores
 from maestrata.results.select import Combined, Expression, Select, largest_of, mean_of, slope_of
 from maestrata.results.series import (
     Series,
@@ -41,7 +41,6 @@ __all__ = [
     "along_levels",
     "cells",
     "largest_of",
-    "last_layer",
     "levels_with",
     "mean_of",
     "numbered",

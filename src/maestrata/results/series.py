@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,10 +68,6 @@ class Series:
     def over_worlds(self) -> bool:
         """Whether intervals are over worlds, rather than over samples."""
         return self.n_worlds >= MIN_WORLDS
-
-    def moved(self, by: float) -> Series:
-        """Return it a little aside, where the intervals of two would lie on each other."""
-        return replace(self, x=self.x + by)
 
 
 def sum_up(
