@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -86,71 +87,61 @@ class Pair:
     """
 
     def __init__(self, name: str, mine: xr.DataArray, theirs: xr.DataArray) -> None:
+        of_cell = [str(dim) for dim in theirs.dims if dim in CELL]
+        within = [str(dim) for dim in theirs.dims if dim not in CELL]
         self.name = name
-        self.dims = [str(dim) for dim in theirs.dims]
-        self.labels: list[list[Any]] = [theirs[dim].values.tolist() for dim in theirs.dims]
-        self.mine = np.asarray(mine.transpose(*theirs.dims).values, np.float64)
-        self.theirs = np.asarray(theirs.values, np.float64)
+        self.rows, self.columns = _labels(theirs, of_cell), _labels(theirs, within)
+        # one row a cell, one column each of its values
+        self.mine, self.theirs = (
+            np.asarray(each.transpose(*of_cell, *within).values, np.float64).reshape(
+                len(self.rows), len(self.columns)
+            )
+            for each in (mine, theirs)
+        )
         self.both = np.isfinite(self.mine) & np.isfinite(self.theirs)
-        self.difference = np.zeros(self.both.shape)
-        self.difference[self.both] = np.abs(self.mine - self.theirs)[self.both]
-        self.cell_axes = [axis for axis, dim in enumerate(self.dims) if dim in CELL]
-        self.other_axes = tuple(axis for axis in range(len(self.dims)) if axis not in self.cell_axes)
+        self.difference = np.abs(
+            np.subtract(self.mine, self.theirs, out=np.zeros_like(self.mine), where=self.both)
+        )
 
     def cells(self) -> set[tuple[Any, ...]]:
         """Labels of the cells of which anything was compared."""
-        at = np.argwhere(self.both.any(axis=self.other_axes))
-        return {
-            tuple(self.labels[axis][i] for axis, i in zip(self.cell_axes, index, strict=True)) for index in at
-        }
+        return {tuple(self.rows[i].values()) for i in np.flatnonzero(self.both.any(axis=1))}
 
     def largest(self) -> dict[str, float]:
         """Largest difference, by encoder where there are several."""
-        if "encoder" not in self.dims:
-            return {self.name: float(self.difference.max(initial=0.0))} if self.both.any() else {}
-        axis = self.dims.index("encoder")
+        encoders = np.array([column.get("encoder", "") for column in self.columns])
         return {
-            f"{self.name} of {encoder}": float(self.difference.take(i, axis).max(initial=0.0))
-            for i, encoder in enumerate(self.labels[axis])
-            if self.both.take(i, axis).any()
+            f"{self.name} of {encoder}" if encoder else self.name: float(self.difference[:, own].max())
+            for encoder in dict.fromkeys(encoders.tolist())
+            if self.both[:, own := encoders == encoder].any()
         }
 
     def allowed(self, tolerance: Tolerance) -> NDArray[np.float64]:
         """Return how far each value may be off."""
         allowed = tolerance.absolute + tolerance.relative * np.abs(np.where(self.both, self.theirs, 0.0))
-        if "encoder" in self.dims:
-            axis = self.dims.index("encoder")
-            own = np.array([tolerance.encoders.get(name, np.nan) for name in self.labels[axis]])
-            own = own.reshape([-1 if i == axis else 1 for i in range(len(self.dims))])
-            allowed = np.where(np.isnan(own), allowed, own)
-        return np.asarray(allowed, np.float64)
+        own = np.array([tolerance.encoders.get(column.get("encoder"), np.nan) for column in self.columns])
+        return np.where(np.isnan(own), allowed, own)
 
     def differing(self, allowed: NDArray[np.float64], cube: xr.Dataset) -> list[str]:
         """Tell of each cell that differs by more than it may: how much of it, and where most."""
         bad = self.difference > allowed
         lines = []
-        for index in np.argwhere(bad.any(axis=self.other_axes)):
-            cell: list[Any] = [slice(None)] * len(self.dims)
-            for axis, i in zip(self.cell_axes, index, strict=True):
-                cell[axis] = int(i)
-            where = tuple(cell)
-            n, of = int(bad[where].sum()), int(self.both[where].sum())
-            most = np.where(bad[where], self.difference[where], -1.0)
-            inner = np.unravel_index(int(np.argmax(most)), most.shape)
-            for axis, i in zip(self.other_axes, inner, strict=True):
-                cell[axis] = int(i)
-            at = tuple(cell)
-            place = cell_name(self._labels(at, self.cell_axes), cube)
-            which = ", ".join(f"{dim} {label}" for dim, label in self._labels(at, self.other_axes).items())
+        for row in np.flatnonzero(bad.any(axis=1)):
+            at = row, int(np.argmax(np.where(bad[row], self.difference[row], -1.0)))
+            which = ", ".join(f"{dim} {label}" for dim, label in self.columns[at[1]].items())
             lines.append(
-                f"{place}: {self.name} differs by {self.difference[at]:.2g}, more than two processors do "
-                f"({allowed[at]:.2g}){', at ' + which if which else ''}: {self.mine[at]:.6g} here, "
-                f"{self.theirs[at]:.6g} in the reference ({n} of {of} values differ by more)"
+                f"{cell_name(self.rows[row], cube)}: {self.name} differs by {self.difference[at]:.2g}, more "
+                f"than two processors do ({allowed[at]:.2g}){', at ' + which if which else ''}: "
+                f"{self.mine[at]:.6g} here, {self.theirs[at]:.6g} in the reference "
+                f"({bad[row].sum()} of {self.both[row].sum()} values differ by more)"
             )
         return lines
 
-    def _labels(self, at: tuple[int, ...], axes: Sequence[int]) -> dict[str, Any]:
-        return {self.dims[axis]: self.labels[axis][at[axis]] for axis in axes}
+
+def _labels(array: xr.DataArray, dims: Sequence[str]) -> list[dict[str, Any]]:
+    """Labels of every place along some dimensions, in the order of the values."""
+    places = product(*(array[dim].values.tolist() for dim in dims))
+    return [dict(zip(dims, place, strict=True)) for place in places]
 
 
 def cell_name(labels: dict[str, Any], cube: xr.Dataset) -> str:
