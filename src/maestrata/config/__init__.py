@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from maestrata.modules import lazy
 
 if TYPE_CHECKING:
     from maestrata.config.load import load_config
@@ -15,8 +16,4 @@ __all__ = ["load_config"]
 
 _EXPORTS = {"load_config": "maestrata.config.load"}
 
-
-def __getattr__(name: str) -> Any:
-    if name in _EXPORTS:
-        return getattr(import_module(_EXPORTS[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy(__name__, _EXPORTS)

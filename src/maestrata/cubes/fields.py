@@ -1,12 +1,15 @@
 """What kinds of cubes are declared with: axes, variables, and what several kinds share (see `schema`).
 
-Plain frozen dataclasses without any behaviour, so that `measured.py` and `computed.py` read as tables.
+Plain frozen dataclasses, so that `measured.py` and `computed.py` read as tables.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
+
+import numpy as np
 
 from maestrata.modules import constant
 
@@ -65,6 +68,15 @@ class Variable:
     optional: bool = False
     beside: bool = False
     sparse: bool = False
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """What a file says of the variable."""
+        flags = {}
+        if self.flags is not None:
+            meanings = " ".join(self.flags.values())
+            flags = {"flag_values": np.array(list(self.flags), self.dtype), "flag_meanings": meanings}
+        return {"long_name": self.long_name, "units": self.units, **flags}
 
 
 @dataclass(frozen=True)

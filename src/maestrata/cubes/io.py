@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from maestrata.cubes.fields import Variable
 from maestrata.cubes.netcdf import OWN_ATTRS, write
 from maestrata.cubes.schema import AXES, SCHEMA_VERSION
 from maestrata.cubes.seal import check_seal
@@ -27,7 +26,7 @@ from maestrata.cubes.validate import (
     check_values,
     find_kind,
 )
-from maestrata.errors import CubeError
+from maestrata.errors import CubeError, one_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -67,18 +66,18 @@ def build(
     variables = {}
     for name, values in data.items():
         if name not in declared.variables:
-            raise CubeError(f"<new cube>: variable {name!r} must be one of: {', '.join(declared.variables)}")
+            raise CubeError(f"<new cube>: variable {one_of(name, declared.variables)}")
         variable = declared.variables[name]
         stored = as_stored(values, variable.dtype, f"variable {name}", "<new cube>")
         if stored.ndim != len(variable.dims):
             raise CubeError(
                 f"<new cube>: variable {name} has shape {stored.shape}; its dimensions are {variable.dims}"
             )
-        variables[name] = (variable.dims, stored, _variable_attrs(variable))
+        variables[name] = (variable.dims, stored, variable.attrs)
     axes = {}
     for name, values in coords.items():
         if name not in AXES:
-            raise CubeError(f"<new cube>: coordinate {name!r} must be one of: {', '.join(AXES)}")
+            raise CubeError(f"<new cube>: coordinate {one_of(name, AXES)}")
         stored = as_stored(values, AXES[name].dtype, f"coordinate {name}", "<new cube>")
         axes[name] = ((name,), stored, {"long_name": AXES[name].long_name, "units": AXES[name].units})
     ordered = {name: variables[name] for name in declared.variables if name in variables}
@@ -90,16 +89,6 @@ def build(
     ds.attrs = {"kind": kind, "schema_version": SCHEMA_VERSION, **(attrs or {})}
     _validate(ds, "<new cube>")
     return ds
-
-
-def _variable_attrs(variable: Variable) -> dict[str, Any]:
-    attrs: dict[str, Any] = {"long_name": variable.long_name, "units": variable.units}
-    if variable.flags is not None:
-        attrs |= {
-            "flag_values": np.array(list(variable.flags), variable.dtype),
-            "flag_meanings": " ".join(variable.flags.values()),
-        }
-    return attrs
 
 
 def write_cube(

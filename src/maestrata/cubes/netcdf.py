@@ -30,7 +30,7 @@ from maestrata.cubes.validate import (
     check_values,
     find_kind,
 )
-from maestrata.errors import CubeError
+from maestrata.errors import CubeError, one_of
 
 __all__ = ["OWN_ATTRS", "CubeFile", "write"]
 
@@ -117,17 +117,14 @@ class CubeFile:
         self.path = Path(path)
         self.where = str(path)
         self.kind: Kind = find_kind(kind, self.where)
-        names = [
-            n
-            for n, v in self.kind.variables.items()
-            if (not v.optional if variables is None else n in variables)
-        ]
-        unknown = sorted(set(variables or ()) - set(names))
+        unknown = sorted(set(variables or ()) - set(self.kind.variables))
         if unknown:
-            raise CubeError(
-                f"{self.where}: variable {unknown[0]!r} must be one of: {', '.join(self.kind.variables)}"
-            )
-        self.variables = {name: self.kind.variables[name] for name in names}
+            raise CubeError(f"{self.where}: variable {one_of(unknown[0], self.kind.variables)}")
+        self.variables = {
+            name: variable
+            for name, variable in self.kind.variables.items()
+            if (not variable.optional if variables is None else name in variables)
+        }
         self.coords = {
             name: as_stored(values, AXES[name].dtype, f"coordinate {name}", self.where)
             for name, values in coords.items()
@@ -195,19 +192,12 @@ class CubeFile:
                 options |= {"compression": "zlib", "complevel": 4, "shuffle": True}
         fill = np.nan if kind is not str and np.dtype(kind).kind == "f" and variable.nan else None
         made = self._file.createVariable(name, kind, variable.dims, fill_value=fill, **options)
-        made.setncatts({"long_name": variable.long_name, "units": variable.units})
-        if variable.flags is not None:
-            made.setncatts(
-                {
-                    "flag_values": np.array(list(variable.flags), variable.dtype),
-                    "flag_meanings": " ".join(variable.flags.values()),
-                }
-            )
+        made.setncatts(variable.attrs)
 
     def put(self, name: str, values: ArrayLike, index: tuple[Any, ...] = ()) -> None:
         """Write `values` into variable `name` at `index` (integers and slices of the leading dimensions)."""
         if name not in self.variables:
-            raise CubeError(f"{self.where}: variable {name!r} must be one of: {', '.join(self.variables)}")
+            raise CubeError(f"{self.where}: variable {one_of(name, self.variables)}")
         variable = self.variables[name]
         stored = as_stored(values, variable.dtype, f"variable {name}", self.where)
         check_values(name, variable, stored, self.where)

@@ -119,7 +119,7 @@ class Pair:
     def allowed(self, tolerance: Tolerance) -> NDArray[np.float64]:
         """Return how far each value may be off."""
         allowed = tolerance.absolute + tolerance.relative * np.abs(np.where(self.both, self.theirs, 0.0))
-        own = np.array([tolerance.encoders.get(column.get("encoder"), np.nan) for column in self.columns])
+        own = np.array([tolerance.encoders.get(column.get("encoder", ""), np.nan) for column in self.columns])
         return np.where(np.isnan(own), allowed, own)
 
     def differing(self, allowed: NDArray[np.float64], cube: xr.Dataset) -> list[str]:

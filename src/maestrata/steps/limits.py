@@ -6,19 +6,18 @@ Visibilities are the whole image, half of its tokens, and what each cell of the 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from maestrata.cubes.netcdf import write
 from maestrata.inference.limits import Limits, sweep
 from maestrata.inference.masked import explainable_share
 from maestrata.inference.settings import LimitSettings, Samples
 from maestrata.steps._flags import add_settings, add_world, read_settings, read_world, settings
-from maestrata.steps._run import Parser, add_provenance, provenance, run
+from maestrata.steps._run import Parser, add_provenance, run
+from maestrata.steps._world import write_of_world
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -41,21 +40,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     world = read_world(args)
     limits = Limits(world, args.samples, args.replicates, read_settings(args, LimitSettings))
     coords, data = sweep(limits, args.masks)
-    data["realised_ratio"] = data["realised_ratio"][..., None]
-    own = {name: values for name, values in data.items() if not name.startswith(("patch_", "realised"))}
-    data |= {name: values[None, None] for name, values in own.items()}
     data["explainable_share"] = _per_level(explainable_share(world), world.levels)
     halving = limits.halving_error()
     if halving:
         data["halving_error"] = _per_level(halving, world.levels)
-    label = args.world or args.world_kind
-    coords = {"world": [label], "world_seed": [args.world_seed], **coords}
-    attrs = {"world_kind": args.world_kind, "world_settings": json.dumps(world.settings, sort_keys=True)}
-    write(args.output, "limits", coords, data, attrs, provenance(args))
+    write_of_world(args, "limits", world, coords, data)
 
 
 def _per_level(values: dict[int, float], levels: int) -> Any:
-    return np.array([values.get(level, np.nan) for level in range(levels + 1)])[None, None]
+    return np.array([values.get(level, np.nan) for level in range(levels + 1)])
 
 
 if __name__ == "__main__":

@@ -6,14 +6,13 @@ supply and demand, and the linear masked autoencoder.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from maestrata.cubes.netcdf import write
 from maestrata.masks import MaskSweep
 from maestrata.steps._flags import add_settings, add_world, read_settings, read_world, settings
-from maestrata.steps._run import Parser, add_provenance, provenance, run
+from maestrata.steps._run import Parser, add_provenance, run
+from maestrata.steps._world import write_of_world
 from maestrata.theory.linear_world import MOMENT_SAMPLES
 from maestrata.theory.settings import TheorySettings
 from maestrata.theory.sweep import WorldTheory, sweep
@@ -39,12 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     asked = MaskSweep.read(args.masks, world.grid)
     theory = WorldTheory(world, read_settings(args, TheorySettings), args.moment_samples)
     coords, data = sweep(theory, asked)
-    coords = {"world": [args.world or args.world_kind], "world_seed": [args.world_seed], **coords}
-    data["realised_ratio"] = data["realised_ratio"][..., None]
-    whole = ("realised_ratio", *asked.shapes)  # the others are of one world and world seed
-    data = {name: values if name in whole else values[None, None] for name, values in data.items()}
-    attrs = {"world_kind": args.world_kind, "world_settings": json.dumps(world.settings, sort_keys=True)}
-    write(args.output, "theory", coords, data, attrs, provenance(args))
+    write_of_world(args, "theory", world, coords, data)
 
 
 if __name__ == "__main__":
