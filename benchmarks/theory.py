@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from maestrata.geometry import TokenGrid
-from maestrata.graphs import LatentGraph
+from maestrata.graphs import LatentGraph, tree_graph
 from maestrata.masks import MaskPatches
 from maestrata.random import stream
 from maestrata.theory.arrays import GraphArrays
-from maestrata.theory.distributions import mask_distribution, tree_graph
+from maestrata.theory.distributions import mask_distribution
 from maestrata.theory.ensembles import mask_ensemble
 from maestrata.theory.shared import shared_information
 from maestrata.theory.supply import supply_of_masks

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from maestrata.errors import GraphError
+from maestrata.geometry import TokenGrid
 
 Node = Hashable
 Families = dict[Any, tuple[Any, ...]]
@@ -183,6 +184,31 @@ class LatentGraph:
     def __repr__(self) -> str:
         counts = f"{len(self.latents)} latents, {len(self.leaves)} observables, {len(self.edges)} edges"
         return f"LatentGraph({counts})"
+
+
+def node_names(grid: TokenGrid, level: int) -> tuple[str, ...]:
+    """Names of the nodes at `level` of the tree over a grid: ``z{level}.{i}``, and ``x{i}`` for tokens."""
+    stem = f"z{level}." if level else "x"
+    return tuple(f"{stem}{i}" for i in range(grid.n_nodes(level)))
+
+
+def tree_graph(grid: TokenGrid, dims: Mapping[int, int] | None = None) -> LatentGraph:
+    """Return the binary tree over a token grid: nodes ``z{level}.{i}``, tokens ``x{i}``, i in raster order.
+
+    Parameters
+    ----------
+    grid : TokenGrid
+    dims : dict, optional
+        Dimension by level, 0 (tokens) to L; 1 where a level is not named.
+    """
+    names = [node_names(grid, level) for level in range(grid.levels + 1)]
+    edges = [
+        (names[level + 1][parent], names[level][i])
+        for level in range(grid.levels - 1, -1, -1)
+        for i, parent in enumerate(grid.parent(level))
+    ]
+    by_node = {name: (dims or {}).get(level, 1) for level, row in enumerate(names) for name in row}
+    return LatentGraph(edges, by_node)
 
 
 def _read_edges(edges: Iterable[Any]) -> tuple[tuple[Any, Any], ...]:

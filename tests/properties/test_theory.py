@@ -10,9 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from maestrata.geometry import TokenGrid
-from maestrata.graphs import LatentGraph
+from maestrata.graphs import LatentGraph, tree_graph
 from maestrata.theory.arrays import GraphArrays
-from maestrata.theory.distributions import tree_graph
 from maestrata.theory.flow import separators_by_flow
 from maestrata.theory.shared import lowest_shared, shared_information
 from maestrata.theory.trees import colour, separators_by_tree

@@ -29,6 +29,9 @@ STEPS_PER_SIGMA = 4
 CORE, RANGE_DRAWS = 0.9995, 65_536
 RIM_MASS = 0.01  # posterior mass within two sigma of the core's rim that sends an image to the wide grid
 MEMORY = 1 << 25  # numbers held at a time
+Moments = tuple[Levels, Levels, Levels]
+"""Posterior means and covariances, and means of each node given its parent's posterior: what differs from
+these is the noise."""
 _CACHE: WeakKeyDictionary[World, dict[Any, TreeGrid]] = WeakKeyDictionary()
 
 
@@ -50,17 +53,12 @@ def infer(
         )
     n, sigma = len(tokens), sqrt(1 - world.settings["rho"] ** 2)
     x = token_variables(world.params["P"], tokens)
-    mean: Levels = {level: np.zeros((n, nodes, 2)) for level, nodes in world.n_nodes.items()}
-    covariance: Levels = {level: np.zeros((n, nodes, 2, 2)) for level, nodes in world.n_nodes.items()}
-    # mean of each node given its parent's posterior, of which the noise is what remains
-    predicted: Levels = {level: np.zeros((n, nodes, 2)) for level, nodes in world.n_nodes.items()}
+    mean, covariance, predicted = moments = _no_moments(world, n)
     todo = np.arange(n)
     rim = np.zeros(n)
     for wide in (False, True):
         if len(todo):
-            grid = _tree_grid(world, steps_per_sigma, wide)
-            for rows in np.split(todo, range(grid.batch, len(todo), grid.batch)):
-                rim[rows] = grid.run(x[rows], visible[rows], (mean, covariance, predicted), rows)
+            rim[todo] = _tree_grid(world, steps_per_sigma, wide).fill(x, visible, moments, todo)
         todo = np.flatnonzero(~(rim <= RIM_MASS))
     lost = np.flatnonzero(~(rim <= 0.5))
     if len(lost):
@@ -87,18 +85,22 @@ def halving_error(world: World, tokens: Array, visible: NDArray[np.bool_]) -> di
     x = token_variables(world.params["P"], tokens)
     kept = np.ones(len(x), bool)
     for steps in (STEPS_PER_SIGMA, 2 * STEPS_PER_SIGMA):
-        grid = TreeGrid(world, steps, wide=False)
-        mean, covariance, predicted = (
-            {level: np.zeros((len(x), nodes, *shape)) for level, nodes in world.n_nodes.items()}
-            for shape in ((2,), (2, 2), (2,))
-        )
-        for rows in np.split(np.arange(len(x)), range(grid.batch, len(x), grid.batch)):
-            kept[rows] &= grid.run(x[rows], visible[rows], (mean, covariance, predicted), rows) <= RIM_MASS
-        means.append(mean)
+        moments = _no_moments(world, len(x))
+        rim = TreeGrid(world, steps, wide=False).fill(x, visible, moments, np.arange(len(x)))
+        kept &= rim <= RIM_MASS
+        means.append(moments[0])
     if not kept.any():
         raise InferenceError(f"none of {len(x)} images is served by the core grid: give more images")
     coarse, fine = means
     return {level: float(np.sqrt(np.mean((coarse[level] - fine[level])[kept] ** 2))) for level in coarse}
+
+
+def _no_moments(world: World, n: int) -> Moments:
+    mean, covariance, predicted = (
+        {level: np.zeros((n, nodes, *shape)) for level, nodes in world.n_nodes.items()}
+        for shape in ((2,), (2, 2), (2,))
+    )
+    return mean, covariance, predicted
 
 
 def _tree_grid(world: World, steps_per_sigma: int, wide: bool) -> TreeGrid:
@@ -146,16 +148,12 @@ class TreeGrid:
         means: Array = world.settings["rho"] * standard @ b.T
         return means
 
-    def run(
-        self,
-        x: Array,
-        visible: NDArray[np.bool_],
-        out: tuple[Levels, Levels, Levels],
-        rows: NDArray[np.int64],
-    ) -> Array:
-        """Fill posterior moments at `rows` of `out`; return the largest mass on a rim, (n,), NaN where all
-        is 0.
-        """
+    def fill(self, x: Array, visible: NDArray[np.bool_], out: Moments, rows: NDArray[np.int64]) -> Array:
+        """Fill posterior moments at `rows` of `out`; return the largest mass on a rim, NaN where all is 0."""
+        batches = np.split(rows, range(self.batch, len(rows), self.batch))
+        return np.concatenate([self._fill(x[part], visible[part], out, part) for part in batches])
+
+    def _fill(self, x: Array, visible: NDArray[np.bool_], out: Moments, rows: NDArray[np.int64]) -> Array:
         seen = pool_up(self.tree, visible)
         evidence: dict[tuple[int, int], Float32] = {}
         message: dict[tuple[int, int], Float32] = {}
@@ -191,15 +189,7 @@ class TreeGrid:
         logs -= logs.max(0)
         return flush(np.exp(logs, out=logs))
 
-    def _moments(
-        self,
-        level: int,
-        node: int,
-        belief: Float32,
-        out: tuple[Levels, Levels, Levels],
-        rows: Any,
-        rim: Array,
-    ) -> None:
+    def _moments(self, level: int, node: int, belief: Float32, out: Moments, rows: Any, rim: Array) -> None:
         mean, covariance, predicted = out
         sums = product(self.features[level, node], LIFT * belief).astype(np.float64)
         with np.errstate(invalid="ignore", divide="ignore"):

@@ -33,6 +33,8 @@ from maestrata.worlds.base import World
 from maestrata.worlds.maps import apply_maps
 
 Levels = dict[int, NDArray[Any]]
+Predictions = dict[tuple[str, int], NDArray[Any]]
+"""``(kind, level) -> (n, nodes, columns)`` in the layout of `World.targets`; kind is latent or noise."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,12 @@ class Posterior:
                 f"{self.world} has no symbols: read mean and covariance (Posterior.probabilities)"
             )
         return self.mean
+
+    @property
+    def predictions(self) -> Predictions:
+        """The posterior means as predictions of the targets; noise where it was asked for."""
+        latents = {("latent", level): values for level, values in self.mean.items() if level}
+        return latents | {("noise", level): values for level, values in (self.noise or {}).items()}
 
 
 def supported() -> tuple[str, ...]:

@@ -25,32 +25,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from maestrata.errors import InferenceError
 from maestrata.geometry import patchify
-from maestrata.inference.base import Levels, read_input
+from maestrata.inference.base import Predictions, read_input
 from maestrata.inference.chain import Chain
 from maestrata.inference.folds import Folds
+from maestrata.inference.masked import true_tokens
 from maestrata.random import integer_seed, stream
 from maestrata.worlds.base import Sample, World
-from maestrata.worlds.maps import apply_maps, images_to_tokens, token_variables
+from maestrata.worlds.maps import apply_maps, token_variables
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """A prediction from visible tokens that is no posterior.
-
-    Attributes
-    ----------
-    mean, noise : dict of arrays
-        ``level -> (n, nodes, columns)``: latents of levels 1 to L and injected noise, as in `World.targets`
-        (a symbol one-hot).
-    tokens : array (n, n_tokens, values)
-        Visible tokens as they are, masked ones as predicted.
-    """
-
-    mean: Levels
-    noise: Levels
-    tokens: NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -64,16 +47,19 @@ class Bounds:
         ``(kind, level) -> (n, nodes, dim)``, kind ``latent`` or ``noise``: values drawn again, z' above.
         ``1 - mean((z - z')**2) / (2 var(z))`` is an upper bound of R2. Empty where the world is not made of
         folds: then nothing but 1 is known.
-    lower : Prediction
-        Its R2 is a lower bound.
+    lower : dict of arrays
+        The same for predictions of latents and noise (a symbol one-hot): their R2 is a lower bound.
+    tokens : array (n, n_tokens, values)
+        Visible tokens as they are, masked ones as predicted.
     loss_low : array (n, n_tokens)
         Per value of each masked token: their mean is a lower bound of the Bayes loss. 0 where visible, and
         everywhere where `upper` is empty.
     """
 
     world: str
-    upper: dict[tuple[str, int], Array]
-    lower: Prediction
+    upper: Predictions
+    lower: Predictions
+    tokens: NDArray[Any]
     loss_low: Array
 
 
@@ -107,21 +93,19 @@ def bounds(
     tokens, shown = read_input(world, sample.images, visible)
     if sweeps < 1:
         raise InferenceError(f"sweeps={sweeps} must be at least 1")
-    upper: dict[tuple[str, int], Array] = {}
+    upper: Predictions = {}
     loss = np.zeros(shown.shape)
     if world.folds:
         upper, loss = _redraw(world, Folds.of(world), sample, shown, sweeps)
     fitted = predictor or Predictor().fit(world)
-    return Bounds(world.name, upper, fitted.predict(world, tokens, shown), loss)
+    return Bounds(world.name, upper, *fitted.predict(world, tokens, shown), loss)
 
 
 def _redraw(
     world: World, folds: Folds, sample: Sample, visible: NDArray[np.bool_], sweeps: int
-) -> tuple[dict[tuple[str, int], Array], Array]:
+) -> tuple[Predictions, Array]:
     latents = [np.asarray(sample.latents[level], dtype=np.float64) for level in range(world.levels, 0, -1)]
-    leaves = images_to_tokens(
-        world.params["P"], np.asarray(sample.images, dtype=np.float64), world.token_pixels
-    )
+    leaves = token_variables(world.params["P"], true_tokens(world, sample.images))
     truth = np.concatenate([*latents, leaves], 1)
     chain = Chain(folds, truth, visible)
     start = chain.mean.copy()
@@ -177,28 +161,21 @@ class Predictor:
             self.network_.fit(_inputs(leaves, masks), outputs)
         return self
 
-    def predict(self, world: World, tokens: Array, visible: NDArray[np.bool_]) -> Prediction:
-        """Predict from tokens (n, n_tokens, values) and masks (n, n_tokens)."""
+    def predict(
+        self, world: World, tokens: Array, visible: NDArray[np.bool_]
+    ) -> tuple[Predictions, NDArray[Any]]:
+        """Predict `lower` and `tokens` of `Bounds` from tokens (n, n_tokens, values) and masks."""
         leaves = _read(world, tokens)
         flat = self.network_.predict(_inputs(leaves, visible))
-        parts: dict[str, Levels] = {"latent": {}, "noise": {}}
+        parts: dict[tuple[str, int], list[NDArray[Any]]] = {}
         start = 0
-        for (kind, level), (nodes, columns) in _layout(world).items():
-            part = flat[:, start : start + nodes * columns]
-            parts[kind][level] = part.reshape(len(flat), nodes, columns)
-            start += nodes * columns
+        for target in world.targets(world.sample(1, "inference", (9,))):
+            end = start + target.values.shape[1]
+            parts.setdefault((target.kind, target.level), []).append(flat[:, start:end])
+            start = end
         filled = _write(world, flat[:, start:].reshape(leaves.shape))
         filled = np.where(visible[..., None], tokens, filled)
-        return Prediction(parts["latent"], parts["noise"], filled)
-
-
-def _layout(world: World) -> dict[tuple[str, int], tuple[int, int]]:
-    """Nodes and columns of each kind and level, in the order of `World.targets`."""
-    layout: dict[tuple[str, int], tuple[int, int]] = {}
-    for target in world.targets(world.sample(1, "inference", (9,))):
-        nodes, _ = layout.get((target.kind, target.level), (0, 0))
-        layout[target.kind, target.level] = nodes + 1, target.values.shape[1]
-    return layout
+        return {key: np.stack(nodes, 1) for key, nodes in parts.items()}, filled
 
 
 def _read(world: World, tokens: NDArray[Any]) -> NDArray[Any]:

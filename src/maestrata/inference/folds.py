@@ -75,17 +75,7 @@ class Folds:
             parts["gain"].append((rho * share / p[f"scale{level}"])[used])
             parts["mean"].append(p[f"mean{level}"][used])
         joined = {key: np.concatenate(values) for key, values in parts.items()}
-        return cls(
-            rows=rows,
-            parent=joined["parent"].astype(np.int64),
-            child=joined["child"].astype(np.int64),
-            a=joined["a"],
-            b=joined["b"],
-            gain=joined["gain"],
-            mean=joined["mean"],
-            fold=float(world.settings["fold"]),
-            sigma=sqrt(1 - rho**2),
-        )
+        return cls(rows, **joined, fold=float(world.settings["fold"]), sigma=sqrt(1 - rho**2))
 
     @property
     def n_latents(self) -> int:

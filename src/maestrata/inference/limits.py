@@ -1,4 +1,7 @@
-"""Limits of a world at every visibility of a sweep, on the images and masks that its models are scored on."""
+"""Limits of a world at every visibility of a sweep, on the images and masks that its models are scored on.
+
+A posterior mean is scored exactly as a probe's prediction is, by `maestrata.scoring`.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maestrata.errors import InferenceError
-from maestrata.inference.base import declared, is_exact, is_slow, pool_up, posterior, read_input
-from maestrata.inference.bounds import Predictor, bounds
-from maestrata.inference.ceiling import (
-    predictions_of,
-    predictions_of_upper,
-    score_levels,
+from maestrata.inference.base import (
+    Predictions,
+    declared,
+    is_exact,
+    is_slow,
+    pool_up,
+    posterior,
+    read_input,
 )
+from maestrata.inference.bounds import Predictor, bounds
 from maestrata.inference.masked import Loss, bayes_loss, true_tokens
 from maestrata.inference.settings import LimitSettings
 from maestrata.masks import (
@@ -29,10 +35,13 @@ from maestrata.masks import (
     visible_count,
 )
 from maestrata.resampling import bootstrap_weights
-from maestrata.scoring import Scores
-from maestrata.worlds.base import Sample, World
+from maestrata.scoring import KINDS, Scorer, Scores, TargetTable
+from maestrata.worlds.base import Sample, Target, World
 
 EVAL_RATIOS = ("0", "0.5", "training")
+
+# variable of the cube -> field of `Loss`
+_LOSSES = {"bayes_loss": "expected", "bayes_loss_error": "error", "bayes_loss_test": "realised"}
 
 
 @dataclass(frozen=True)
@@ -100,7 +109,7 @@ class Limits:
         return bootstrap_weights(self.world.seed, self.samples, self.replicates)
 
     @cached_property
-    def _targets(self) -> Sequence[Any]:
+    def _targets(self) -> list[Target]:
         return self.world.targets(self._sample)
 
     @cached_property
@@ -121,19 +130,20 @@ class Limits:
             n = min(self.samples, self.settings.grid_samples) if is_slow(self.world) else self.samples
             exact = posterior(self.world, self._sample.images[:n], visible[:n], noise=True)
             loss = bayes_loss(visible[:n], exact.token_variance, truth[:n], exact.tokens)
-            return {"exact": self._limit(predictions_of(exact), visible, loss)}
-        below = self._predictor.predict(self.world, *read_input(self.world, self._sample.images, visible))
-        reached = bayes_loss(visible, None, truth, below.tokens)
-        found_bounds = {"lower": self._limit(predictions_of(below), visible, reached)}
+            return {"exact": self._limit(exact.predictions, visible, loss)}
+        lower, tokens = self._predictor.predict(
+            self.world, *read_input(self.world, self._sample.images, visible)
+        )
+        limits = {"lower": self._limit(lower, visible, bayes_loss(visible, None, truth, tokens))}
         if "upper" in self.bound_names:
             n = min(self.samples, self.settings.bound_samples)
             above = bounds(self.world, _first(self._sample, n), visible[:n], predictor=self._predictor)
             # what no loss is below has no prediction of its own
             floor = bayes_loss(visible[:n], above.loss_low)
-            found_bounds["upper"] = self._limit(predictions_of_upper(above, self._targets), visible, floor)
-        return found_bounds
+            limits["upper"] = self._limit(predictions_of_upper(above.upper, self._targets), visible, floor)
+        return limits
 
-    def _limit(self, predictions: Mapping[Any, Any], visible: NDArray[np.bool_], loss: Loss) -> Limit:
+    def _limit(self, predictions: Predictions, visible: NDArray[np.bool_], loss: Loss) -> Limit:
         scores = score_levels(self._targets, predictions, self._weights)
         if visible.all():
             return Limit(scores, scores, None)
@@ -178,10 +188,11 @@ def sweep(
     coords: dict[str, list[Any]] = asked.coords | {
         "eval_ratio": list(EVAL_RATIOS),
         "bound": list(limits.bound_names),
-        "target": ["latent", "noise"],
+        "target": list(KINDS),
         "level": list(range(world.levels + 1)),
     }
-    data = _empty(coords, limits.replicates) | asked.shapes
+    sizes = tuple(map(len, coords.values()))
+    data: dict[str, NDArray[Any]] = {"realised_ratio": np.full(sizes[:3], np.nan)}
     single = MaskPatches(world.grid)
     half = ("1x1", visible_count(single.n_patches, 0.5))
     cache: dict[Any, dict[str, Limit]] = {
@@ -196,50 +207,69 @@ def sweep(
             cache[own] = limits.at(limits.visible(patches, count))
         for j, name in enumerate(coords["bound"]):
             for i, key in enumerate((None, half, own)):
-                _put(data, (*at, i, j), cache[key][name], coords)
-            _put_loss(data, (*at, j), cache[own][name].loss)
-    return coords, data
+                for variable, values in _score_arrays(cache[key][name], world.levels).items():
+                    empty = np.full((*sizes[:5], *values.shape), np.nan, np.float32)
+                    data.setdefault(variable, empty)[(*at, i, j)] = values
+            for variable, part in _LOSSES.items():  # the masked part of a cell is never empty
+                empty = np.full((*sizes[:3], sizes[4]), np.nan)
+                data.setdefault(variable, empty)[(*at, j)] = getattr(cache[own][name].loss, part)
+    return coords, data | asked.shapes
 
 
-def _empty(coords: dict[str, list[Any]], replicates: int) -> dict[str, NDArray[Any]]:
-    sizes = [len(values) for values in coords.values()]
-    data: dict[str, NDArray[Any]] = {}
-    for key in (
-        "r2",
-        "r2_low",
-        "r2_high",
-        "accuracy",
-        "n_test",
-        "r2_present",
-        "r2_present_low",
-        "r2_present_high",
-    ):
-        data[key] = np.full(sizes, np.nan, np.float32)
-    for key in ("r2_boot", "r2_present_boot"):
-        data[key] = np.full((*sizes, replicates), np.nan, np.float32)
-    for key in ("bayes_loss", "bayes_loss_error", "bayes_loss_test"):
-        data[key] = np.full((*sizes[:3], sizes[4]), np.nan)
-    data["realised_ratio"] = np.full(sizes[:3], np.nan)
-    return data
-
-
-def _put(
-    data: dict[str, NDArray[Any]], at: tuple[int, ...], limit: Limit, coords: dict[str, list[Any]]
-) -> None:
+def _score_arrays(limit: Limit, levels: int) -> dict[str, NDArray[np.float32]]:
+    """Scores of one bound by variable: (target, level[, replicate]), NaN where there is no score."""
+    arrays: dict[str, NDArray[np.float32]] = {}
     for stem, scores in (("r2", limit.scores), ("r2_present", limit.present)):
         for (kind, level), score in scores.items():
-            where = (*at, coords["target"].index(kind), coords["level"].index(level))
-            data[stem][where] = score.r2
-            data[f"{stem}_low"][where], data[f"{stem}_high"][where] = score.low, score.high
-            data[f"{stem}_boot"][where] = score.boot
+            values = {"": score.r2, "_low": score.low, "_high": score.high, "_boot": score.boot}
+            by_name: dict[str, Any] = {f"{stem}{ending}": value for ending, value in values.items()}
             if stem == "r2":
-                data["accuracy"][where], data["n_test"][where] = score.accuracy, score.n
+                by_name |= {"accuracy": score.accuracy, "n_test": score.n}
+            for name, value in by_name.items():
+                empty = np.full((len(KINDS), levels + 1, *np.shape(value)), np.nan, np.float32)
+                arrays.setdefault(name, empty)[KINDS.index(kind), level] = value
+    return arrays
 
 
-def _put_loss(data: dict[str, NDArray[Any]], at: tuple[int, ...], loss: Loss | None) -> None:
-    if loss is not None:
-        data["bayes_loss"][at], data["bayes_loss_error"][at] = loss.expected, loss.error
-        data["bayes_loss_test"][at] = loss.realised
+def predictions_of_upper(upper: Predictions, targets: Sequence[Target]) -> Predictions:
+    """Return predictions whose R2 is the upper bound: their squared error is half that of the redraw."""
+    n = len(next(iter(upper.values())))
+    out = {key: values.copy() for key, values in upper.items()}
+    for target in targets:
+        values = out[target.kind, target.level][:, target.node]
+        truth = target.values[:n]
+        values[:] = truth - (truth - values) / np.sqrt(2)
+    return out
+
+
+def score_levels(
+    targets: Sequence[Target],
+    predictions: Predictions,
+    weights: NDArray[np.float32],
+    present: Mapping[int, NDArray[np.bool_]] | None = None,
+) -> Scores:
+    """Score predictions of every target.
+
+    Parameters
+    ----------
+    targets : sequence of Target
+        Of the n test images, from `World.targets`.
+    predictions : Predictions
+        For n images or for the first few of them, which alone are then scored.
+    weights : array (replicates, n)
+        From `maestrata.resampling.bootstrap_weights`.
+    present : mapping, optional
+        ``level -> (n, nodes)``: images that count for a node, such as those that show a part of it.
+
+    Returns
+    -------
+    dict of (kind, level) to LevelScore
+    """
+    n = min(len(values) for values in predictions.values())
+    table = TargetTable.of(targets).first(n)
+    shown = None if present is None else {level: nodes[:n] for level, nodes in present.items()}
+    flat = np.concatenate([predictions[g.kind, g.level][:n, g.node] for g in table.groups], 1)
+    return Scorer(table, weights[:, :n], shown).score(flat)
 
 
 def _first(sample: Sample, n: int) -> Sample:

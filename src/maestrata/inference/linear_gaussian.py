@@ -7,6 +7,7 @@ node by node, and a posterior is ``S_zx S_xx^-1 x``. Dense: meant for up to some
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -36,14 +37,10 @@ class GaussianModel:
 
     def __init__(self, dims: Mapping[Any, int], covariance: ArrayLike) -> None:
         self.covariance: Array = np.asarray(covariance, dtype=np.float64)
-        ends = np.cumsum([0, *dims.values()])
-        self.slices = {
-            name: slice(int(a), int(b)) for name, a, b in zip(dims, ends[:-1], ends[1:], strict=True)
-        }
-        if self.covariance.shape != (ends[-1], ends[-1]):
-            raise InferenceError(
-                f"covariance of shape {self.covariance.shape} must be ({ends[-1]}, {ends[-1]})"
-            )
+        self.slices = _slices(dims)
+        total = sum(dims.values())
+        if self.covariance.shape != (total, total):
+            raise InferenceError(f"covariance of shape {self.covariance.shape} must be ({total}, {total})")
         if not np.allclose(self.covariance, self.covariance.T, atol=1e-10 * np.abs(self.covariance).max()):
             raise InferenceError("covariance must be symmetric")
 
@@ -61,31 +58,25 @@ class GaussianModel:
         noise : mapping
             Node -> covariance (dim, dim) of its own noise; for a root, its covariance.
         """
-        ends = np.cumsum([0, *(graph.dims[node] for node in graph.nodes)])
-        at = {
-            node: slice(int(a), int(b)) for node, a, b in zip(graph.nodes, ends[:-1], ends[1:], strict=True)
-        }
-        cov = np.zeros((ends[-1], ends[-1]))
+        dims = {node: graph.dims[node] for node in graph.nodes}
+        at = _slices(dims)
+        cov = np.zeros((sum(dims.values()),) * 2)
         for node in graph.nodes:  # parents come before children
             me, done = at[node], slice(0, at[node].start)
             own = np.asarray(noise[node], dtype=np.float64)
-            if own.shape != (graph.dims[node],) * 2:
-                raise InferenceError(
-                    f"noise[{node!r}] of shape {own.shape} must be {(graph.dims[node],) * 2}"
-                )
-            for parent in graph.parents(node):
-                w = np.asarray(weights[parent, node], dtype=np.float64)
-                if w.shape != (graph.dims[node], graph.dims[parent]):
-                    expected = (graph.dims[node], graph.dims[parent])
+            if own.shape != (dims[node],) * 2:
+                raise InferenceError(f"noise[{node!r}] of shape {own.shape} must be {(dims[node],) * 2}")
+            maps = {p: np.asarray(weights[p, node], dtype=np.float64) for p in graph.parents(node)}
+            for parent, w in maps.items():
+                expected = (dims[node], dims[parent])
+                if w.shape != expected:
                     raise InferenceError(
                         f"weights[{parent!r}, {node!r}] of shape {w.shape} must be {expected}"
                     )
                 cov[me, done] += w @ cov[at[parent], done]
             cov[done, me] = cov[me, done].T
-            cov[me, me] = own + sum(
-                np.asarray(weights[p, node], dtype=np.float64) @ cov[at[p], me] for p in graph.parents(node)
-            )
-        return cls({node: graph.dims[node] for node in graph.nodes}, cov)
+            cov[me, me] = own + sum(w @ cov[at[parent], me] for parent, w in maps.items())
+        return cls(dims, cov)
 
     def index(self, names: Iterable[Any]) -> NDArray[np.int64]:
         """Positions of the named vectors in the covariance, in the order given."""
@@ -149,6 +140,11 @@ class GaussianModel:
         k = len(self.index(a))
         logs = [_log_det(part) for part in (cov[:k, :k], cov[k:, k:], cov)]
         return max(0.0, (logs[0] + logs[1] - logs[2]) / 2)
+
+
+def _slices(dims: Mapping[Any, int]) -> dict[Any, slice]:
+    ends = np.cumsum([0, *dims.values()]).tolist()
+    return {name: slice(a, b) for name, (a, b) in zip(dims, pairwise(ends), strict=True)}
 
 
 def _log_det(matrix: Array) -> float:

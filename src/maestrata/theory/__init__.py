@@ -20,7 +20,7 @@ _EXPORTS = {
     "mask_ensemble": "maestrata.theory.ensembles",
     "shared_information": "maestrata.theory.shared",
     "supply_of_masks": "maestrata.theory.supply",
-    "tree_graph": "maestrata.theory.distributions",
+    "tree_graph": "maestrata.graphs",
 }
 __all__ = list(_EXPORTS)
 __getattr__ = lazy(__name__, _EXPORTS)

@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maestrata.geometry import TokenGrid
-from maestrata.graphs import LatentGraph
+from maestrata.graphs import LatentGraph, tree_graph
 from maestrata.inference.information import conditional_information
 from maestrata.inference.linear_gaussian import GaussianModel
 from maestrata.random import stream
-from maestrata.theory.distributions import tree_graph
 from maestrata.theory.shared import Reading, shared_information
 from maestrata.worlds import make
 

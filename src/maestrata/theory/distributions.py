@@ -26,28 +26,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-def tree_graph(grid: TokenGrid, dims: dict[int, int] | None = None) -> LatentGraph:
-    """Return the binary tree over a token grid: nodes ``z{level}.{i}``, tokens ``x{i}``, i in raster order.
-
-    Parameters
-    ----------
-    grid : TokenGrid
-    dims : dict, optional
-        Dimension by level, 0 (tokens) to L; 1 where a level is not named.
-    """
-    names = [
-        [f"z{level}.{i}" if level else f"x{i}" for i in range(grid.n_nodes(level))]
-        for level in range(grid.levels + 1)
-    ]
-    edges = [
-        (names[level + 1][parent], names[level][i])
-        for level in range(grid.levels - 1, -1, -1)
-        for i, parent in enumerate(grid.parent(level))
-    ]
-    by_node = {name: (dims or {}).get(level, 1) for level, row in enumerate(names) for name in row}
-    return LatentGraph(edges, by_node)
-
-
 def mask_distribution(
     graph: LatentGraph,
     patches: MaskPatches,

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from maestrata.bounds import MOST_LEAVES, MOST_WORLD
 from maestrata.errors import MaskError, WorldError
 from maestrata.geometry import TokenGrid
-from maestrata.graphs import LatentGraph
+from maestrata.graphs import LatentGraph, node_names, tree_graph
 from maestrata.random import stream as named_stream
 
 Noise = dict[int, Any]
@@ -165,20 +165,12 @@ class World(abc.ABC):
 
     def node_names(self, level: int) -> tuple[str, ...]:
         """Names of the nodes at `level` in the graph: ``z{level}.{i}``, and ``x{i}`` for tokens."""
-        stem = f"z{level}." if level else "x"
-        return tuple(f"{stem}{i}" for i in range(self.n_nodes[level]))
+        return node_names(self.grid, level)
 
     @property
     def graph(self) -> LatentGraph:
         """The latent graph, with the dimension of every node."""
-        edges, dims = [], {}
-        for level in range(self.levels, -1, -1):
-            names = self.node_names(level)
-            dims.update(dict.fromkeys(names, self.dims[level]))
-            if level < self.levels:
-                above = self.node_names(level + 1)
-                edges += [(above[p], name) for p, name in zip(self.grid.parent(level), names, strict=True)]
-        return LatentGraph(edges=edges, dims=dims)
+        return tree_graph(self.grid, self.dims)
 
     def draw(self, n: int, rng: np.random.Generator, dtype: Any = np.float32) -> Noise:
         """Draw noise for `n` images, from the root down, with a NumPy generator.

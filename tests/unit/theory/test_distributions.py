@@ -7,11 +7,11 @@ import pytest
 
 from maestrata.errors import GraphError, MaskError
 from maestrata.geometry import TokenGrid
-from maestrata.graphs import LatentGraph
+from maestrata.graphs import LatentGraph, tree_graph
 from maestrata.masks import MaskPatches, visible_count
 from maestrata.random import stream
 from maestrata.theory.arrays import GraphArrays
-from maestrata.theory.distributions import mask_distribution, tree_graph
+from maestrata.theory.distributions import mask_distribution
 from maestrata.theory.ensembles import mask_ensemble
 from maestrata.theory.profiles import level_profile
 from maestrata.theory.shared import shared_information, shared_of_masks

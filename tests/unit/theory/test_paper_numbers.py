@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from maestrata.geometry import TokenGrid
+from maestrata.graphs import tree_graph
 from maestrata.masks import MaskPatches
 from maestrata.random import stream
 from maestrata.theory.arrays import GraphArrays
-from maestrata.theory.distributions import mask_distribution, tree_graph
+from maestrata.theory.distributions import mask_distribution
 from maestrata.theory.ensembles import mask_ensemble
 from maestrata.theory.profiles import level_profile
 from maestrata.theory.supply import demand, supply_of_masks

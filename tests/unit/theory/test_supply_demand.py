@@ -7,10 +7,9 @@ import pytest
 
 from maestrata.errors import GraphError
 from maestrata.geometry import TokenGrid
-from maestrata.graphs import LatentGraph
+from maestrata.graphs import LatentGraph, tree_graph
 from maestrata.masks import MaskPatches
 from maestrata.theory.arrays import GraphArrays
-from maestrata.theory.distributions import tree_graph
 from maestrata.theory.ensembles import mask_ensemble
 from maestrata.theory.supply import _by_conditioning, climb_of_masks, demand, supply_of_masks, twin_covariance
 from maestrata.worlds import make

@@ -5,8 +5,7 @@ import pytest
 
 from maestrata import worlds
 from maestrata.inference.base import pool_up, posterior
-from maestrata.inference.bounds import Bounds
-from maestrata.inference.ceiling import predictions_of, predictions_of_upper, score_levels
+from maestrata.inference.limits import predictions_of_upper, score_levels
 from maestrata.resampling import bootstrap_weights
 from maestrata.scoring import Scorer, TargetTable
 
@@ -20,7 +19,7 @@ def scored(request):
     visible = np.random.default_rng(0).random((N, 8)) < 0.3
     visible[:, 0] |= ~visible.any(1)
     found = posterior(world, sample.images, visible, noise=True)
-    return world, sample, visible, predictions_of(found), bootstrap_weights(0, N, 40)
+    return world, sample, visible, found.predictions, bootstrap_weights(0, N, 40)
 
 
 @pytest.mark.parametrize("restricted", [False, True])
@@ -79,7 +78,7 @@ def test_upper_bound_as_r2():
         )
     limits = score_levels(
         targets,
-        predictions_of_upper(Bounds(world.name, upper, None, None), targets),
+        predictions_of_upper(upper, targets),
         bootstrap_weights(0, N, 5),
     )
     z, other = sample.latents[1][:, 0], upper["latent", 1][:, 0]
