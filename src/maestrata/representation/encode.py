@@ -21,14 +21,20 @@ BATCH = 256
 """Images encoded at a time: on one CPU core larger batches are no faster, and fall out of its cache."""
 
 
-def image_tokens(images: NDArray[np.float32], cfg: MAEConfig) -> NDArray[np.float32]:
+def image_tokens(images: NDArray[np.floating], cfg: MAEConfig) -> NDArray[np.float32]:
     """Cut images (n, channel, y, x) into the tokens of a model's input, (n, n_tokens, token_values).
 
     Raises
     ------
     ProbeError
-        If the images do not fit the model's grid and token size.
+        If the images are no floating-point numbers, or do not fit the model's grid and token size.
     """
+    images = np.asarray(images)
+    if images.ndim != 4 or images.dtype.kind != "f":
+        raise ProbeError(
+            f"images of shape {images.shape} and type {images.dtype} must be numbers of floating point, of shape "
+            "(n, channel, y, x), with mean 0 and variance about 1 as those that the model was trained on"
+        )
     _, channels, height, width = images.shape
     side = height // cfg.grid_height
     if (side * cfg.grid_height, side * cfg.grid_width, channels * side * side) != (
@@ -46,7 +52,7 @@ def image_tokens(images: NDArray[np.float32], cfg: MAEConfig) -> NDArray[np.floa
 @torch.no_grad()
 def represent(
     model: MAE,
-    images: NDArray[np.float32],
+    images: NDArray[np.floating],
     visible_ids: NDArray[np.int64] | None = None,
     layers: Sequence[int] | None = None,
     batch: int = BATCH,
@@ -120,7 +126,7 @@ def last_layer(
         As of `represent`.
     """
     layer, cfg = model.cfg.depth, model.cfg
-    tokens = represent(model, np.asarray(images, np.float32), visible_ids, [layer])[layer]
+    tokens = represent(model, images, visible_ids, [layer])[layer]
     return pool(tokens, visible_ids, pooling, TokenGrid(cfg.grid_height, cfg.grid_width))
 
 

@@ -88,6 +88,28 @@ def test_bad_input_is_named():
         represent(model, images, batch=0)
 
 
+@pytest.mark.parametrize(
+    "images",
+    [
+        np.zeros((2, 3, 8, 8), np.uint8),
+        np.zeros((2, 3, 8, 8), np.int64),
+        np.zeros((3, 8, 8), np.float32),
+        np.full((2, 3, 8, 8), "a"),
+        [[1, 2], [3, 4]],
+    ],
+)
+def test_what_is_no_image_of_floats_is_refused_in_one_line(images):
+    for encode in (represent, last_layer):
+        with pytest.raises(ProbeError, match="must be numbers of floating point") as caught:
+            encode(_model(), images)
+        assert "\n" not in str(caught.value)
+
+
+def test_images_of_double_precision_are_as_good():
+    images = _images(2)
+    np.testing.assert_array_equal(last_layer(_model(), images), last_layer(_model(), images.astype(float)))
+
+
 def test_passes_cover_all_layers_within_the_budget():
     assert list(layer_passes(range(5), 100, budget=250)) == [[0, 1], [2, 3], [4]]
     assert list(layer_passes(range(3), 100, budget=10)) == [[0], [1], [2]]
