@@ -32,8 +32,8 @@ def image_tokens(images: NDArray[np.floating], cfg: MAEConfig) -> NDArray[np.flo
     images = np.asarray(images)
     if images.ndim != 4 or images.dtype.kind != "f":
         raise ProbeError(
-            f"images of shape {images.shape} and type {images.dtype} must be numbers of floating point, of shape "
-            "(n, channel, y, x), with mean 0 and variance about 1 as those that the model was trained on"
+            f"images of shape {images.shape} and type {images.dtype} must be numbers of floating point, of "
+            "shape (n, channel, y, x), with mean 0 and variance about 1 as those that the model was trained on"
         )
     _, channels, height, width = images.shape
     side = height // cfg.grid_height
