@@ -36,17 +36,16 @@ def test_change_the_grid_of_the_readme(fresh: Checkout) -> None:
 def test_the_world_of_extending(fresh: Checkout) -> None:
     page = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
     file = re.search(r"Write `(src/maestrata/worlds/\w+\.py)`", page)
-    name = re.search(r"In a config, such as `(config/\w+\.yaml)`", page)
     world = re.search(r"^```python\n(.*?class TurningTree.*?)^```$", page, re.MULTILINE | re.DOTALL)
     look = re.search(r"^```py\n(from maestrata import worlds.*?)^```$", page, re.MULTILINE | re.DOTALL)
     config = re.search(r"^```yaml\n(.*?kind: turning_tree.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    assert file and name and world and look and config
+    assert file and world and look and config
     (fresh.folder / file[1]).write_text(world[1], encoding="utf-8")
     env = os.environ | {"PYTHONPATH": str(fresh.folder / "src")}
     command = [sys.executable, "-c", look[1]]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    (fresh.folder / name[1]).write_text(config[1], encoding="utf-8")
-    planned = fresh.planned(config=("--configfile", name[1]))
+    (fresh.folder / "config/turning.yaml").write_text(f"run: turning\n{config[1]}", encoding="utf-8")
+    planned = fresh.planned(config=("--configfile", "config/turning.yaml"))
     assert "worlds world=turning, world_seed=0" in planned and "claims" in planned
     assert sum(job.startswith("pretrain world=turning") for job in planned) == 1

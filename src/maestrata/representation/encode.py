@@ -33,7 +33,7 @@ def image_tokens(images: NDArray[np.floating], cfg: MAEConfig) -> NDArray[np.flo
     if images.ndim != 4 or images.dtype.kind != "f":
         raise ProbeError(
             f"images of shape {images.shape} and type {images.dtype} must be numbers of floating point, of "
-            "shape (n, channel, y, x), with mean 0 and variance about 1 as those that the model was trained on"
+            "shape (n, channel, y, x), with mean 0 and variance about 1 like those of the model's training"
         )
     _, channels, height, width = images.shape
     side = height // cfg.grid_height
