@@ -348,11 +348,16 @@ def main() -> None:
         for n, part in enumerate(pool.map(count, [args.seed] * len(chunks), chunks)):
             total.add(part)
             print(f"{n + 1}/{len(chunks)}", *part.wrong, flush=True)
+            RESULTS.write_text(report(total, args.seed))  # what is done so far: all of them take a while
+    sys.exit(bool(total.wrong))
+
+
+def report(total: Counts, seed: int) -> str:
+    """Write counts as a page of markdown."""
+    configs = sum(total.outcomes.values()) + len(total.wrong)
     lines = ["# Configs mutated at random", "", "    python benchmarks/fuzz_configs.py", ""]
-    lines += [
-        f"{args.examples:,} configs, seed {args.seed}; the slowest: {total.slowest:.1f} s of processor time."
-    ]
-    lines += ["", f"Neither a config nor one line, or a dry run that fails: {len(total.wrong)}.", ""]
+    lines += [f"{configs:,} configs, seed {seed}; the slowest: {total.slowest:.1f} s of processor time.", ""]
+    lines += [f"Neither a config nor one line, or a dry run that fails: {len(total.wrong)}.", ""]
     lines += ["| outcome | configs |", "|---|---|"]
     lines += [f"| {kind} | {n:,} |" for kind, n in total.outcomes.most_common()]
     lines += ["", f"Runs of those that load: {min(total.planned):,} to {max(total.planned):,} files."]
@@ -360,9 +365,7 @@ def main() -> None:
     for way in sorted({way for way, _ in total.ways}):
         both = total.ways[way, True] + total.ways[way, False]
         lines.append(f"| {way} | {both:,} | {total.ways[way, True]:,} |")
-    RESULTS.write_text("\n".join(lines) + "\n")
-    print("\n".join(lines))
-    sys.exit(bool(total.wrong))
+    return "\n".join(lines) + "\n"
 
 
 # What a message says -> the kind of thing that is wrong.

@@ -249,6 +249,24 @@ def mask_matrix(visible_ids: NDArray[Any], n_tokens: int) -> NDArray[np.bool_]:
     return matrix
 
 
+def border_tokens(visible: NDArray[np.bool_], grid: TokenGrid) -> NDArray[np.bool_]:
+    """Return which masked tokens share a side with a visible one, (b, n_tokens), from visible (b, n_tokens).
+
+    Examples
+    --------
+    >>> grid = TokenGrid(2, 2)
+    >>> border_tokens(np.array([[True, False, False, False]]), grid).astype(int).tolist()
+    [[0, 1, 1, 0]]
+    """
+    shown = visible.reshape(-1, grid.height, grid.width)
+    touching = np.zeros_like(shown)
+    touching[:, 1:] |= shown[:, :-1]
+    touching[:, :-1] |= shown[:, 1:]
+    touching[:, :, 1:] |= shown[:, :, :-1]
+    touching[:, :, :-1] |= shown[:, :, 1:]
+    return (touching & ~shown).reshape(visible.shape)
+
+
 def evaluation_masks(
     world_seed: int, patches: MaskPatches, visible: int, n: int, split: str = "test"
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -7,13 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from maestrata.errors import ExperimentError
 from maestrata.experiments._features import Estimates, score_levels
 from maestrata.experiments.base import Job, Table
+from maestrata.experiments.settings import inner_share
 from maestrata.geometry import TokenGrid
-from maestrata.masks import MaskPatches, evaluation_masks, mask_matrix, visible_count
+from maestrata.masks import MaskPatches, border_tokens, mask_matrix, visible_count
 from maestrata.random import stream
 from maestrata.representation.encode import last_layer
 from maestrata.training.data import Batches
@@ -27,24 +26,6 @@ WORLDS = ()
 CELLS = False
 
 ARMS = ("standard", "no_border", "no_random")
-
-
-def border_tokens(visible: NDArray[np.bool_], grid: TokenGrid) -> NDArray[np.bool_]:
-    """Return which masked tokens share a side with a visible one, (b, n_tokens), from visible (b, n_tokens).
-
-    Examples
-    --------
-    >>> grid = TokenGrid(2, 2)
-    >>> border_tokens(np.array([[True, False, False, False]]), grid).astype(int).tolist()
-    [[0, 1, 1, 0]]
-    """
-    shown = visible.reshape(-1, grid.height, grid.width)
-    touching = np.zeros_like(shown)
-    touching[:, 1:] |= shown[:, :-1]
-    touching[:, :-1] |= shown[:, 1:]
-    touching[:, :, 1:] |= shown[:, :, :-1]
-    touching[:, :, :-1] |= shown[:, :, 1:]
-    return (touching & ~shown).reshape(visible.shape)
 
 
 def counted_batches(
@@ -75,25 +56,6 @@ def counted_batches(
     return batch
 
 
-def inner_share(job: Job, patches: MaskPatches, visible: int) -> float:
-    """Share of masked tokens that are not at the border, over the evaluation masks of the world.
-
-    Raises
-    ------
-    ExperimentError
-        If there are none: the loss would be empty.
-    """
-    visible_ids, masked_ids = evaluation_masks(job.world.seed, patches, visible, job.test)
-    shown = mask_matrix(visible_ids, job.grid.n_tokens)
-    share = 1 - float(border_tokens(shown, job.grid).sum()) / masked_ids.size
-    if share <= 0:
-        raise ExperimentError(
-            f"border: with {visible} of {patches.n_patches} patches {patches.label} visible every masked "
-            "token is next to a visible one; choose larger patches or a larger mask_ratio"
-        )
-    return share
-
-
 def run(job: Job) -> Table:
     """Train with the standard loss and the two partial ones, and score every level.
 
@@ -107,7 +69,7 @@ def run(job: Job) -> Table:
         patches = MaskPatches.parse(label, job.grid)
         visible = visible_count(patches.n_patches, job.settings["mask_ratio"])
         batches = Batches(job.world, patches, visible, job.seed, recipe)
-        share = inner_share(job, patches, visible)
+        share = inner_share(job.world, patches, visible, job.test)
         scores: dict[str, Estimates] = {}
         for name in ARMS:
             arm, model = f"{patches.label}/{name}", job.initial()

@@ -14,7 +14,7 @@ from typing import Any
 
 from maestrata.cells import one_ratio
 from maestrata.errors import ExperimentError, MaestrataError, one_of
-from maestrata.masks import MaskPatches, visible_count
+from maestrata.masks import MaskPatches, border_tokens, evaluation_masks, mask_matrix, visible_count
 from maestrata.settings import Range, check_values
 from maestrata.worlds import make
 from maestrata.worlds.base import World
@@ -122,6 +122,33 @@ def check_pixels(name: str, judged: bool, norm_pixels: bool) -> None:
         ).at("name")
 
 
+def inner_share(world: World, patches: MaskPatches, visible: int, images: int) -> float:
+    """Share of masked tokens that have no visible neighbour, over evaluation masks of a world.
+
+    Raises
+    ------
+    ExperimentError
+        If there are none: the loss without the others would be empty.
+    """
+    visible_ids, masked_ids = evaluation_masks(world.seed, patches, visible, images)
+    shown = mask_matrix(visible_ids, world.grid.n_tokens)
+    share = 1 - float(border_tokens(shown, world.grid).sum()) / masked_ids.size
+    if share <= 0:
+        raise ExperimentError(
+            f"with {visible} of {patches.n_patches} patches {patches.label} visible every masked token is "
+            "next to a visible one; choose larger patches or a larger mask_ratio"
+        )
+    return share
+
+
+def inner_tokens(settings: Settings, world: World) -> World:
+    """Refuse mask patches and a ratio that leave no masked token without a visible neighbour."""
+    for label in settings["patches"]:
+        patches = MaskPatches.parse(label, world.grid)
+        inner_share(world, patches, visible_count(patches.n_patches, settings["mask_ratio"]), _LOOKED_AT)
+    return world
+
+
 def whole_sizes(settings: Settings, world: World) -> World:
     """Refuse sizes of training sets without half of the largest, from which the last doubling starts."""
     sizes = settings["sizes"]
@@ -166,7 +193,10 @@ def larger_world(settings: Settings, world: World) -> World:
 LEAST_SIDE = 11
 """Pixels of the window of both similarity indices."""
 
+_LOOKED_AT = 1000  # masks by which it is judged whether any has such a token
+
 TOGETHER: dict[str, Callable[[Settings, World], World]] = {
+    "border": inner_tokens,
     "samples": whole_sizes,
     "surrogate": middle_ratio,
     "hidden_phase": phase_worlds,

@@ -155,6 +155,7 @@ SETTINGS = [
     (experiment("attention", "token: 8"), "token=8 must lie in [0, 8)", "in world 'additive'"),
     (experiment("border", "patches: [3x3]"), "mask patch 3x3 must divide the 4x2 token grid", ""),
     (experiment("border", "images: 100"), "images=100 must lie in [128,", "experiments[0].settings.images"),
+    (experiment("border", "mask_ratio: 0.1, patches: [1x1]"), "every masked token is next to a", ""),
     (experiment("bottleneck", "level: 4"), "level=4 must lie in [1, 3]", "in world 'additive'"),
     (experiment("budgets", "budgets: [money]"), "budgets[0]='money' must be one of: compute, tokens", ""),
     (experiment("cue_conflict", "fit: 1"), "fit=1 must be at least 100", ""),

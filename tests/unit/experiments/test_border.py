@@ -10,8 +10,9 @@ from maestrata import worlds
 from maestrata.errors import ExperimentError
 from maestrata.experiments import border
 from maestrata.experiments.base import Job
+from maestrata.experiments.settings import inner_share
 from maestrata.geometry import TokenGrid
-from maestrata.masks import MaskPatches, draw_masks, mask_matrix
+from maestrata.masks import MaskPatches, border_tokens, draw_masks, mask_matrix
 from maestrata.model.mae import MAE, MAEConfig
 from maestrata.training.data import Batches
 from maestrata.training.loop import fit
@@ -39,7 +40,7 @@ def test_border_tokens_are_those_with_a_visible_neighbour():
     grid = TokenGrid(4, 4)
     uniforms = np.random.default_rng(0).random((50, 16))
     shown = mask_matrix(draw_masks(MaskPatches(grid), 4, uniforms)[0], 16)
-    found = border.border_tokens(shown, grid)
+    found = border_tokens(shown, grid)
     for row, visible in zip(found, shown, strict=True):
         for token in range(16):
             y, x = divmod(token, 4)
@@ -49,7 +50,7 @@ def test_border_tokens_are_those_with_a_visible_neighbour():
 
 
 def test_a_patch_of_2x2_has_four_border_tokens_of_twelve():
-    assert border.inner_share(job({}), MaskPatches(TokenGrid(4, 4), 2, 2), 1) == pytest.approx(8 / 12)
+    assert inner_share(job({}).world, MaskPatches(TokenGrid(4, 4), 2, 2), 1, 256) == pytest.approx(8 / 12)
 
 
 def test_with_all_tokens_counted_it_is_the_standard_training():
