@@ -270,7 +270,7 @@ def border_tokens(visible: NDArray[np.bool_], grid: TokenGrid) -> NDArray[np.boo
 def evaluation_masks(
     world_seed: int, patches: MaskPatches, visible: int, n: int, split: str = "test"
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the evaluation masks of a world: the same for every model, so that readings are paired.
+    """Return the evaluation masks of a world: the same for every model, so that scores are paired.
 
     Parameters
     ----------

@@ -2,9 +2,9 @@
 
 A node's grid lies in the frame of the map that made it (B of the world), in which its distribution has
 straight edges. A message to the parent is ``m(u) = integral l(c) N(c; F(u), sigma^2) dc``, F = rho f: the
-child's evidence l blurred by sigma, read off at F(u). The blur is two matrix products, one for each axis;
-the reading-off is a sparse matrix, cubic B-splines whose prefilter is folded into the blur. The message to
-the child is the transpose of both.
+child's evidence l blurred by sigma, at F(u). The blur is two matrix products, one for each axis; its value at
+F(u) takes a sparse matrix, cubic B-splines whose prefilter is folded into the blur. The message to the child
+is the transpose of both.
 """
 
 from __future__ import annotations

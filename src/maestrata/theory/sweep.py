@@ -77,9 +77,7 @@ class WorldTheory:
             Variable -> array over the axes that the schema gives it after those of the sweep.
         """
         visible = visible_count(patches.n_patches, mask_ratio)
-        cube: dict[str, Any] = {}
-        for name, values in self._shared(patches, mask_ratio, visible).items():
-            cube[name] = np.stack(values)
+        cube: dict[str, Any] = self._shared(patches, mask_ratio, visible)
         ensemble = mask_ensemble(
             patches, mask_ratio, "fixed", self.samples, self._masks(patches, visible, 0), self.enumerate_up_to
         )
@@ -96,25 +94,22 @@ class WorldTheory:
         # not keyed by the world: on the same graph, the same masks
         return stream(0, "theory", patches.height, patches.width, int(patches.offset), visible, drawing)
 
-    def _shared(self, patches: MaskPatches, ratio: float, visible: int) -> dict[str, list[Any]]:
+    def _shared(self, patches: MaskPatches, ratio: float, visible: int) -> dict[str, NDArray[Any]]:
         """Variables whose first axis is the drawing."""
-        by_drawing: dict[str, list[Any]] = {}
+        by_drawing = []
         regular = self.world.graph.is_tree and patches.level is not None and self.arrays.monotone
         for i, drawing in enumerate(DRAWINGS):
             rng = self._masks(patches, visible, i)
             ds = mask_distribution(
                 self.world.graph, patches, ratio, drawing, self.samples, rng, self.enumerate_up_to
             )
-            for name in ds.data_vars:
-                if "node" not in ds[name].dims:
-                    by_drawing.setdefault(str(name), []).append(ds[name].values)
             p, mean = np.full((len(READINGS), self.levels), np.nan), np.full(len(READINGS), np.nan)
             for j, reading in enumerate(READINGS if regular else ()):
                 form = level_profile(2, self.levels, ratio, reading, patches.level or 0, drawing)
                 p[j], mean[j] = form.p_in_c, form.mean_level
-            by_drawing.setdefault("closed_p_in_c", []).append(p)
-            by_drawing.setdefault("closed_mean_level", []).append(mean)
-        return by_drawing
+            values = {str(name): ds[name].values for name in ds.data_vars if "node" not in ds[name].dims}
+            by_drawing.append(values | {"closed_p_in_c": p, "closed_mean_level": mean})
+        return {name: np.stack([values[name] for values in by_drawing]) for name in by_drawing[0]}
 
     def examples(self) -> tuple[list[str], dict[str, NDArray[np.float64]]]:
         """Return the node names, and c of the three fixed masks.

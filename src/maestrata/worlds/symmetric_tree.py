@@ -3,7 +3,7 @@
 The edges below the root fold completely, child = rho B standardise(|u|) + noise, without a map before the
 fold; all others are those of `additive_tree`. Changing the sign of any coordinate of the root leaves the law
 of the image given the root as it is, so E[u_i g(x)] = 0 for every function g: no encoder, no probe and no
-posterior reads u_i above R2 = 0, while |u_i| passes on as in any additive tree.
+posterior predicts u_i above R2 = 0, while |u_i| passes on as in any additive tree.
 """
 
 from __future__ import annotations
