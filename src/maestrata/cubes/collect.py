@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from maestrata.cubes.manifest import Entry, Manifest
-from maestrata.cubes.netcdf import CubeFile
+from maestrata.cubes.netcdf import CubeFile, write
 from maestrata.cubes.part import Part
 from maestrata.cubes.schema import AXES, KINDS, SCORE
 from maestrata.cubes.scores import CellScores
@@ -188,9 +188,7 @@ def _per_world(kind: str, manifest: Manifest, where: str, provenance: dict[str, 
         with Part(path, kind) as part:
             for name in filter(declared.__contains__, part.names):
                 values = part.read(name).astype(np.float64)
-                index = np.ix_(
-                    *([coords[d].index(v) for v in part.coords[d].tolist()] for d in declared[name].dims)
-                )
+                index = np.ix_(*part.places(declared[name].dims, coords))
                 old = joined[name][index]
                 clash = np.isfinite(old) & np.isfinite(values) & (old != values)
                 if clash.any():
@@ -199,23 +197,10 @@ def _per_world(kind: str, manifest: Manifest, where: str, provenance: dict[str, 
                         "files of a kind must agree where they overlap"
                     )
                 joined[name][index] = np.where(np.isnan(values), old, values)
-    attrs = _common_attrs(kind, [path for path in paths if path.is_file()])
-    with CubeFile(where, kind, coords, {}, declared, attrs, provenance | scan.provenance()) as cube:
-        for name, values in joined.items():
-            cube.put(name, values.astype(np.int64) if declared[name].dtype == "int64" else values)
+    whole = {name: v.astype(np.int64) if declared[name].dtype == "int64" else v for name, v in joined.items()}
+    write(where, kind, coords, whole, scan.attrs, provenance | scan.provenance())
     done = sum(path.is_file() for path in paths)
     return {"done": done, "missing": len(paths) - done}
-
-
-def _common_attrs(kind: str, paths: list[Path]) -> dict[str, Any]:
-    """Return the attributes that the kind requires, from the first file; all must agree."""
-    common: dict[str, Any] = {}
-    for path in paths if KINDS[kind].attrs else ():
-        with Part(path, kind) as part:
-            for name in KINDS[kind].attrs:
-                if common.setdefault(name, part.attrs[name]) != part.attrs[name]:
-                    raise CubeError(f"{path}: {name}={part.attrs[name]!r}, in another file {common[name]!r}")
-    return common
 
 
 COLLECTED: dict[str, Callable[[str, Manifest, str, dict[str, str]], dict[str, int]]] = {

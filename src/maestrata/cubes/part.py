@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,10 @@ class Part:
         """Read a variable."""
         with self._reading():
             return np.asarray(self._file[name][...])
+
+    def places(self, dims: Sequence[str], coords: Mapping[str, list[Any]]) -> list[NDArray[np.intp]]:
+        """Positions of the file's own labels among those of `coords`, for each dimension."""
+        return [np.array([coords[dim].index(v) for v in self.coords[dim].tolist()], np.intp) for dim in dims]
 
     def __exit__(self, *_: object) -> None:
         self._file.close()

@@ -29,7 +29,7 @@ def _place(
     if all(part.coords[d].tolist() == coords[d] for d in dims):
         np.copyto(block, values, where=np.isfinite(values))
         return
-    index: Any = np.ix_(*([coords[d].index(v) for v in part.coords[d].tolist()] for d in dims))
+    index = np.ix_(*part.places(dims, coords))
     block[index] = np.where(np.isnan(values), block[index], values)
 
 
@@ -75,10 +75,7 @@ class CellScores:
         if _REFERENCE in encoders:
             _place(self.reference, part, boot[encoders.index(_REFERENCE)], self.coords, SCORE[1:])
         # Rows of this file that have a counterpart, found by label in the reference.
-        to_union = [np.array([self.coords[d].index(v) for v in part.coords[d].tolist()]) for d in SCORE]
-        rows = np.argwhere(scored)
-        union = np.stack([lookup[column] for lookup, column in zip(to_union, rows.T, strict=True)], axis=1)
-        difference = boot[tuple(rows.T)] - self.reference[tuple(union.T[1:])]
-        low, high = percentiles(difference)
-        for name, values in (("gain_low", low), ("gain_high", high)):
-            self.values[name][tuple(union.T)] = values
+        rows = np.nonzero(scored)
+        union = tuple(at[row] for at, row in zip(part.places(SCORE, self.coords), rows, strict=True))
+        low, high = percentiles(boot[rows] - self.reference[union[1:]])
+        self.values["gain_low"][union], self.values["gain_high"][union] = low, high

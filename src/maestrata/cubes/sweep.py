@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from maestrata.cubes.manifest import Entry
 from maestrata.cubes.part import Part
-from maestrata.cubes.schema import AXES, CELL
+from maestrata.cubes.schema import AXES, CELL, KINDS
 from maestrata.errors import CubeError
 
 __all__ = ["DONE", "MISSING", "Grid", "Scan", "any_of", "merge_configs", "ordered", "stated"]
@@ -103,6 +103,7 @@ class Scan:
         self.where = where
         self.sizes: dict[str, int] = {}
         self.names: set[str] = set()
+        self.attrs: dict[str, Any] = {}
         self._axes: dict[str, dict[Any, None]] = {}  # labels in the order in which they were met
         self._said: dict[str, dict[str, None]] = {}
 
@@ -120,7 +121,17 @@ class Scan:
             )
 
     def look(self, part: Part) -> bool:
-        """Take note of an open file; tell whether it holds labels, lengths or variables that are new."""
+        """Take note of an open file; tell whether it holds labels, lengths or variables that are new.
+
+        Raises
+        ------
+        CubeError
+            If an attribute that the kind requires is another than in a file before.
+        """
+        for name in KINDS[self.kind].attrs:
+            here, before = part.attrs[name], self.attrs.setdefault(name, part.attrs[name])
+            if here != before:
+                raise CubeError(f"{part.path}: {name}={here!r}, in another file {before!r}")
         for name in ("fingerprint", "versions", "device", "threads", "config"):
             if isinstance(part.attrs.get(name), str):
                 self._said.setdefault(name, {})[part.attrs[name]] = None
