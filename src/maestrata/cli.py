@@ -23,7 +23,8 @@ from maestrata.graphs import LatentGraph
 from maestrata.text import any_encoding
 
 EXIT_ERROR = 2
-_KEYS = ("edges", "dims", "observables")
+_KEYS = {"edges": (list, "a list of pairs"), "dims": (dict, "an object"), "observables": (list, "a list")}
+"""Keys of a graph's file, with what each must be."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -168,15 +169,11 @@ def read_graph(source: str) -> LatentGraph:
         raise GraphError(f"{where}: {error}") from None
     if not isinstance(content, dict) or "edges" not in content:
         raise GraphError(f'{where}: must hold an object with "edges", such as {{"edges": [["z0", "x0"]]}}')
-    for key in content:
+    for key, value in content.items():
         if key not in _KEYS:
             raise GraphError(f"{where}: key {key!r} must be one of: {', '.join(_KEYS)}")
-    for key, kinds, what in (
-        ("edges", list, "a list of pairs"),
-        ("dims", dict, "an object"),
-        ("observables", list, "a list"),
-    ):
-        if key in content and not isinstance(content[key], kinds):
+        kind, what = _KEYS[key]
+        if not isinstance(value, kind):
             raise GraphError(f"{where}: {key} must be {what}")
     for edge in content["edges"]:
         for name in edge if isinstance(edge, list) else ():
@@ -227,11 +224,8 @@ def locate(args: argparse.Namespace) -> None:
     if not nodes:
         print("(none: masked and visible part share nothing)")
     print()
-    intrinsic = (
-        "unknown: the dimensions rule invertibility out"
-        if shared.intrinsic_dim is None
-        else shared.intrinsic_dim
-    )
+    unknown = "unknown: the dimensions rule invertibility out"
+    intrinsic = unknown if shared.intrinsic_dim is None else shared.intrinsic_dim
     rows = [("reading", args.reading), ("dimension", shared.dim), ("intrinsic dimension", intrinsic)]
     rows.append(("unique", "yes" if shared.unique else f"no: the {args.tie} of several is shown"))
     if shared.tied:

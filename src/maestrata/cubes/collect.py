@@ -171,7 +171,8 @@ def _per_world(kind: str, manifest: Manifest, where: str, provenance: dict[str, 
     """Join small files that are cubes of one world each, by their labels."""
     paths = list(dict.fromkeys(manifest.path(kind, entry.cell) for entry in manifest.entries))
     scan = Scan(kind, where)
-    scan.start({path: [path] for path in paths if path.is_file()} or {None: paths})
+    there = [path for path in paths if path.is_file()]
+    scan.start({path: [path] for path in there} or {None: paths})
     # Replicates stay in the files of a world.
     declared = {
         n: v for n, v in KINDS[kind].variables.items() if n in scan.names and all(d in AXES for d in v.dims)
@@ -180,11 +181,8 @@ def _per_world(kind: str, manifest: Manifest, where: str, provenance: dict[str, 
     # Worlds in the order of the config, as in the other cubes.
     order = [entry.cell.world for entry in manifest.entries]
     coords["world"] = sorted(coords["world"], key=lambda w: (order.index(w) if w in order else len(order), w))
-    shape = {name: tuple(len(coords[d]) for d in v.dims) for name, v in declared.items()}
-    joined = {name: np.full(shape[name], np.nan) for name in declared}
-    for path in paths:
-        if not path.is_file():
-            continue
+    joined = {name: np.full([len(coords[d]) for d in v.dims], np.nan) for name, v in declared.items()}
+    for path in there:
         with Part(path, kind) as part:
             for name in filter(declared.__contains__, part.names):
                 values = part.read(name).astype(np.float64)
@@ -199,8 +197,7 @@ def _per_world(kind: str, manifest: Manifest, where: str, provenance: dict[str, 
                 joined[name][index] = np.where(np.isnan(values), old, values)
     whole = {name: v.astype(np.int64) if declared[name].dtype == "int64" else v for name, v in joined.items()}
     write(where, kind, coords, whole, scan.attrs, provenance | scan.provenance())
-    done = sum(path.is_file() for path in paths)
-    return {"done": done, "missing": len(paths) - done}
+    return {"done": len(there), "missing": len(paths) - len(there)}
 
 
 COLLECTED: dict[str, Callable[[str, Manifest, str, dict[str, str]], dict[str, int]]] = {
