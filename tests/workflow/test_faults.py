@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -56,15 +58,57 @@ def test_results_that_cannot_be_written_are_named_before_any_job(fresh: Checkout
     fresh.run("--cores", "1", WORLD)
 
 
+def test_truncated_weights_cost_no_scores(checkout: Checkout) -> None:
+    cell = checkout.folder / "results/smoke/cells/grammar/w0/p2x1/v1/s0"
+    before = checkout.results(".nc")
+    weights = (cell / "weights.safetensors").read_bytes()
+    (cell / "weights.safetensors").write_bytes(weights[: len(weights) // 2])
+    done = checkout.snakemake("--cores", "1")
+    assert done.returncode != 0
+    assert re.search(r"^error: .*/weights.safetensors: cannot be read", done.stdout, re.MULTILINE)
+    assert checkout.results(".nc") == before
+
+
+def test_on_a_full_disk_the_reason_reaches_the_terminal(fresh: Checkout) -> None:
+    folder = fresh.folder / "results"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a small file system cannot be mounted here")
+    try:
+        done = fresh.snakemake("--cores", "1", WORLD)
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+    assert done.returncode != 0
+    assert re.search(r"^maestrata worlds: error: .*w0.nc: cannot be written", done.stdout, re.MULTILINE)
+
+
+def test_without_the_memory_of_snakemake_a_touch_takes_files_for_good(checkout: Checkout) -> None:
+    shutil.rmtree(checkout.folder / ".snakemake")
+    for path in sorted((checkout.folder / "results").rglob("*"), reverse=True):
+        path.touch()  # as a copy that keeps no times
+    assert checkout.planned()
+    assert "0 not as the code at hand makes them" in checkout.run("verify", "--cores", "1")
+    checkout.run("--touch", "--cores", "1")
+    assert not checkout.planned()
+
+
 def test_a_truncated_cube_is_named_and_what_is_finished_stays(checkout: Checkout) -> None:
     cube = checkout.folder / "results/smoke/cubes/reconstructions.nc"
     whole = cube.read_bytes()
     before = checkout.results(".nc", ".safetensors")
+    figures = checkout.results(".pdf", ".png")
     cube.write_bytes(whole[: len(whole) // 2])
     done = checkout.snakemake("--cores", "1")
     assert done.returncode != 0
-    assert "results/smoke/cubes/reconstructions.nc: cannot be" in done.stdout
+    assert re.search(
+        r"^error: results/smoke/cubes/reconstructions.nc: cannot be .* delete it and run again",
+        done.stdout,
+        re.M,
+    )
     assert "Traceback" not in done.stdout
+    # not even the figure that it would have been drawn anew in
+    assert checkout.results(".pdf", ".png") == figures
     # as the docs say: delete it, and the same command makes it and what follows from it
     cube.unlink()
     checkout.run("--cores", "1")
