@@ -24,6 +24,8 @@ from maestrata.errors import MaestrataError
 from maestrata.random import stream
 
 Floats = NDArray[np.float64]
+Estimates = NDArray[np.float64]
+"""Numbers (..., 1 + replicates): of the test images, then of each bootstrap replicate of them."""
 
 
 def bootstrap_weights(world_seed: int, n: int, replicates: int) -> NDArray[np.float32]:
@@ -147,10 +149,10 @@ class R2:
         return r2, 1.0 - (self._weights @ error.astype(np.float32, copy=False)) / self._sst_boot
 
 
-def mean_bootstrap(values: NDArray[np.generic], weights: NDArray[np.float32]) -> tuple[float, Floats]:
-    """Return the mean of values (n,), and that of each bootstrap replicate (replicates,)."""
+def mean_bootstrap(values: NDArray[np.generic], weights: NDArray[np.float32]) -> Estimates:
+    """Return the mean of values (n,), then that of each bootstrap replicate: (1 + replicates,)."""
     numbers = np.asarray(values, np.float64)
-    return float(numbers.mean()), np.asarray(weights @ numbers / weights.sum(1))
+    return np.append(numbers.mean(), weights @ numbers / weights.sum(1))
 
 
 def nanmean(values: ArrayLike, axis: int | tuple[int, ...] = 0) -> Floats:

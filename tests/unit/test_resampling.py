@@ -88,7 +88,7 @@ def test_means_of_nothing_and_of_replicates():
     np.testing.assert_array_equal(nanmean(values), [2.0, np.nan])
     weights = bootstrap_weights(0, 50, 9)
     sample = np.random.default_rng(0).random(50)
-    mean, replicates = mean_bootstrap(sample, weights)
+    mean, *replicates = mean_bootstrap(sample, weights)
     assert mean == sample.mean()
     drawn = [np.repeat(sample, row.astype(int)).mean() for row in weights]
     np.testing.assert_allclose(replicates, drawn, rtol=1e-6)

@@ -16,18 +16,17 @@ from numpy.typing import ArrayLike, NDArray
 from maestrata.errors import ExperimentError
 from maestrata.experiments.base import Job, Table, TrainedCell
 from maestrata.geometry import patchify
+from maestrata.model.mae import MAE
 from maestrata.regression.controls import principal_axes
 from maestrata.regression.data import ProbeData
 from maestrata.regression.probes.ridge import Probe
 from maestrata.representation.encode import last_layer
-from maestrata.resampling import R2
+from maestrata.resampling import R2, Estimates
 
 PLAIN = "1x1"
 """Label of mask patches of one token, on which the claims about ratios rest."""
 
 Float32 = NDArray[np.float32]
-Estimates = NDArray[np.float64]
-"""Numbers (..., 1 + replicates): of the test images, then of each bootstrap replicate of them."""
 
 
 def cells_of(job: Job, patches: str | None = None) -> tuple[TrainedCell, ...]:
@@ -36,7 +35,7 @@ def cells_of(job: Job, patches: str | None = None) -> tuple[TrainedCell, ...]:
     Raises
     ------
     ExperimentError
-        If there is none: nothing can then be said about training.
+        If there is none: nothing can then be said about training. If one is there twice.
     """
     cells = tuple(cell for cell in job.cells if patches in (None, cell.patches.label))
     if not cells:
@@ -45,22 +44,17 @@ def cells_of(job: Job, patches: str | None = None) -> tuple[TrainedCell, ...]:
             f"world {job.world.name!r}, world seed {job.world.seed}: there are 0 trained models{which} among "
             f"the job's {len(job.cells)} cells; at least 1 is needed"
         )
-    return cells
-
-
-def distinct_arms(cells: tuple[TrainedCell, ...]) -> tuple[TrainedCell, ...]:
-    """Check that no two cells would be filed under one label."""
-    labels = [cell.arm for cell in cells]
-    twice = next((label for label in labels if labels.count(label) > 1), None)
+    labels = [(cell.arm, cell.seed) for cell in cells]
+    twice = next((arm for arm, seed in labels if labels.count((arm, seed)) > 1), None)
     if twice is not None:
         raise ExperimentError(f"two of the job's cells are {twice}; each must be there once")
     return cells
 
 
-def encoders(
-    job: Job, table: Table, patches: str | None = None, fit: Float32 | None = None
-) -> Iterator[tuple[str, Callable[[Float32], Float32]]]:
-    """Yield arms and what gives their features: trained models, the untrained one, and pixels if asked for.
+def models(
+    job: Job, table: Table, patches: str | None = None
+) -> Iterator[tuple[str, MAE, TrainedCell | None]]:
+    """Yield arm, model and cell of each trained model, loaded when it is its turn, then the untrained one.
 
     Parameters
     ----------
@@ -70,6 +64,30 @@ def encoders(
         world of another size one arm is another ratio.
     patches : str, optional
         The trained models of these mask patches alone.
+
+    Yields
+    ------
+    arm : str
+        Label of the cell, or ``random_init``.
+    model : MAE
+        In evaluation mode.
+    cell : TrainedCell, or None
+    """
+    for cell in cells_of(job, patches):
+        table.add(cell.arm, "mask_ratio", 0, cell.mask_ratio)
+        yield cell.arm, cell.model(), cell
+    yield "random_init", job.initial().eval(), None
+
+
+def encoders(
+    job: Job, table: Table, patches: str | None = None, fit: Float32 | None = None
+) -> Iterator[tuple[str, Callable[[Float32], Float32]]]:
+    """Yield arms and what gives their features: all of `models`, and pixels if asked for.
+
+    Parameters
+    ----------
+    job, table, patches
+        As of `models`.
     fit : ndarray (n, channel, y, x), optional
         Images on which principal components are fitted, as many as the encoder is wide. Without them the
         controls ``pixels`` (the mean pixel token) and ``pca`` are left out.
@@ -77,14 +95,11 @@ def encoders(
     Yields
     ------
     arm : str
-        Label of a cell, or ``random_init``, ``pixels`` or ``pca``. A model is loaded when it is its turn.
     encode : callable
         Images (n, channel, y, x) -> features (n, p).
     """
-    for cell in distinct_arms(cells_of(job, patches)):
-        table.add(cell.arm, "mask_ratio", 0, cell.mask_ratio)
-        yield cell.arm, partial(last_layer, cell.model())
-    yield "random_init", partial(last_layer, job.initial().eval())
+    for arm, model, _ in models(job, table, patches):
+        yield arm, partial(last_layer, model)
     if fit is not None:
         side = job.world.token_pixels
         axes = principal_axes(np.asarray(fit, np.float32).reshape(len(fit), -1), job.cfg.width)
@@ -105,7 +120,6 @@ def score_levels(features: Float32, data: ProbeData) -> Estimates:
     features : ndarray (probe_train + test, p)
         Of the images of `data`, training images first.
     data : ProbeData
-        From `Job.draw`.
 
     Returns
     -------
@@ -123,6 +137,11 @@ def score_levels(features: Float32, data: ProbeData) -> Estimates:
     prediction = Probe().fit(features[:start], data.train.values).predict(features[start:])
     scores = sorted(data.scorer.score(prediction).items())
     return np.stack([np.append(score.r2, score.boot) for (kind, _), score in scores if kind == "latent"])
+
+
+def score_model(model: MAE, data: ProbeData, pooling: str = "global") -> Estimates:
+    """Score the latents of every level as `score_levels` does, from a model's last layer."""
+    return score_levels(last_layer(model, data.images, pooling), data)
 
 
 def score_values(features: Float32, fitted: ArrayLike, scored: ArrayLike, data: ProbeData) -> Estimates:
@@ -143,5 +162,9 @@ def score_values(features: Float32, fitted: ArrayLike, scored: ArrayLike, data: 
     """
     train, test = np.asarray(fitted, np.float32), np.asarray(scored, np.float64)
     prediction = Probe().fit(features[: len(train)], train).predict(features[len(train) :])
-    r2, replicates = R2(test, data.scorer.weights).of(prediction)
-    return np.append(r2.mean(), replicates.mean(1))
+    return r2_estimates(test, prediction, data.scorer.weights).mean(1)
+
+
+def r2_estimates(truth: NDArray[np.float64], prediction: Float32, weights: Float32) -> Estimates:
+    """Return the R2 of every column of predictions (n, t), and its replicates below: (1 + replicates, t)."""
+    return np.vstack(R2(truth, weights).of(prediction))

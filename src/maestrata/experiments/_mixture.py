@@ -22,8 +22,6 @@ from torch import Tensor, nn
 from maestrata.errors import ExperimentError
 from maestrata.model.mae import MAE, take_tokens
 
-__all__ = ["MixtureMAE", "whitening_maps"]
-
 LEAST_LOG_SCALE, LARGEST_LOG_SCALE = -4.0, 3.0
 """Bounds of log s, in whitened coordinates: no component shrinks onto a single token."""
 

@@ -28,8 +28,6 @@ from skimage.metrics import structural_similarity
 
 from maestrata.errors import ExperimentError
 
-__all__ = ["GREY_LEVELS", "fsim", "mean_squared_error", "phase_congruency", "ssim"]
-
 Floats = NDArray[np.float64]
 
 GREY_LEVELS = 255.0

@@ -17,8 +17,6 @@ from maestrata.errors import ExperimentError
 from maestrata.worlds.base import Noise, NoiseSpec, Sample, Target, World
 from maestrata.worlds.maps import apply_maps
 
-__all__ = ["GaussianSurrogate", "joint_moments"]
-
 CHUNK = 8192  # images drawn at a time
 NEGLIGIBLE = 1e-6  # share of the largest variance below which a direction is the rounding of float32
 

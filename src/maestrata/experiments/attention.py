@@ -15,26 +15,13 @@ import torch
 from numpy.typing import NDArray
 
 from maestrata.errors import ExperimentError
-from maestrata.experiments._features import PLAIN, cells_of, distinct_arms
+from maestrata.experiments._features import PLAIN, models
 from maestrata.experiments.base import Job, Table
 from maestrata.geometry import TokenGrid
 from maestrata.model.mae import MAE, Block
 from maestrata.representation.encode import BATCH, image_tokens
-from maestrata.resampling import bootstrap_weights, mean_bootstrap
+from maestrata.resampling import mean_bootstrap
 
-__all__ = [
-    "CELLS",
-    "NAME",
-    "RANGES",
-    "SETTINGS",
-    "SUMMARY",
-    "WORLDS",
-    "attention_weights",
-    "run",
-    "shared_mass",
-]
-
-NAME = "attention"
 SUMMARY = "attention of [CLS] and of tokens in the last block: mass on tokens of the same ancestor, and maps"
 SETTINGS = {"test": 1024, "token": 5, "shown": 2, "shown_world_seed": 0}
 RANGES = {
@@ -43,7 +30,6 @@ RANGES = {
     "shown": {"least": 0, "most": 1000},
     "shown_world_seed": {"least": 0, "below": 4294967296},
 }
-WORLDS: tuple[str, ...] = ()
 CELLS = True
 
 Attention = NDArray[np.float32]
@@ -123,18 +109,14 @@ def run(job: Job) -> Table:
     grid = world.grid
     if not 0 <= chosen < grid.n_tokens:
         raise ExperimentError(f"attention: token={chosen} must lie in 0..{grid.n_tokens - 1} ({world.name})")
-    images = world.sample(min(int(job.settings["test"]), job.test), "test").images
-    weights = bootstrap_weights(world.seed, len(images), job.replicates)
+    images = job.sample("test", "test").images
+    weights = job.weights(len(images))
     shown = int(job.settings["shown"]) if world.seed == int(job.settings["shown_world_seed"]) else 0
 
     table = Table()
     for level in range(1, world.levels):
         table.add("even", "token_mass", level, (2**level - 1) / (grid.n_tokens - 1))
-    cells = distinct_arms(cells_of(job))
-    for cell in (*cells, None):
-        arm, model = ("random_init", job.initial().eval()) if cell is None else (cell.arm, cell.model())
-        if cell is not None:
-            table.add(arm, "mask_ratio", 0, cell.mask_ratio)
+    for arm, model, cell in models(job, table):
         heads = attention_weights(model, images).mean(1)
         _file_mass(table, arm, heads[..., 1:], grid, chosen, weights)
         if shown and (cell is None or cell.patches.label == PLAIN):
@@ -166,9 +148,9 @@ def _file_mass(
             "cls_mass": shared_mass(on_tokens[:, 0], grid, level, peak),
         }
         for name, mass in masses.items():
-            table.add_replicates(arm, name, level, *mean_bootstrap(mass, weights), n=n)
+            table.add(arm, name, level, mean_bootstrap(mass, weights), n)
     itself = np.diagonal(on_tokens[:, 1:], axis1=1, axis2=2) / on_tokens[:, 1:].sum(-1)
-    table.add_replicates(arm, "self_mass", 0, *mean_bootstrap(itself.mean(1), weights), n=n)
+    table.add(arm, "self_mass", 0, mean_bootstrap(itself.mean(1), weights), n)
 
 
 def _file_map(table: Table, arm: str, rows: Attention, chosen: int) -> None:

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import isfinite, isnan, nan
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
 from maestrata.cells import Cell
 from maestrata.errors import ExperimentError
 from maestrata.geometry import TokenGrid
 from maestrata.inference.settings import Samples
-from maestrata.masks import MaskPatches, realised_ratio
+from maestrata.masks import MaskPatches, realised_ratio, visible_count
 from maestrata.model.mae import MAE, MAEConfig
+from maestrata.random import stream
 from maestrata.regression.data import ProbeData
-from maestrata.resampling import percentiles
-from maestrata.training.data import initial_model
+from maestrata.resampling import Estimates, bootstrap_weights, percentiles
+from maestrata.training.data import Batches, MaskSource, initial_model
+from maestrata.training.loop import Batch, fit
 from maestrata.training.recipe import Recipe
 from maestrata.training.weights import load_model
-from maestrata.worlds.base import World
+from maestrata.worlds.base import Sample, World
 
-__all__ = ["Job", "Table", "TrainedCell"]
+Extra = Callable[[int, Batch], Tensor]
+"""Step, batch -> a further tensor that the loss takes, such as which masked tokens count."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,7 @@ class Job:
     cfg : MAEConfig
         Sizes of the model, for this world's tokens.
     recipe : Recipe
-        How models are trained; an experiment that has a setting ``images`` replaces that alone.
+        How models are trained; the experiment's settings ``images``, ``batch`` and ``lr`` replace its own.
     settings : mapping
         Of the experiment, complete.
     cells : tuple of TrainedCell
@@ -102,23 +107,104 @@ class Job:
     test: int = Samples.test
     replicates: int = Samples.replicates
 
+    def __post_init__(self) -> None:
+        own = {key: self.settings[key] for key in ("images", "batch", "lr") if key in self.settings}
+        object.__setattr__(self, "recipe", replace(self.recipe, **own))
+
     @property
     def grid(self) -> TokenGrid:
         """Token grid of the world."""
         return self.world.grid
 
-    @property
-    def images(self) -> int:
-        """Training images a model: the setting ``images`` where there is one, else the recipe's."""
-        return int(self.settings.get("images", self.recipe.images))
+    @cached_property
+    def data(self) -> ProbeData:
+        """What all models of the job are scored on."""
+        return ProbeData.draw(self.world, self.probe_train, self.test, self.replicates)
 
-    def draw(self, world: World | None = None) -> ProbeData:
-        """Draw what all in the job is scored on: images of its world, or of another one."""
-        return ProbeData.draw(world or self.world, self.probe_train, self.test, self.replicates)
+    def in_world(self, world: World) -> Job:
+        """Return the same job in another world, with a model for its tokens."""
+        grid, values = world.grid, world.token_values
+        cfg = replace(self.cfg, grid_height=grid.height, grid_width=grid.width, token_values=values)
+        return replace(self, world=world, cfg=cfg)
+
+    def sample(self, split: str, setting: str) -> Sample:
+        """Draw as many images as a setting says, at most the job's own number.
+
+        Parameters
+        ----------
+        split : {"probe-train", "test"}
+        setting : str
+        """
+        most = self.test if split == "test" else self.probe_train
+        return self.world.sample(min(int(self.settings[setting]), most), split)
+
+    def weights(self, n: int) -> NDArray[np.float32]:
+        """Return the bootstrap weights of n images of the world, (replicates, n)."""
+        return bootstrap_weights(self.world.seed, n, self.replicates)
 
     def initial(self, seed: int | None = None) -> MAE:
         """Return the untrained model that training with `seed` (default: the job's) starts from."""
         return initial_model(self.cfg, self.seed if seed is None else seed)
+
+    def visible_counts(self, ratios: Iterable[float]) -> list[int]:
+        """Return the counts of visible tokens that masking ratios realise, each once, most visible first."""
+        return sorted({visible_count(self.grid.n_tokens, ratio) for ratio in ratios}, reverse=True)
+
+    def batches(
+        self,
+        visible: int,
+        patches: MaskPatches | None = None,
+        recipe: Recipe | None = None,
+        masks: MaskSource | None = None,
+        extra: Extra | None = None,
+    ) -> Callable[[int], Batch]:
+        """Return what `maestrata.training.loop.fit` draws its batches from: see `train`."""
+        patches, recipe = patches or MaskPatches(self.grid), recipe or self.recipe
+        plain = Batches(self.world, patches, visible, self.seed, recipe, masks)
+        return plain if extra is None else lambda step: (*(drawn := plain(step)), extra(step, drawn))
+
+    def train(
+        self,
+        name: str,
+        visible: int,
+        patches: MaskPatches | None = None,
+        recipe: Recipe | None = None,
+        masks: MaskSource | None = None,
+        extra: Extra | None = None,
+    ) -> tuple[MAE, NDArray[np.float32]]:
+        """Train the job's model from its start; return it with its losses (steps,).
+
+        Parameters
+        ----------
+        name : str
+            Names the run in its progress and in errors.
+        visible : int
+            Visible patches.
+        patches : MaskPatches, optional
+            Of one token by default.
+        recipe : Recipe, optional
+            The job's own by default.
+        masks : callable, optional
+            In place of masks drawn at random.
+        extra : callable, optional
+            What `MAE.loss` takes after tokens, visible ids and masked ids: which masked tokens count.
+        """
+        model, recipe = self.initial(), recipe or self.recipe
+        batches = self.batches(visible, patches, recipe, masks, extra)
+        return model, fit(model, batches, model.loss, recipe, name)
+
+
+def random_ranks(job: Job, step: int, shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Rank the masked tokens of each image of a training step in random order, (b, m) from 0.
+
+    From the stream ``("experiment", world_seed, step)`` of the training seed.
+    """
+    return stream(job.seed, "experiment", job.world.seed, step).random(shape).argsort(1).argsort(1)
+
+
+def last_loss(losses: NDArray[np.float32], parts: int) -> float:
+    """Return the mean loss over the last of so many equal parts of a training run."""
+    return float(losses[-max(1, len(losses) // parts) :].mean())
 
 
 class Table:
@@ -127,7 +213,7 @@ class Table:
     Examples
     --------
     >>> table = Table()
-    >>> table.add("ideal", "leak", 1, 0.12, 0.10, 0.14, n=4096)
+    >>> table.add("ideal", "leak", 1, 0.12, n=4096)
     >>> table.place("ideal", 0.5)
     >>> table.arrays()[0]["level"]
     [1]
@@ -142,10 +228,9 @@ class Table:
         arm: str,
         quantity: str,
         level: int,
-        value: float,
-        low: float = nan,
-        high: float = nan,
+        estimate: ArrayLike,
         n: float = nan,
+        ends: tuple[float, float] | None = None,
     ) -> None:
         """Add a number.
 
@@ -157,10 +242,12 @@ class Table:
             What was measured, in lower case with underscores.
         level : int
             Level of the hierarchy; 0 where it is one of the whole image.
-        value, low, high : float
-            With the ends of its 95 % interval over samples, NaN where there is none.
+        estimate : float or array (1 + replicates,)
+            The number, then its bootstrap replicates: its 95 % interval over samples is their percentiles.
         n : float
             Samples behind it.
+        ends : (float, float), optional
+            Of its interval, where that has no replicates.
 
         Raises
         ------
@@ -168,25 +255,19 @@ class Table:
             If the number is infinite, or there is one at that place already.
         """
         key = (arm, quantity, int(level))
+        numbers = np.atleast_1d(np.asarray(estimate, np.float64))
+        value = float(numbers[0])
         if key in self._rows:
             raise ExperimentError(f"{arm}, {quantity}, level {level}: measured twice")
         if not (isnan(value) or isfinite(value)):
             raise ExperimentError(f"{arm}, {quantity}, level {level}: {value} must be finite, or NaN")
-        self._rows[key] = (float(value), float(low), float(high), float(n))
+        low, high = ends or (percentiles(numbers[1:]) if len(numbers) > 1 else (nan, nan))
+        self._rows[key] = (value, float(low), float(high), float(n))
 
-    def add_replicates(
-        self, arm: str, quantity: str, level: int, value: float, replicates: ArrayLike, n: float
-    ) -> None:
-        """Add a number with the percentile interval of its bootstrap replicates."""
-        low, high = percentiles(np.asarray(replicates, np.float64))
-        self.add(arm, quantity, level, value, float(low), float(high), n)
-
-    def add_levels(
-        self, arm: str, quantity: str, scores: NDArray[np.float64], n: float, first: int = 1
-    ) -> None:
-        """Add scores (levels, 1 + replicates), the number itself first, of the levels from `first` up."""
-        for level, (value, *replicates) in enumerate(scores, first):
-            self.add_replicates(arm, quantity, level, float(value), replicates, n)
+    def add_levels(self, arm: str, quantity: str, estimates: Estimates, n: float, first: int = 1) -> None:
+        """Add estimates (levels, 1 + replicates) of the levels from `first` up."""
+        for level, estimate in enumerate(estimates, first):
+            self.add(arm, quantity, level, estimate, n)
 
     def place(self, arm: str, setting: float) -> None:
         """Say which number an arm stands for: its axis in a figure."""

@@ -7,8 +7,8 @@ w to be.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from maestrata.errors import InferenceError
 from maestrata.experiments._bottleneck_model import Bottleneck
+from maestrata.experiments._features import r2_estimates
 from maestrata.experiments._shared_part import Shared, child_mask
 from maestrata.experiments.base import Job, Table
 from maestrata.experiments.measures import Whitening, leak, redraw
@@ -25,12 +26,11 @@ from maestrata.inference.base import Posterior, declared, is_slow, posterior
 from maestrata.random import integer_seed, stream
 from maestrata.regression import probes
 from maestrata.regression.controls import principal_axes
-from maestrata.resampling import R2, bootstrap_weights
+from maestrata.resampling import Estimates
 from maestrata.training.data import as_tokens, training_images
 from maestrata.training.loop import Batch, fit
 from maestrata.worlds.base import World
 
-NAME = "bottleneck"
 SUMMARY = "Recovery of c, and leak of what is not c, behind a bottleneck of w outputs at one fixed mask"
 SETTINGS = {
     "level": 1,
@@ -55,7 +55,6 @@ RANGES = {
     "test": {"least": 100, "most": 1_000_000},
 }
 WORLDS = ("invertible_tree", "gaussian_tree", "additive_tree")
-CELLS = False
 FINDS = ("regression.probes.kernel_ridge",)
 
 FEW = 768
@@ -90,7 +89,7 @@ class _Images:
             redrawn=as_tokens(world, world.generate(noise).images),
             c=np.concatenate([shared.values(fitted), shared.values(scored)]),
             n_fit=n_fit,
-            weights=bootstrap_weights(world.seed, n_test, job.replicates),
+            weights=job.weights(n_test),
         )
 
     @property
@@ -130,12 +129,11 @@ def run(job: Job) -> Table:
         table.add(arm, "rank", 0, whitening.rank, n=images.n_test)
         recovered = _recovery(table, arm, white, images, settings["points"])
         if ceiling is not None:
-            skill, replicates = recovered[0] / ceiling[0], recovered[1] / ceiling[1]
-            table.add_replicates(arm, "skill", 0, skill, replicates, images.n_test)
-        value, replicates = leak(white[images.n_fit :], whitening.apply(redrawn), images.weights)
-        table.add_replicates(arm, "leak_redrawn", 0, value, replicates, images.n_test)
+            table.add(arm, "skill", 0, recovered / ceiling, images.n_test)
+        leaked = leak(white[images.n_fit :], whitening.apply(redrawn), images.weights)
+        table.add(arm, "leak_redrawn", 0, leaked, images.n_test)
         if _is_determined(world):
-            table.add_replicates(arm, "leak", 0, value, replicates, images.n_test)
+            table.add(arm, "leak", 0, leaked, images.n_test)
     if exact is not None:
         _regressed_leak(table, whitened, shared.belief(exact), images, settings["points"], world)
     return table
@@ -151,16 +149,17 @@ def _codes(
 ) -> dict[str, tuple[Float32, Float32]]:
     """Code of all images, and of the scored ones with their own noise drawn anew, by arm."""
     world, settings = job.world, job.settings
-    recipe = replace(job.recipe, images=job.images, batch=settings["batch"], lr=settings["lr"])
     codes: dict[str, tuple[Float32, Float32]] = {}
+
+    def seen(tokens: Float32) -> Float32:
+        return tokens[:, ~masked].reshape(len(tokens), -1)
 
     def model(outputs: int) -> Bottleneck:
         weights = torch.Generator().manual_seed(integer_seed(job.seed, "init"))
         return Bottleneck(masked, world.token_values, outputs, settings["width"], settings["depth"], weights)
 
-    def file(arm: str, outputs: int, coded: Iterable[Float32]) -> None:
-        code, redrawn = coded
-        codes[arm] = code, redrawn
+    def file(arm: str, outputs: int, coder: Callable[[Float32], Float32]) -> None:
+        codes[arm] = coder(images.tokens), coder(images.redrawn)
         table.add(arm, "outputs", 0, outputs)
 
     for multiple in settings["multiples"]:
@@ -168,18 +167,16 @@ def _codes(
         trained = model(outputs)
 
         def batch(step: int, coder: Bottleneck = trained) -> Batch:
-            return coder.split(as_tokens(world, training_images(world, job.seed, recipe, step).images))
+            return coder.split(as_tokens(world, training_images(world, job.seed, job.recipe, step).images))
 
         arm = f"trained/{multiple:g}d"
-        fit(trained, batch, trained.loss, recipe, f"{NAME} {arm}")
-        file(arm, outputs, (trained.codes(images.tokens), trained.codes(images.redrawn)))
+        fit(trained, batch, trained.loss, job.recipe, f"bottleneck {arm}")
+        file(arm, outputs, trained.codes)
         table.place(arm, multiple)
         _progress(table, arm, trained, images, masked, exact)
-    start = model(d_c)
-    file("random_init/1d", d_c, (start.codes(images.tokens), start.codes(images.redrawn)))
-    seen, again = (t[:, ~masked].reshape(len(t), -1) for t in (images.tokens, images.redrawn))
-    axes = principal_axes(seen[: images.n_fit], d_c)
-    file("pca/1d", d_c, (seen @ axes, again @ axes))
+    file("random_init/1d", d_c, model(d_c).codes)
+    axes = principal_axes(seen(images.tokens[: images.n_fit]), d_c)
+    file("pca/1d", d_c, lambda tokens: seen(tokens) @ axes)
     return codes
 
 
@@ -197,30 +194,25 @@ def _progress(
     spread = np.square(hidden - hidden.mean(0)).mean((1, 2))
     weights = images.weights.astype(np.float64)
     error = model.errors(scored)
-    explained = 1 - error.mean() / spread.mean()
-    replicates = 1 - (weights @ error) / (weights @ spread)
-    table.add_replicates(arm, "explained", 0, explained, replicates, images.n_test)
+    explained = np.append(1 - error.mean() / spread.mean(), 1 - (weights @ error) / (weights @ spread))
+    table.add(arm, "explained", 0, explained, images.n_test)
     if exact is not None:
         bayes = exact.token_variance[images.n_fit :, masked].mean(1)
-        reached = (spread - error).mean() / (spread - bayes).mean()
-        replicates = (weights @ (spread - error)) / (weights @ (spread - bayes))
-        table.add_replicates(arm, "progress", 0, reached, replicates, images.n_test)
+        learnt, possible = spread - error, spread - bayes
+        reached = np.append(learnt.mean() / possible.mean(), (weights @ learnt) / (weights @ possible))
+        table.add(arm, "progress", 0, reached, images.n_test)
 
 
-def _recovery(
-    table: Table, arm: str, features: Float32, images: _Images, points: int
-) -> tuple[float, NDArray[np.float64]]:
-    """Add the R2 of c from features, by kernel ridge and by ridge; return the former with its replicates."""
+def _recovery(table: Table, arm: str, features: Float32, images: _Images, points: int) -> Estimates:
+    """Add the R2 of c from features, by ridge and by kernel ridge; return the latter."""
     truth = images.c[images.n_fit :].astype(np.float64)
-    out = []
     # a one-to-one function need not be linear, hence the kernel; whitening lets all directions count alike
     spread = Whitening(features).apply(features)
     for quantity, probe in (("r2_linear", "ridge"), ("r2", "kernel_ridge")):
         predicted = images.predict(spread, images.c, probe, points)
-        r2, replicates = R2(truth, images.weights).of(predicted)
-        out.append((float(r2.mean()), replicates.mean(1)))
-        table.add_replicates(arm, quantity, 0, *out[-1], images.n_test)
-    return out[-1]
+        r2 = r2_estimates(truth, predicted, images.weights).mean(1)
+        table.add(arm, quantity, 0, r2, images.n_test)
+    return r2
 
 
 def _regressed_leak(
@@ -230,15 +222,15 @@ def _regressed_leak(
     together = np.concatenate(list(whitened.values()), axis=1)
     predicted = images.predict(belief, together, "kernel_ridge", points)
     truth = together[images.n_fit :].astype(np.float64)
-    lost, replicates = (1 - r2 for r2 in R2(truth, images.weights).of(predicted))
+    lost = 1 - r2_estimates(truth, predicted, images.weights)
     start = 0
     for arm, code in whitened.items():
         columns = slice(start, start + code.shape[1])
         start = columns.stop
-        value, boot = float(lost[columns].mean()), replicates[:, columns].mean(1)
-        table.add_replicates(arm, "leak_regressed", 0, value, boot, images.n_test)
+        leaked = lost[:, columns].mean(1)
+        table.add(arm, "leak_regressed", 0, leaked, images.n_test)
         if not _is_determined(world):
-            table.add_replicates(arm, "leak", 0, value, boot, images.n_test)
+            table.add(arm, "leak", 0, leaked, images.n_test)
 
 
 def _is_determined(world: World) -> bool:

@@ -6,22 +6,18 @@ it has 14, while the encoder reads 14 and 2. Here either is held equal.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from maestrata.errors import ExperimentError, one_of
-from maestrata.experiments._features import score_levels
-from maestrata.experiments.base import Job, Table
-from maestrata.masks import MaskPatches, realised_ratio, visible_count
+from maestrata.experiments._features import score_model
+from maestrata.experiments.base import Extra, Job, Table, random_ranks
+from maestrata.masks import realised_ratio, visible_count
 from maestrata.model.mae import MAEConfig
-from maestrata.random import stream
-from maestrata.representation.encode import last_layer
-from maestrata.training.data import Batches
-from maestrata.training.loop import Batch, fit
+from maestrata.training.loop import Batch
 
-NAME = "budgets"
 SUMMARY = "masking ratios at an equal number of masked tokens in the loss, and at equal compute"
 SETTINGS = {
     "budgets": ("tokens", "compute"),
@@ -35,8 +31,6 @@ RANGES = {
     "reference": {"above": 0, "below": 1},
     "images": {"least": "batch", "most": 10_000_000_000},
 }
-WORLDS = ()
-CELLS = False
 
 BUDGETS = ("tokens", "compute")
 
@@ -67,15 +61,13 @@ def forward_products(cfg: MAEConfig, visible: int) -> int:
     return encoder + decoder + masked * e * cfg.token_values
 
 
-def some_counted(job: Job, batches: Callable[[int], Batch], counted: int) -> Callable[[int], Batch]:
+def some_counted(job: Job, counted: int) -> Extra:
     """Let `counted` masked tokens of every image count, drawn at random: the weights of `MAE.loss`."""
 
-    def batch(step: int) -> Batch:
-        tokens, visible_ids, masked_ids = batches(step)
-        uniforms = stream(job.seed, "experiment", job.world.seed, step).random(masked_ids.shape)
-        return tokens, visible_ids, masked_ids, torch.from_numpy(uniforms.argsort(1).argsort(1) < counted)
+    def some(step: int, batch: Batch) -> Tensor:
+        return torch.from_numpy(random_ranks(job, step, batch[2].shape) < counted)
 
-    return batch
+    return some
 
 
 def run(job: Job) -> Table:
@@ -89,29 +81,23 @@ def run(job: Job) -> Table:
     ratio has. ``compute``: all masked tokens count; images in inverse proportion to `forward_products`, those
     at the ratio ``reference`` being ``images``.
     """
-    table, data = Table(), job.draw()
-    patches = MaskPatches(job.grid)
-    counts = sorted({visible_count(patches.n_patches, r) for r in job.settings["mask_ratios"]}, reverse=True)
-    fewest = patches.n_patches - counts[0]
-    reference = forward_products(job.cfg, visible_count(patches.n_patches, job.settings["reference"]))
+    table, n = Table(), job.grid.n_tokens
+    counts = job.visible_counts(job.settings["mask_ratios"])
+    reference = forward_products(job.cfg, visible_count(n, job.settings["reference"]))
     for budget in dict.fromkeys(job.settings["budgets"]):
         if budget not in BUDGETS:
             raise ExperimentError(f"budgets: budget {one_of(budget, BUDGETS)}")
         for visible in counts:
-            cost = forward_products(job.cfg, visible)
-            images = (
-                job.images if budget == "tokens" else max(job.recipe.batch, job.images * reference // cost)
-            )
-            arm, model, recipe = f"{budget}/v{visible}", job.initial(), replace(job.recipe, images=images)
-            batches: Callable[[int], Batch] = Batches(job.world, patches, visible, job.seed, recipe)
-            counted = fewest if budget == "tokens" else patches.n_patches - visible
-            if counted < patches.n_patches - visible:
-                batches = some_counted(job, batches, counted)
-            fit(model, batches, model.loss, recipe, arm)
-            scores = score_levels(last_layer(model, data.images), data)
-            table.add_levels(arm, "r2", scores, job.test)
+            cost, images = forward_products(job.cfg, visible), job.recipe.images
+            if budget == "compute":
+                images = max(job.recipe.batch, images * reference // cost)
+            counted = n - (counts[0] if budget == "tokens" else visible)
+            extra = some_counted(job, counted) if counted < n - visible else None
+            arm, recipe = f"{budget}/v{visible}", replace(job.recipe, images=images)
+            model, _ = job.train(arm, visible, recipe=recipe, extra=extra)
+            table.add_levels(arm, "r2", score_model(model, job.data), job.test)
             seen = recipe.steps * recipe.batch
             for quantity, value in (("images", 1), ("tokens_in_loss", counted), ("products", cost)):
                 table.add(arm, quantity, 0, seen * value)
-            table.place(arm, realised_ratio(patches.n_patches, visible))
+            table.place(arm, realised_ratio(n, visible))
     return table

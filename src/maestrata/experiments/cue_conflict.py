@@ -23,16 +23,12 @@ from maestrata.experiments.base import Job, Table
 from maestrata.experiments.measures import root_class
 from maestrata.random import stream
 from maestrata.regression.standardise import Standard
-from maestrata.resampling import bootstrap_weights, mean_bootstrap
+from maestrata.resampling import mean_bootstrap
 from maestrata.worlds.base import Noise, Sample, World
 
-__all__ = ["CELLS", "NAME", "RANGES", "SETTINGS", "SUMMARY", "WORLDS", "run", "two_classes", "with_texture"]
-
-NAME = "cue_conflict"
 SUMMARY = "root and texture agree in probe training and disagree at test: share of answers for the root"
 SETTINGS = {"fit": 4096, "test": 2048}
 RANGES = {"fit": {"least": 100}, "test": {"least": 100}}
-WORLDS: tuple[str, ...] = ()
 CELLS = True
 
 _KEY = 12  # of the stream "experiment"
@@ -93,9 +89,8 @@ def run(job: Job) -> Table:
         probes fitted and scored where the two are independent), and ``mask_ratio``. Chance is one half.
     """
     world = job.world
-    fit = world.sample(min(int(job.settings["fit"]), job.probe_train), "probe-train")
-    test = world.sample(min(int(job.settings["test"]), job.test), "test")
-    weights = bootstrap_weights(world.seed, len(test.images), job.replicates)
+    fit, test = job.sample("probe-train", "fit"), job.sample("test", "test")
+    weights = job.weights(len(test.images))
     trained, scored = _Pair(world, fit, 0), _Pair(world, test, 1)
     for name, pair in (("fit", trained), ("test", scored)):
         if len(np.unique(pair.root)) < 2 or len(np.unique(pair.apart)) < 2:
@@ -104,8 +99,7 @@ def run(job: Job) -> Table:
     table = Table()
     for arm, encode in encoders(job, table, fit=trained.agree):
         for name, right in _answers(encode, trained, scored).items():
-            share, replicates = mean_bootstrap(right, weights)
-            table.add_replicates(arm, name, 0, share, replicates, n=len(right))
+            table.add(arm, name, 0, mean_bootstrap(right, weights), n=len(right))
     return table
 
 

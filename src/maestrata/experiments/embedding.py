@@ -15,11 +15,8 @@ from maestrata.experiments._features import PLAIN, encoders
 from maestrata.experiments.base import Job, Table
 from maestrata.experiments.measures import root_class
 from maestrata.random import integer_seed
-from maestrata.resampling import bootstrap_weights, mean_bootstrap
+from maestrata.resampling import mean_bootstrap
 
-__all__ = ["CELLS", "NAME", "RANGES", "SETTINGS", "SUMMARY", "WORLDS", "embed", "neighbour_share", "run"]
-
-NAME = "embedding"
 SUMMARY = "t-SNE of test images' representations by masking ratio, and purity of their neighbourhoods by root"
 SETTINGS = {"images_embedded": 600, "neighbours": 10, "perplexity": 30.0, "steps": 500, "shown_world_seed": 0}
 RANGES = {
@@ -29,7 +26,6 @@ RANGES = {
     "steps": {"least": 250, "most": 1_000_000},
     "shown_world_seed": {"least": 0, "below": 4294967296},
 }
-WORLDS: tuple[str, ...] = ()
 CELLS = True
 PATCHES = "1x1"
 
@@ -108,10 +104,10 @@ def run(job: Job) -> Table:
         ``root_class`` of the points.
     """
     world, settings = job.world, job.settings
-    test = world.sample(min(int(settings["images_embedded"]), job.test), "test")
+    test = job.sample("test", "images_embedded")
     labels, classes = root_class(world, test.latents[world.levels])
     n, k = len(labels), int(settings["neighbours"])
-    weights = bootstrap_weights(world.seed, n, job.replicates)
+    weights = job.weights(n)
     count = np.bincount(labels, minlength=classes)
     shown = world.seed == int(settings["shown_world_seed"])
     digits = len(str(n - 1))
@@ -123,8 +119,7 @@ def run(job: Job) -> Table:
         seed = integer_seed(world.seed, "experiment", _KEY)
         points = embed(vectors, float(settings["perplexity"]), int(settings["steps"]), seed)
         for name, where in (("purity", vectors), ("purity_embedded", points)):
-            share, replicates = mean_bootstrap(neighbour_share(where, labels, k), weights)
-            table.add_replicates(arm, name, 0, share, replicates, n=n)
+            table.add(arm, name, 0, mean_bootstrap(neighbour_share(where, labels, k), weights), n)
         if shown:
             for i, ((x, y), label) in enumerate(zip(points, labels, strict=True)):
                 for name, value in (("x", x), ("y", y), ("root_class", label)):

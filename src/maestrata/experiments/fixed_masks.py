@@ -9,20 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maestrata.experiments._features import score_levels
-from maestrata.experiments.base import Job, Table
+from maestrata.experiments.base import Job, Table, last_loss
 from maestrata.experiments.measures import Whitening, leak, noise_below, redraw
-from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAE
 from maestrata.random import stream
-from maestrata.regression.data import ProbeData
 from maestrata.representation.encode import last_layer
-from maestrata.resampling import bootstrap_weights
 from maestrata.theory.examples import example_masks, ladder_mask
-from maestrata.training.data import Batches, fixed_masks
-from maestrata.training.loop import fit
+from maestrata.training.data import fixed_masks
 from maestrata.worlds.base import World
 
-NAME = "fixed_masks"
 SUMMARY = "Leak of low-level noise, and R2 by level, of models trained with one fixed mask each"
 SETTINGS = {"images": 60_000, "pairs": 1024, "fit": 3072, "test": 3072}
 RANGES = {
@@ -31,8 +26,6 @@ RANGES = {
     "fit": {"least": 100},
     "test": {"least": 100},
 }
-WORLDS: tuple[str, ...] = ()
-CELLS = False
 
 _KEY = 5  # of the stream "experiment"
 
@@ -58,18 +51,14 @@ def run(job: Job) -> Table:
     ``random_init`` holds what the untrained model gives for whole images. Quantities by level in
     docs/experiments.md.
     """
-    table, images = Table(), _Images(job)
-    patches, recipe = MaskPatches(job.grid), replace(job.recipe, images=job.images)
-    start = job.initial()
+    table, images, start = Table(), _Images(job), job.initial()
     _add_leak(table, ("random_init",), "leak_whole", images.whole(start), images)
     for arms, mask in masks(job.world):
-        visible, model = int((~mask).sum()), job.initial()
-        fixed = fixed_masks(mask, recipe.batch)
-        batches = Batches(job.world, patches, visible, job.seed, recipe, fixed)
-        losses = fit(model, batches, model.loss, recipe, f"{NAME} {arms[0]}")
+        same = fixed_masks(mask, job.recipe.batch)
+        model, losses = job.train(f"fixed_masks {arms[0]}", int((~mask).sum()), masks=same)
         for arm in arms:
             table.add(arm, "mask_ratio", 0, float(mask.mean()))
-            table.add(arm, "loss", 0, float(losses[-max(1, len(losses) // 20) :].mean()))
+            table.add(arm, "loss", 0, last_loss(losses, 20))
             if arm.startswith("ladder"):
                 table.place(arm, int(arm.removeprefix("ladder")))
         for which, suffix in ((model, ""), (start, "_random_init")):
@@ -91,7 +80,7 @@ class _Images:
     def __init__(self, job: Job) -> None:
         world, settings = job.world, job.settings
         n_fit, self.n_test = min(job.probe_train, settings["fit"]), min(job.test, settings["test"])
-        self.data = ProbeData.draw(world, n_fit, self.n_test, job.replicates)
+        self.data = replace(job, probe_train=n_fit, test=self.n_test).data
         self.n_fit = n_fit
         self.pairs = min(settings["pairs"], self.n_test)
         noise = {level: eps[: self.pairs] for level, eps in world.sample(self.n_test, "test").noise.items()}
@@ -102,7 +91,7 @@ class _Images:
             for level in self.levels
         ]
         self.altered = np.concatenate([world.generate(eps).images for eps in altered])
-        self.weights = bootstrap_weights(world.seed, self.pairs, job.replicates)
+        self.weights = job.weights(self.pairs)
 
     def seen(self, model: MAE, mask: NDArray[np.bool_] | None) -> tuple[Float32, Float32]:
         """Features of the images for whitening and the pairs, and of the altered images."""
@@ -121,9 +110,9 @@ def _add_leak(
     whitening = Whitening(plain[: images.n_fit])
     kept = whitening.apply(plain[images.n_fit :])
     for level, part in zip(images.levels, np.split(altered, len(images.levels)), strict=True):
-        value, replicates = leak(kept, whitening.apply(part), images.weights)
+        share = leak(kept, whitening.apply(part), images.weights)
         for arm in arms:
-            table.add_replicates(arm, quantity, level, value, replicates, images.pairs)
+            table.add(arm, quantity, level, share, images.pairs)
 
 
 def _features(model: MAE, images: Float32, mask: NDArray[np.bool_] | None) -> Float32:

@@ -7,25 +7,23 @@ The radii of the pairs still tell of the parents, and the likelihood of a masked
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import torch
+from torch import Tensor
 
 from maestrata import worlds
-from maestrata.experiments._features import Estimates, score_levels
+from maestrata.experiments._features import score_levels
 from maestrata.experiments._mixture import MixtureMAE, whitening_maps
-from maestrata.experiments.base import Job, Table
-from maestrata.masks import MaskPatches, visible_count
+from maestrata.experiments.base import Job, Table, last_loss
+from maestrata.masks import visible_count
 from maestrata.model.mae import MAE
 from maestrata.random import integer_seed, stream
 from maestrata.regression.data import ProbeData
 from maestrata.representation.encode import last_layer
-from maestrata.training.data import Batches, as_tokens
+from maestrata.resampling import Estimates
+from maestrata.training.data import as_tokens
 from maestrata.training.loop import Batch, fit
-from maestrata.worlds.base import World
 
-NAME = "hidden_phase"
 SUMMARY = "tokens of random phase, which no conditional mean sees: mean squared error against a likelihood"
 SETTINGS = {"images": 60_000, "batch": 128, "mask_ratio": 0.5, "components": 8, "jitter": 0.1}
 RANGES = {
@@ -36,7 +34,6 @@ RANGES = {
     "jitter": {"above": 0, "most": 1000},
 }
 WORLDS = ("additive_tree", "phase_tree")
-CELLS = False
 FINDS = ("worlds.additive_tree", "worlds.phase_tree")
 
 CALIBRATION = 8192  # images from which the whitening is taken
@@ -56,12 +53,11 @@ def run(job: Job) -> Table:
     table = Table()
     hidden = {key: job.world.settings[key] for key in ("leaves", "dim", "rho", "fold", "token_pixels")}
     for name, kind in (("hidden", "phase_tree"), ("plain", "additive_tree")):
-        world = worlds.make(kind, job.world.seed, **hidden)
-        data = job.draw(world)
-        scores = {"random_init": _score(job.initial(), data)}
-        scores["mse"] = _score(train_mse(job, world, table, name), data)
+        here = job.in_world(worlds.make(kind, job.world.seed, **hidden))
+        scores = {"random_init": _score(here.initial(), here.data)}
+        scores["mse"] = _score(train_mse(here, table, name), here.data)
         if name == "hidden":
-            scores["likelihood"] = _score(train_likelihood(job, world, table), data)
+            scores["likelihood"] = _score(train_likelihood(here, table), here.data)
         for arm, by_pooling in scores.items():
             for pooling, levels in by_pooling.items():
                 table.add_levels(f"{name}/{arm}", f"r2{pooling}", levels, job.test, first=0)
@@ -72,40 +68,36 @@ def run(job: Job) -> Table:
     return table
 
 
-def train_mse(job: Job, world: World, table: Table, name: str) -> MAE:
-    """Train the job's model on a world by the mean squared error, and file its last losses."""
-    model, batches = job.initial(), _batches(job, world)
-    losses = fit(model, batches, model.loss, batches.recipe, f"{name}/mse")
-    table.add(f"{name}/mse", "loss", 0, float(losses[-max(1, len(losses) // 10) :].mean()))
+def train_mse(job: Job, table: Table, name: str) -> MAE:
+    """Train the job's model by the mean squared error, and file its last losses."""
+    model, losses = job.train(f"{name}/mse", _visible(job))
+    table.add(f"{name}/mse", "loss", 0, last_loss(losses, 10))
     return model
 
 
-def train_likelihood(job: Job, world: World, table: Table) -> MAE:
+def train_likelihood(job: Job, table: Table) -> MAE:
     """Train the same model from the same start, on the same images and masks, by the likelihood."""
-    settings = job.settings
-    images = world.sample(CALIBRATION, "experiment", (job.seed,)).images
-    maps = whitening_maps(as_tokens(world, images), settings["jitter"])
+    world, jitter = job.world, job.settings["jitter"]
+    maps = whitening_maps(
+        as_tokens(world, world.sample(CALIBRATION, "experiment", (job.seed,)).images), jitter
+    )
     generator = torch.Generator().manual_seed(integer_seed(job.seed, "init", _HEAD))
-    model = MixtureMAE(job.initial(), settings["components"], maps, generator)
-    batches = _batches(job, world)
+    model = MixtureMAE(job.initial(), job.settings["components"], maps, generator)
 
-    def noisy(step: int) -> Batch:
-        tokens, visible_ids, masked_ids = batches(step)
+    def noise(step: int, batch: Batch) -> Tensor:
+        tokens, _, masked_ids = batch
         rng = stream(job.seed, "experiment", world.seed, _NOISE, step)
-        noise = rng.standard_normal((*masked_ids.shape, tokens.shape[-1]), dtype=np.float32)
-        return tokens, visible_ids, masked_ids, torch.from_numpy(noise * np.float32(settings["jitter"]))
+        drawn = rng.standard_normal((*masked_ids.shape, tokens.shape[-1]), dtype=np.float32)
+        return torch.from_numpy(drawn * np.float32(jitter))
 
-    losses = fit(model, noisy, model.loss, batches.recipe, "hidden/likelihood")
-    table.add("hidden/likelihood", "loss", 0, float(losses[-max(1, len(losses) // 10) :].mean()))
+    batches = job.batches(_visible(job), extra=noise)
+    losses = fit(model, batches, model.loss, job.recipe, "hidden/likelihood")
+    table.add("hidden/likelihood", "loss", 0, last_loss(losses, 10))
     return model.mae
 
 
-def _batches(job: Job, world: World) -> Batches:
-    """Batches of single-token masks."""
-    patches = MaskPatches(world.grid)
-    visible = visible_count(patches.n_patches, job.settings["mask_ratio"])
-    recipe = replace(job.recipe, images=job.images, batch=job.settings["batch"])
-    return Batches(world, patches, visible, job.seed, recipe)
+def _visible(job: Job) -> int:
+    return visible_count(job.grid.n_tokens, job.settings["mask_ratio"])
 
 
 def _score(model: MAE, data: ProbeData) -> dict[str, Estimates]:

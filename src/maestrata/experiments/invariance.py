@@ -20,15 +20,10 @@ from maestrata.experiments._features import encoders
 from maestrata.experiments.base import Job, Table
 from maestrata.experiments.measures import Whitening, leak, noise_below, redraw
 from maestrata.random import stream
-from maestrata.resampling import bootstrap_weights
 
-__all__ = ["CELLS", "NAME", "RANGES", "SETTINGS", "SUMMARY", "WORLDS", "run"]
-
-NAME = "invariance"
 SUMMARY = "noise below a level drawn anew with the rest kept, and the mirror: share of variance that changes"
 SETTINGS = {"pairs": 1024, "fit": 4096}
 RANGES = {"pairs": {"least": 2}, "fit": {"least": 2}}
-WORLDS: tuple[str, ...] = ()
 CELLS = True
 
 _KEY = 11  # of the stream "experiment"
@@ -52,9 +47,8 @@ def run(job: Job) -> Table:
         0: ``rank`` (directions of f that vary) and ``mask_ratio``.
     """
     world = job.world
-    pairs = min(int(job.settings["pairs"]), job.test)
-    fit = world.sample(min(int(job.settings["fit"]), job.probe_train), "probe-train").images
-    test = world.sample(pairs, "test")
+    fit, test = job.sample("probe-train", "fit").images, job.sample("test", "pairs")
+    pairs = len(test.images)
     levels = range(1, world.levels + 1)
     altered = {}
     for level in levels:
@@ -64,7 +58,7 @@ def run(job: Job) -> Table:
             # the same fresh noise for all levels, so that their shares differ by what is redrawn alone
             fresh = redraw(world, test.noise, nodes, stream(world.seed, "experiment", _KEY))
             altered[name, level] = world.generate(fresh).images
-    weights = bootstrap_weights(world.seed, pairs, job.replicates)
+    weights = job.weights(pairs)
 
     table = Table()
     for arm, encode in encoders(job, table):
@@ -74,8 +68,6 @@ def run(job: Job) -> Table:
         white = whitening.apply(plain)
         for (name, level), images in altered.items():
             other = encode(np.asarray(images))
-            share, replicates = leak(white, whitening.apply(other), weights)
-            table.add_replicates(arm, name, level, share, replicates, n=pairs)
-            share, replicates = leak(plain, other, weights)
-            table.add_replicates(arm, f"{name}_plain", level, share, replicates, n=pairs)
+            table.add(arm, name, level, leak(white, whitening.apply(other), weights), pairs)
+            table.add(arm, f"{name}_plain", level, leak(plain, other, weights), pairs)
     return table

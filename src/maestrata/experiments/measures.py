@@ -19,9 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from maestrata.errors import ExperimentError
 from maestrata.random import stream
+from maestrata.resampling import Estimates
 from maestrata.worlds.base import Noise, World
-
-__all__ = ["Nodes", "Whitening", "leak", "noise_below", "redraw", "root_class", "root_direction", "whiten"]
 
 Floats = NDArray[np.float64]
 Nodes = Mapping[int, NDArray[np.bool_]]
@@ -86,10 +85,10 @@ def whiten(fit: ArrayLike, *others: ArrayLike) -> list[Floats]:
     return [whitening.apply(values) for values in (fit, *others)]
 
 
-def leak(
-    f: ArrayLike, redrawn: ArrayLike, weights: NDArray[np.float32] | None = None
-) -> tuple[float, Floats]:
-    """Return ``E |f - f'|^2 / (2 tr Cov f)``, and its bootstrap replicates.
+def leak(f: ArrayLike, redrawn: ArrayLike, weights: NDArray[np.float32] | None = None) -> Estimates:
+    """Return ``E |f - f'|^2 / (2 tr Cov f)``, then its bootstrap replicates: (1 + replicates,).
+
+    It is 0 to about 1 where the noise drawn anew is independent of what is kept; NaN where f does not vary.
 
     Parameters
     ----------
@@ -99,13 +98,6 @@ def leak(
     weights : ndarray (replicates, n), optional
         From `maestrata.resampling.bootstrap_weights`: a pair is resampled as one.
 
-    Returns
-    -------
-    value : float
-        0 to about 1 where the noise drawn anew is independent of what is kept; NaN where f does not vary.
-    replicates : ndarray (replicates,)
-        Empty without weights.
-
     Raises
     ------
     ExperimentError
@@ -114,7 +106,7 @@ def leak(
     one, two = np.asarray(f, np.float64), np.asarray(redrawn, np.float64)
     if one.ndim != 2 or one.shape != two.shape:
         raise ExperimentError(f"representations of shapes {one.shape}, {two.shape} must be one shape (n, p)")
-    counts = np.ones((1, len(one))) if weights is None else np.asarray(weights, np.float64)
+    counts = np.ones((0, len(one))) if weights is None else np.asarray(weights, np.float64)
     if counts.ndim != 2 or counts.shape[1] != len(one):
         raise ExperimentError(f"bootstrap weights of shape {counts.shape} do not fit {len(one)} pairs")
     mean = (one.mean(0) + two.mean(0)) / 2
@@ -130,8 +122,7 @@ def leak(
             share: Floats = (w @ apart / n) / (2 * (w @ spread / n - drift))
         return share
 
-    value = float(ratio(np.ones((1, len(one))))[0])
-    return value, np.empty(0) if weights is None else ratio(counts)
+    return np.concatenate([ratio(np.ones((1, len(one)))), ratio(counts)])
 
 
 def noise_below(world: World, level: int) -> dict[int, NDArray[np.bool_]]:

@@ -9,7 +9,6 @@ If the first two and not the others follow the root, the rankings of the ratios 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -22,13 +21,10 @@ from maestrata.experiments.base import Job, Table
 from maestrata.geometry import unpatchify
 from maestrata.inference.base import posterior
 from maestrata.masks import MaskPatches, evaluation_masks, mask_matrix, realised_ratio, visible_count
-from maestrata.model.mae import MAE, MAEConfig
 from maestrata.representation.reconstruct import reconstruct
-from maestrata.resampling import bootstrap_weights
-from maestrata.training.train import train
+from maestrata.resampling import Estimates
 from maestrata.worlds.base import World
 
-NAME = "reconstruction"
 SUMMARY = (
     "masked positions filled in: SSIM, FSIM, PSNR, squared error and the exact root posterior of the result"
 )
@@ -53,7 +49,6 @@ RANGES = {
     "scored": {"least": 2, "most": 1_000_000},
 }
 WORLDS = ("grammar_tree",)
-CELLS = False
 FILLS_IN = True
 
 Floats = NDArray[np.float64]
@@ -89,15 +84,10 @@ def run(job: Job) -> Table:
     settings, table = job.settings, Table()
     changes = {key: settings[key] for key in ("leaves", "token_pixels", "symbols")}
     world = worlds.make(job.world.name, job.world.seed, **{**job.world.settings, **changes})
-    cfg = replace(
-        job.cfg,
-        grid_height=world.grid.height,
-        grid_width=world.grid.width,
-        token_values=world.token_values,
-    )
+    job = job.in_world(world)
     sample = world.sample(settings["scored"], "test")
     images, roots = sample.images, sample.latents[world.levels][:, 0, 0]
-    weights = bootstrap_weights(world.seed, len(images), job.replicates)
+    weights = job.weights(len(images))
     tokens = MaskPatches(world.grid)
     common_masks = _masks(world, tokens, settings["eval_ratio"], len(images))
 
@@ -110,7 +100,7 @@ def run(job: Job) -> Table:
         arm = f"{patches.label}/v{visible}"
         if arm in common:
             continue  # two ratios that realise the same count are one model
-        model = _train(job, world, cfg, patches, visible, arm)
+        model, _ = job.train(arm, visible, patches)
         own = _masks(world, patches, ratio, len(images))
         common[arm] = score(world, images, roots, reconstruct(model, images, *common_masks)[0], common_masks)
         scores = score(world, images, roots, reconstruct(model, images, *own)[0], own)
@@ -123,14 +113,9 @@ def run(job: Job) -> Table:
     for arm, filled in _references(world, images, common_masks).items():
         _add(table, arm, score(world, images, roots, filled, common_masks), weights)
     if len(compared) > 2:  # with fewer a rank correlation says nothing
-        ones = np.ones((1, len(images)), np.float32)
-        values = rank_correlations([common[arm] for arm in compared], ones)
-        replicates = rank_correlations([common[arm] for arm in compared], weights)
-        for quantity, value in values.items():
+        for quantity, value in rank_correlations([common[arm] for arm in compared], weights).items():
             if np.isfinite(value[0]):
-                table.add_replicates(
-                    "ratios", quantity, 0, float(value[0]), replicates[quantity], len(images)
-                )
+                table.add("ratios", quantity, 0, value, len(images))
     return table
 
 
@@ -179,16 +164,29 @@ def score(
     }
 
 
-def means(scores: Mapping[str, Floats], weights: NDArray[np.float32]) -> dict[str, Floats]:
-    """Mean of every score under bootstrap weights (replicates, n): (replicates,); PSNR in its place."""
-    counts = weights.astype(np.float64)
-    averages = {key: counts @ values / counts.sum(1) for key, values in scores.items()}
+def means(scores: Mapping[str, Floats], weights: NDArray[np.float32]) -> dict[str, Estimates]:
+    """Mean of every score, with PSNR in the place of the image error.
+
+    Parameters
+    ----------
+    scores : mapping of str to ndarray (n,)
+    weights : ndarray (replicates, n)
+
+    Returns
+    -------
+    dict of str to ndarray (1 + replicates,)
+    """
+    n = weights.shape[1]
+    averages = {}
+    for key, values in scores.items():
+        parts = (np.ones((1, n)), weights.astype(np.float64))
+        averages[key] = np.concatenate([counts @ values / counts.sum(1) for counts in parts])
     with np.errstate(divide="ignore"):
         averages["psnr"] = 10 * np.log10(GREY_LEVELS**2 / averages.pop("image_error"))
     return averages
 
 
-def rank_correlations(scores: list[dict[str, Floats]], weights: NDArray[np.float32]) -> dict[str, Floats]:
+def rank_correlations(scores: list[dict[str, Floats]], weights: NDArray[np.float32]) -> dict[str, Estimates]:
     """Spearman's correlation over models between each quantity and the root's probability.
 
     Parameters
@@ -199,7 +197,7 @@ def rank_correlations(scores: list[dict[str, Floats]], weights: NDArray[np.float
 
     Returns
     -------
-    dict of str to ndarray (replicates,)
+    dict of str to ndarray (1 + replicates,)
         ``rank_ssim``, ``rank_fsim``, ``rank_psnr``, ``rank_mse`` and ``rank_gap``; NaN where a quantity is
         the same for all models.
     """
@@ -231,11 +229,6 @@ def _masks(world: World, patches: MaskPatches, ratio: float, n: int) -> Masks:
     return Masks(*evaluation_masks(world.seed, patches, visible_count(patches.n_patches, ratio), n))
 
 
-def _train(job: Job, world: World, cfg: MAEConfig, patches: MaskPatches, visible: int, arm: str) -> MAE:
-    recipe = replace(job.recipe, images=job.images, batch=job.settings["batch"])
-    return train(world, patches, visible, job.seed, cfg, recipe, name=arm)[0]
-
-
 def _references(world: World, images: NDArray[np.float32], masks: Masks) -> dict[str, NDArray[np.float32]]:
     """Images filled in by the posterior mean given the visible tokens, and by the mean pixel, 0."""
     shown = mask_matrix(masks.visible, world.grid.n_tokens)
@@ -249,7 +242,5 @@ def _add(
     table: Table, arm: str, scores: Mapping[str, Floats], weights: NDArray[np.float32], suffix: str = ""
 ) -> None:
     """Add the means of all scores, with their bootstrap intervals."""
-    n = weights.shape[1]
-    replicates = means(scores, weights)
-    for quantity, value in means(scores, np.ones((1, n), np.float32)).items():
-        table.add_replicates(arm, f"{quantity}{suffix}", 0, float(value[0]), replicates[quantity], n)
+    for quantity, value in means(scores, weights).items():
+        table.add(arm, f"{quantity}{suffix}", 0, value, weights.shape[1])

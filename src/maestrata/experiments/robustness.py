@@ -28,12 +28,9 @@ from maestrata.experiments.measures import root_class
 from maestrata.inference.base import posterior
 from maestrata.random import stream
 from maestrata.regression.probes import make
-from maestrata.resampling import bootstrap_weights, mean_bootstrap
+from maestrata.resampling import Estimates, mean_bootstrap
 from maestrata.worlds.base import Noise, World
 
-__all__ = ["CELLS", "NAME", "RANGES", "SETTINGS", "SUMMARY", "WORLDS", "Shift", "run", "shifts"]
-
-NAME = "robustness"
 SUMMARY = "accuracy for the root's class lost under shifted noise, rules kept, and what the ceiling loses"
 SETTINGS = {"noise": [2.0, 3.0], "middle": 1.5, "tilt": 3, "fit": 6144, "test": 3072, "ceiling": 2048}
 RANGES = {
@@ -44,7 +41,6 @@ RANGES = {
     "test": {"least": 100},
     "ceiling": {"least": 2},
 }
-WORLDS: tuple[str, ...] = ()
 CELLS = True
 
 MIN_ABOVE_CHANCE = 0.02
@@ -135,12 +131,11 @@ def run(job: Job) -> Table:
         inference. Arm ``chance``: ``accuracy`` of the commonest class.
     """
     world, settings = job.world, dict(job.settings)
-    fit = world.sample(min(int(job.settings["fit"]), job.probe_train), "probe-train")
-    test = world.sample(min(int(job.settings["test"]), job.test), "test")
+    fit, test = job.sample("probe-train", "fit"), job.sample("test", "test")
     labels, classes = root_class(world, test.latents[world.levels])
     moved = shifts(world, test.noise, settings)
     images = [test.images, *(world.generate(shift.noise).images for shift in moved)]
-    weights = bootstrap_weights(world.seed, len(labels), job.replicates)
+    weights = job.weights(len(labels))
     chance = 1 / classes
 
     table = Table()
@@ -150,8 +145,7 @@ def run(job: Job) -> Table:
         n = min(int(job.settings["ceiling"]), len(labels))
         worlds = [world, *(shift.world for shift in moved)]
         right = [_ceiling(w, x[:n]) == labels[:n] for w, x in zip(worlds, images, strict=True)]
-        own = bootstrap_weights(world.seed, n, job.replicates)
-        beyond = _file(table, "ceiling", right, moved, chance, own)
+        beyond = _file(table, "ceiling", right, moved, chance, job.weights(n))
     targets = np.eye(classes, dtype=np.float32)[root_class(world, fit.latents[world.levels])[0]]
     for arm, encode in encoders(job, table, fit=fit.images):
         probe = make("ridge").fit(encode(fit.images), targets)
@@ -178,32 +172,28 @@ def _file(
 ) -> list[float]:
     """File one encoder's answers, plain ones first; return its shares lost, shift by shift."""
     n = len(right[0])
-    plain, plain_boot = mean_bootstrap(right[0], weights)
-    table.add_replicates(arm, "accuracy", 0, plain, plain_boot, n=n)
-    shares, boots, accuracies = [], [], []
+    plain = mean_bootstrap(right[0], weights)
+    table.add(arm, "accuracy", 0, plain, n)
+    above = plain - chance
+    # a replicate at chance has no share: it would be a division by nothing
+    above = np.where(above > 0, above, nan) if above[0] >= MIN_ABOVE_CHANCE else np.full(len(plain), nan)
+    shares, accuracies = [], []
     for k, (shift, answers) in enumerate(zip(moved, right[1:], strict=True)):
         label = f"{arm}/{shift.name}"
         table.place(label, shift.size)
-        accuracy, boot = mean_bootstrap(answers, weights)
-        share, share_boot = nan, np.full(len(boot), nan)
-        if plain - chance >= MIN_ABOVE_CHANCE:
-            share = (plain - accuracy) / (plain - chance)
-            # a replicate at chance has no share: it would be a division by nothing
-            above = np.where(plain_boot > chance, plain_boot - chance, nan)
-            share_boot = (plain_boot - boot) / above
-        table.add_replicates(label, "accuracy", 0, accuracy, boot, n=n)
-        table.add_replicates(label, "lost", 0, plain - accuracy, plain_boot - boot, n=n)
-        table.add_replicates(label, "lost_share", 0, share, share_boot, n=n)
+        accuracy = mean_bootstrap(answers, weights)
+        lost = plain - accuracy
+        share = lost / above
+        quantities = {"accuracy": accuracy, "lost": lost, "lost_share": share}
         if ceiling is not None:
-            table.add_replicates(label, "excess_share", 0, share - ceiling[k], share_boot - ceiling[k], n=n)
+            quantities["excess_share"] = share - ceiling[k]
+        for name, estimate in quantities.items():
+            table.add(label, name, 0, estimate, n)
         shares.append(share)
-        boots.append(share_boot)
-        accuracies.append((accuracy, boot))
-    mean, mean_boot = float(np.mean(shares)), np.mean(boots, axis=0)
-    table.add_replicates(arm, "lost_share", 0, mean, mean_boot, n=n)
+        accuracies.append(accuracy)
+    mean: Estimates = np.mean(shares, axis=0)
+    table.add(arm, "lost_share", 0, mean, n)
     if ceiling is not None:
-        base = float(np.mean(ceiling))
-        table.add_replicates(arm, "excess_share", 0, mean - base, mean_boot - base, n=n)
-    shifted = np.mean([a for a, _ in accuracies]), np.mean([b for _, b in accuracies], axis=0)
-    table.add_replicates(arm, "shifted_accuracy", 0, float(shifted[0]), shifted[1], n=n)
-    return shares
+        table.add(arm, "excess_share", 0, mean - np.mean(ceiling), n)
+    table.add(arm, "shifted_accuracy", 0, np.mean(accuracies, axis=0), n)
+    return [float(share[0]) for share in shares]

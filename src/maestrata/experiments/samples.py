@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from maestrata.errors import ExperimentError
-from maestrata.experiments._features import Estimates, score_levels
+from maestrata.experiments._features import score_model
 from maestrata.experiments.base import Job, Table
 from maestrata.experiments.settings import whole_sizes
-from maestrata.masks import MaskPatches, visible_count
-from maestrata.representation.encode import last_layer
-from maestrata.training.train import train
+from maestrata.masks import visible_count
+from maestrata.resampling import Estimates
 
-NAME = "samples"
 SUMMARY = "the size of the training set is swept at a fixed number of steps, up to fresh images at every step"
 SETTINGS = {"sizes": (2048, 8192, 32768, 65536), "mask_ratio": 0.75, "images": 81_920}
 RANGES = {
@@ -20,8 +18,6 @@ RANGES = {
     "mask_ratio": {"above": 0, "below": 1},
     "images": {"least": "batch", "most": 10_000_000_000},
 }
-WORLDS = ()
-CELLS = False
 
 ENDLESS = "endless"
 
@@ -35,15 +31,13 @@ def run(job: Job) -> Table:
     (largest minus smallest size): ``r2_change`` and ``mean_r2_change``.
     """
     sizes = _sizes(job)
-    recipe = replace(job.recipe, images=job.images)
-    patches = MaskPatches(job.grid)
-    visible = visible_count(patches.n_patches, job.settings["mask_ratio"])
-    table, data = Table(), job.draw()
+    visible = visible_count(job.grid.n_tokens, job.settings["mask_ratio"])
+    table, recipe = Table(), job.recipe
     scores: dict[int | None, Estimates] = {}
     for size in (*sizes, None):
-        arm, own = ENDLESS if size is None else f"s{size}", replace(recipe, samples=size)
-        model, _ = train(job.world, patches, visible, job.seed, job.cfg, own, name=arm)
-        scores[size] = score_levels(last_layer(model, data.images), data)
+        arm = ENDLESS if size is None else f"s{size}"
+        model, _ = job.train(arm, visible, recipe=replace(recipe, samples=size))
+        scores[size] = score_model(model, job.data)
         _add(table, arm, scores[size], job.test, "r2", "mean_r2")
         table.place(arm, recipe.steps * recipe.batch if size is None else size)
     largest = sizes[-1]
@@ -62,8 +56,9 @@ def _sizes(job: Job) -> list[int]:
     allowed = f"sizes={tuple(job.settings['sizes'])} (experiment samples)"
     if sizes[0] < job.recipe.batch:
         raise ExperimentError(f"{allowed} must be at least one batch of {job.recipe.batch}")
-    if sizes[-1] > job.images:
-        raise ExperimentError(f"{allowed} must be at most images={job.images}: each is seen at least once")
+    most = job.recipe.images
+    if sizes[-1] > most:
+        raise ExperimentError(f"{allowed} must be at most images={most}: each is seen at least once")
     whole_sizes(job.settings, job.world)
     return sizes
 

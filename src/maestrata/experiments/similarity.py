@@ -26,13 +26,9 @@ from maestrata.experiments._features import PLAIN, cells_of
 from maestrata.experiments.base import Job, Table, TrainedCell
 from maestrata.representation.encode import last_layer
 
-__all__ = ["CELLS", "NAME", "SEEDS", "SETTINGS", "SUMMARY", "WORLDS", "cka", "run"]
-
-NAME = "similarity"
 SUMMARY = "linear CKA between models of different masking ratios, and of equal ratio and other seed"
 SETTINGS = {"test": 2048}
 RANGES = {"test": {"least": 40}}  # two images for each group of the jackknife
-WORLDS: tuple[str, ...] = ()
 CELLS = True
 SEEDS = "all"
 
@@ -137,7 +133,7 @@ def run(job: Job) -> Table:
         raise ExperimentError(
             f"similarity: no cell of training seed {job.seed} among the job's {len(job.cells)}"
         )
-    test = job.world.sample(min(int(job.settings["test"]), job.test), "test")
+    test = job.sample("test", "test")
     features: dict[str, NDArray[np.floating]] = {
         _key(c): last_layer(c.model(), test.images) for c in (*cells, *others)
     }
@@ -155,7 +151,8 @@ def run(job: Job) -> Table:
     deviation = np.sqrt((GROUPS - 1) * np.var(without, axis=0))
     table = Table()
     for (arm, quantity), value, spread in zip(grouped, values, deviation, strict=True):
-        table.add(arm, quantity, 0, value, value - _Z * spread, value + _Z * spread, n=len(test.images))
+        ends = value - _Z * spread, value + _Z * spread
+        table.add(arm, quantity, 0, value, len(test.images), ends)
     return table
 
 

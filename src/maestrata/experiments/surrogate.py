@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from maestrata.experiments._features import Estimates, pixels, score_levels
+from maestrata.experiments._features import pixels, score_levels, score_model
 from maestrata.experiments._surrogate import GaussianSurrogate
 from maestrata.experiments.base import Job, Table
 from maestrata.experiments.settings import middle_ratio
-from maestrata.masks import MaskPatches, realised_ratio, visible_count
+from maestrata.masks import realised_ratio, visible_count
 from maestrata.regression.controls import principal_axes
-from maestrata.representation.encode import last_layer
-from maestrata.training.train import train
-from maestrata.worlds.base import World
+from maestrata.resampling import Estimates
 
-NAME = "surrogate"
 SUMMARY = "training in the world and in a Gaussian world of the same covariance of pixels and latents"
 SETTINGS = {
     "mask_ratios": (0.1, 0.75, 0.9),
@@ -29,7 +24,6 @@ RANGES = {
     "covariance_images": {"least": 1, "most": 10_000_000_000},
 }
 WORLDS = ("additive_tree", "latent_dag")  # symbols have no Gaussian twin; a Gaussian world is its own
-CELLS = False
 
 
 def run(job: Job) -> Table:
@@ -41,15 +35,14 @@ def run(job: Job) -> Table:
     ``concat_beyond_linear``, the same from concatenated tokens (world, peak); ``inverted_u``, r2 at `peak`
     minus the mean of r2 at the lowest and the highest ratio.
     """
-    patches = MaskPatches(job.grid)
-    counts = sorted({visible_count(patches.n_patches, r) for r in job.settings["mask_ratios"]}, reverse=True)
-    peak = visible_count(patches.n_patches, job.settings["peak"])
+    counts = job.visible_counts(job.settings["mask_ratios"])
+    peak = visible_count(job.grid.n_tokens, job.settings["peak"])
     middle_ratio(job.settings, job.world)
     table = Table()
     twin = GaussianSurrogate(job.world, job.settings["covariance_images"])
     shapes = {}
     for name, world in (("world", job.world), ("surrogate", twin)):
-        trained = _train(table, name, world, job, patches, counts, peak)
+        trained = _train(table, name, job.in_world(world), counts, peak)
         shapes[name] = trained[peak] - (trained[counts[0]] + trained[counts[-1]]) / 2
         table.add_levels(f"{name}/shape", "inverted_u", shapes[name], job.test)
     # other images in each: the two halves of a difference of replicates are independent
@@ -57,29 +50,26 @@ def run(job: Job) -> Table:
     return table
 
 
-def _train(
-    table: Table, name: str, world: World, job: Job, patches: MaskPatches, counts: list[int], peak: int
-) -> dict[int, Estimates]:
+def _train(table: Table, name: str, job: Job, counts: list[int], peak: int) -> dict[int, Estimates]:
     """Add controls and trained models of one world; returns the scores of the latter by visible count."""
-    data = job.draw(world)
+    data = job.data
     every = pixels(data)
     linear = score_levels(every, data)
     axes = principal_axes(every[: data.n_train], job.cfg.width)
     controls = {"linear": linear, "pca": score_levels(every @ axes, data)}
-    controls["random_init"] = score_levels(last_layer(job.initial(), data.images), data)
+    controls["random_init"] = score_model(job.initial(), data)
     for control, scores in controls.items():
         table.add_levels(f"{name}/{control}", "r2", scores, job.test)
-    recipe = replace(job.recipe, images=job.images)
     trained = {}
     for visible in counts:
         arm = f"{name}/v{visible}"
-        model, _ = train(world, patches, visible, job.seed, job.cfg, recipe, name=arm)
-        table.place(arm, realised_ratio(patches.n_patches, visible))
-        trained[visible] = score_levels(last_layer(model, data.images), data)
+        model, _ = job.train(arm, visible)
+        table.place(arm, realised_ratio(job.grid.n_tokens, visible))
+        trained[visible] = score_model(model, data)
         table.add_levels(arm, "r2", trained[visible], job.test)
         beyond = {"beyond_linear": trained[visible]}
         if arm == f"world/v{peak}":  # a thousand features: once
-            beyond["concat_beyond_linear"] = score_levels(last_layer(model, data.images, "concat"), data)
+            beyond["concat_beyond_linear"] = score_model(model, data, "concat")
         for quantity, scores in beyond.items():
             table.add_levels(arm, quantity, scores - linear, job.test)
     return trained

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from maestrata.cells import Cell
 from maestrata.cubes.netcdf import write
-from maestrata.errors import ExperimentError, MaskError
+from maestrata.errors import ExperimentError, MaskError, one_of
 from maestrata.experiments import registry
 from maestrata.experiments.base import Job, TrainedCell
 from maestrata.experiments.settings import check_pixels, check_settings
@@ -54,11 +54,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     module = registry.load(args.experiment)
     world = read_world(args)
     label = args.world or world.name
-    if module.WORLDS and world.name not in module.WORLDS:
-        allowed = ", ".join(module.WORLDS)
-        raise ExperimentError(f"{module.NAME}: world {world.name!r} must be one of: {allowed} (--world-kind)")
+    known = getattr(module, "WORLDS", ())
+    if known and world.name not in known:
+        raise ExperimentError(f"{args.experiment}: world {one_of(world.name, known)} (--world-kind)")
     sizes = read_settings(args, Sizes)
-    check_pixels(module.NAME, getattr(module, "FILLS_IN", False), sizes.norm_pixels)
+    check_pixels(args.experiment, getattr(module, "FILLS_IN", False), sizes.norm_pixels)
     cells = [read_cell(text, world, label) for text in args.cells]
     recipe, samples = read_settings(args, Recipe), read_settings(args, Samples)
     numbers = {key: getattr(recipe, key) for key in ("batch", "images")}
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         cfg=MAEConfig.of(world, sizes),
         recipe=recipe,
         settings=check_settings(
-            module.NAME, args.settings, module.SETTINGS, module.RANGES, world, numbers | asdict(samples)
+            args.experiment, args.settings, module.SETTINGS, module.RANGES, world, numbers | asdict(samples)
         ),
         cells=tuple(sorted(cells, key=lambda c: (c.patches.size, c.patches.label, c.visible, c.seed))),
         **asdict(samples),
@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     # where the models lay is no part of what was done
     args.cells = [text.split("=")[0] for text in args.cells]
     data = {name: values if name == "setting" else values[None, None, None] for name, values in data.items()}
-    write(args.output, "experiments", coords, data, {"experiment": module.NAME}, provenance(args))
+    write(args.output, "experiments", coords, data, {"experiment": args.experiment}, provenance(args))
 
 
 if __name__ == "__main__":

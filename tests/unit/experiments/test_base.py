@@ -57,10 +57,9 @@ def test_an_unknown_experiment_is_named_with_those_there_are() -> None:
 def test_every_experiment_says_what_the_workflow_needs(name: str) -> None:
     """The constants that the workflow reads from the source are those of the imported module."""
     module = registry.load(name)
-    assert name == module.NAME and len(module.SUMMARY) > 20 and callable(module.run)
-    for key in ("SETTINGS", "WORLDS", "CELLS"):
-        assert modules.constant("experiments", name, key, "absent") == getattr(module, key)
-    assert modules.constant("experiments", name, "SEEDS", "own") == getattr(module, "SEEDS", "own")
+    assert len(module.SUMMARY) > 20 and callable(module.run)
+    for key in ("SETTINGS", "RANGES", "WORLDS", "CELLS", "SEEDS", "PATCHES", "FILLS_IN", "FINDS"):
+        assert modules.constant("experiments", name, key) == getattr(module, key, None)
     assert fill_settings(name, {}, module.SETTINGS) == {
         key: tuple(v) if isinstance(v, list) else v for key, v in module.SETTINGS.items()
     }
@@ -68,7 +67,7 @@ def test_every_experiment_says_what_the_workflow_needs(name: str) -> None:
 
 def test_a_table_puts_numbers_at_their_places() -> None:
     table = Table()
-    table.add("b", "leak", 2, 0.5, 0.4, 0.6, n=100)
+    table.add("b", "leak", 2, 0.5, 100, (0.4, 0.6))
     table.add("a", "loss", 0, 1.5)
     table.place("b", 0.75)
     axes, data = table.arrays()
@@ -84,7 +83,7 @@ def test_a_table_puts_numbers_at_their_places() -> None:
 
 def test_replicates_become_their_percentiles() -> None:
     table = Table()
-    table.add_replicates("a", "r2", 1, 0.5, [*np.linspace(0, 1, 101), np.nan], n=7)
+    table.add("a", "r2", 1, [0.5, *np.linspace(0, 1, 101), np.nan], n=7)
     data = table.arrays()[1]
     assert data["low"].item() == pytest.approx(0.025) and data["high"].item() == pytest.approx(0.975)
 

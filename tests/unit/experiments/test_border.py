@@ -67,10 +67,10 @@ def test_with_all_tokens_counted_it_is_the_standard_training():
 def test_the_random_control_leaves_out_as_many_of_every_image():
     one = job({})
     batches = Batches(one.world, MaskPatches(one.grid), 4, 0, RECIPE)
-    inner, random = (border.counted_batches(arm, one, batches, one.grid)(3)[3] for arm in border.ARMS[1:])
+    inner, random = (border.counted(arm, one)(3, batches(3)) for arm in border.ARMS[1:])
     assert torch.equal(inner.sum(1), random.sum(1))
     assert not torch.equal(inner, random)
-    again = border.counted_batches("no_random", one, batches, one.grid)(3)[3]
+    again = border.counted("no_random", one)(3, batches(3))
     assert torch.equal(random, again)
 
 

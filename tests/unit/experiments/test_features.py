@@ -27,7 +27,7 @@ def test_scores_are_those_of_the_sweep(pooling):
         probe_train=600, test=400, probes=("ridge",), poolings=("global", "concat"), replicates=30
     )
     book = score_cell(model, JOB.world, MaskPatches(JOB.grid), 2, 0, settings)
-    data = JOB.draw()
+    data = JOB.data
     scores = score_levels(last_layer(model, data.images, pooling), data)
     assert scores.shape == (2, 31)
     for level, (r2, *replicates) in enumerate(scores, 1):
@@ -37,14 +37,14 @@ def test_scores_are_those_of_the_sweep(pooling):
 
 
 def test_values_are_scored_as_levels_are():
-    data = JOB.draw()
+    data = JOB.data
     features, columns = pixels(data), data.train.columns("latent", 2)
     values = score_values(features, data.train.values[:, columns], data.test.values[:, columns], data)
     assert values == pytest.approx(score_levels(features, data)[1], abs=1e-5)
 
 
 def test_differences_are_paired_and_filed_with_their_interval():
-    data = JOB.draw()
+    data = JOB.data
     one, other = score_levels(pixels(data), data), score_levels(last_layer(JOB.initial(), data.images), data)
     table = Table()
     table.add_levels("apart", "gain", one - other, 400)
@@ -56,7 +56,7 @@ def test_differences_are_paired_and_filed_with_their_interval():
 
 
 def test_features_must_be_of_the_images():
-    data = JOB.draw()
+    data = JOB.data
     with pytest.raises(ExperimentError, match="999 rows of features must be 1000"):
         score_levels(pixels(data)[:-1], data)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from maestrata.experiments import base
 from maestrata.experiments import fixed_masks as module
 from maestrata.experiments.base import Job
 from maestrata.experiments.settings import fill_settings
@@ -73,7 +74,7 @@ def test_training_is_handed_the_fixed_mask_at_every_step(monkeypatch):
             seen.append((name, tuple(hidden[0].tolist())))
         return np.ones(4, np.float32)
 
-    monkeypatch.setattr(module, "fit", record)
+    monkeypatch.setattr(base, "fit", record)
     given = job("gaussian_tree")
     module.run(given)
     wanted = {arms[0]: tuple(np.flatnonzero(mask)) for arms, mask in module.masks(given.world)}

@@ -120,8 +120,8 @@ def test_run_measures_every_arm_and_twice_the_same(job):
             ("likelihood", "random_init", "over_random"),
             ("likelihood", "mse", "over_mse"),
         ):
-            less = at(f"hidden/{kind}", f"r2{suffix}") - at(f"hidden/{other}", f"r2{suffix}")
-            assert at(f"hidden/{kind}", quantity + suffix) == pytest.approx(less)
+            gain = at(f"hidden/{kind}", f"r2{suffix}") - at(f"hidden/{other}", f"r2{suffix}")
+            assert at(f"hidden/{kind}", quantity + suffix) == pytest.approx(gain)
 
 
 def test_the_squared_error_learns_nothing_where_the_phase_is_hidden_and_something_where_not(job):
@@ -129,7 +129,7 @@ def test_the_squared_error_learns_nothing_where_the_phase_is_hidden_and_somethin
     losses, table = {}, Table()
     for name in ("phase_tree", "additive_tree"):
         world = worlds.make(name, 3, leaves=4, dim=2)
-        hidden_phase.train_mse(replace(job, settings=settings), world, table, name)
+        hidden_phase.train_mse(replace(job, settings=settings).in_world(world), table, name)
         variance = np.square(world.sample(5000).images).mean()
         axes, data = table.arrays()
         losses[name] = data["value"][axes["arm"].index(f"{name}/mse"), 0, 0] / variance

@@ -47,7 +47,7 @@ def test_leak_is_the_share_of_variance_of_what_is_drawn_anew(share: float) -> No
     draws = rng()
     kept, one, two = draws.standard_normal((3, 20_000, 3))
     f, g = (np.sqrt(1 - share) * kept + np.sqrt(share) * own + 5.0 for own in (one, two))
-    value, replicates = leak(f, g, bootstrap_weights(0, 20_000, 100))
+    value, *replicates = leak(f, g, bootstrap_weights(0, 20_000, 100))
     assert value == pytest.approx(share, abs=0.01)
     low, high = np.quantile(replicates, [0.025, 0.975])
     assert low <= value <= high
@@ -58,10 +58,10 @@ def test_a_replicate_is_the_leak_of_its_own_sample() -> None:
     draws = rng()
     f, g = draws.standard_normal((2, 50, 2)) + 1.0
     weights = bootstrap_weights(3, 50, 4)
-    replicates = leak(f, g, weights)[1]
-    for row, found in zip(weights, replicates, strict=True):
+    replicates = leak(f, g, weights)[1:]
+    for row, replicate in zip(weights, replicates, strict=True):
         drawn = np.repeat(np.arange(50), row.astype(int))
-        assert found == pytest.approx(leak(f[drawn], g[drawn])[0], rel=1e-10)
+        assert replicate == pytest.approx(leak(f[drawn], g[drawn])[0], rel=1e-10)
 
 
 def test_leak_refuses_shapes_that_do_not_fit() -> None:

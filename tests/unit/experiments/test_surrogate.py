@@ -70,7 +70,7 @@ def test_it_is_gaussian_and_the_world_is_not(world, twin):
 
 def test_the_best_linear_score_is_the_same_in_both(world, twin):
     one = job(world)
-    drawn = [one.draw(of) for of in (world, twin)]
+    drawn = [one.in_world(of).data for of in (world, twin)]
     for ours, theirs in zip(*(score_levels(pixels(data), data) for data in drawn), strict=True):
         spread = np.hypot(ours[1:].std(), theirs[1:].std())
         assert abs(ours[0] - theirs[0]) < 5 * spread + 0.01

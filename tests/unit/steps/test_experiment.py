@@ -26,7 +26,7 @@ FLAGS = ["--world", "small", "--world-kind", "additive_tree", "--world-settings"
 def made_up(job: Job) -> Table:
     table = Table()
     arm = f"seed{job.seed}"
-    table.add(arm, "images", 0, job.images)
+    table.add(arm, "images", 0, job.recipe.images)
     table.add(arm, "world_seed", job.world.levels, job.world.seed, n=job.test)
     for cell in job.cells:
         table.add(cell.arm, "width", 0, cell.model().cfg.width)
@@ -36,23 +36,22 @@ def made_up(job: Job) -> Table:
 
 @pytest.fixture
 def module(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    found = SimpleNamespace(
-        NAME="made_up",
-        SETTINGS={"images": 7},
+    module = SimpleNamespace(
+        SETTINGS={"images": 1000},
         RANGES={"images": {"least": 1}},
         WORLDS=("additive_tree",),
         CELLS=True,
         run=made_up,
     )
-    monkeypatch.setattr(registry, "load", lambda name: found)
-    return found
+    monkeypatch.setattr(registry, "load", lambda name: module)
+    return module
 
 
-def run(folder: Path, *more: str, world_seed: int = 0, seed: int = 0) -> Path:
+def run(folder: Path, *more: str, world_seed: int = 0, seed: int = 0, name: str = "made_up") -> Path:
     output = folder / "small" / f"w{world_seed}" / f"s{seed}.nc"
     output.parent.mkdir(parents=True, exist_ok=True)
     numbers = ["--world-seed", str(world_seed), "--seed", str(seed), "--width", "16", "--depth", "1"]
-    experiment.main(["made_up", *FLAGS, *numbers, "--output", str(output), "--fingerprint", "abc", *more])
+    experiment.main([name, *FLAGS, *numbers, "--output", str(output), "--fingerprint", "abc", *more])
     return output
 
 
@@ -63,7 +62,7 @@ def test_what_is_written(module: Any, tmp_path: Path) -> None:
     assert cube.attrs["experiment"] == "made_up" and cube.attrs["fingerprint"] == "abc"
     assert cube.value.dims == ("world", "world_seed", "seed", "arm", "quantity", "level")
     own = cube.sel(world="small", world_seed=3, seed=4)
-    assert float(own.value.sel(arm="seed4", quantity="images", level=0)) == 7
+    assert float(own.value.sel(arm="seed4", quantity="images", level=0)) == 1000
     assert float(own.n.sel(arm="seed4", quantity="world_seed", level=3)) == 8192
     assert float(own.value.sel(arm="2x1/v1", quantity="width", level=0)) == 16
     assert float(cube.setting.sel(arm="2x1/v1")) == 0.75
@@ -72,8 +71,8 @@ def test_what_is_written(module: Any, tmp_path: Path) -> None:
 
 
 def test_a_setting_of_the_command_line_wins(module: Any, tmp_path: Path) -> None:
-    cube = open_cube(run(tmp_path, "--settings", '{"images": 99}'))
-    assert float(cube.value.sel(quantity="images", level=0).squeeze()) == 99
+    cube = open_cube(run(tmp_path, "--settings", '{"images": 999}'))
+    assert float(cube.value.sel(quantity="images", level=0).squeeze()) == 999
 
 
 @pytest.mark.parametrize(
@@ -112,8 +111,7 @@ def test_joined_by_labels(module: Any, tmp_path: Path) -> None:
 
 def test_files_of_two_experiments_do_not_join(module: Any, tmp_path: Path) -> None:
     run(tmp_path, seed=0)
-    module.NAME = "another"
-    run(tmp_path, seed=1)
+    run(tmp_path, seed=1, name="another")
     paths = {"experiments": f"{tmp_path}/{{world}}/w{{world_seed}}/s{{seed}}.nc"}
     entry = {"world": "small", "world_seed": 0, "seed": [0, 1]}
     manifest = Manifest.parse(json.dumps({"paths": paths, "cells": [entry]}))
