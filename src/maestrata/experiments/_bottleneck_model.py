@@ -30,7 +30,7 @@ class Bottleneck(nn.Module):
     """Encoder of the visible tokens, a linear bottleneck of w outputs, decoder of the masked tokens.
 
     At one fixed mask every token has its place in the input, so positions and a mask token would be
-    constants, and the two halves are residual MLPs over the tokens side by side. The decoder reads the
+    constants, and the two halves are residual MLPs over the tokens side by side. The decoder sees the
     bottleneck alone.
 
     Parameters

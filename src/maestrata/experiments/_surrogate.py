@@ -1,7 +1,7 @@
 """The Gaussian twin of a world: the same mean and joint covariance of pixels and all latents, nothing else.
 
-Whatever an encoder reads in the twin it reads by covariance, and the best that can be read of any latent is
-linear in the pixels there, with the same R2 as linear regression has in the world itself.
+Whatever an encoder holds of the twin it holds by covariance, and the best prediction of any latent is linear
+in the pixels there, with the same R2 as linear regression has in the world itself.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Masking ratios at equal numbers of masked tokens in the loss, and at equal compute.
 
 The sweep compares ratios at equal steps. At r = .1 a step then has 2 of 16 tokens in its loss and at r = .9
-it has 14, while the encoder reads 14 and 2. Here either is held equal.
+it has 14, while the encoder sees 14 and 2. Here either is held equal.
 """
 
 from __future__ import annotations
