@@ -32,7 +32,7 @@ def world_class(name: str) -> type[World]:
     raise WorldError(f"module {module.__name__} defines no world: it must hold a subclass of World")
 
 
-def make(name: str, seed: int, **settings: Any) -> World:
+def make(name: str, seed: int, /, **settings: Any) -> World:
     """Make a world: its functions are drawn from the stream ``("world", seed)`` and from nothing else.
 
     Parameters

@@ -145,6 +145,7 @@ SETTINGS = [
     (probe("kernel_ridge", "points: 0"), "points=0 must lie in [1, 20_000]", "kernel_ridge.points"),
     (probe("kernel_ridge", "points: 2.5"), "points=2.5 must be a whole number", ""),
     (probe("ridge", "alphas: [1, 0]"), "alphas[1]=0 must be above 0", "ridge.alphas[1]"),
+    (probe("ridge", "name: 1"), "setting 'name' must be one of: alphas, validation", ""),
     (probe("ridge", "validation: 1"), "validation=1 must lie in (0, 1)", ""),
     ("evaluation: {control_images: 100}", "control_images=100 must be 0", "one batch of 256"),
     (block("seeds: [20240607123]"), "grid[0].seeds[0]=20240607123", "4294967295"),

@@ -62,7 +62,7 @@ def probe_class(name: str) -> type[ProbeProtocol]:
     return cast("type[ProbeProtocol]", modules.load("regression.probes", name).Probe)
 
 
-def make(name: str, **settings: Any) -> ProbeProtocol:
+def make(name: str, /, **settings: Any) -> ProbeProtocol:
     """Make a probe that is ready to be fitted.
 
     Parameters
