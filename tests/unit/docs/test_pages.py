@@ -13,8 +13,7 @@ ROOT = Path(__file__).parents[3]
 WIDTH = 120
 READMES = [ROOT / name for name in ("README.md", "CHANGELOG.md")]
 READMES += [ROOT / name / "README.md" for name in ("benchmarks", "results", "reference")]
-UNFINISHED = ("faults.md",)  # its table is being filled
-PAGES = [*READMES, *sorted(p for p in (ROOT / "docs").rglob("*.md") if p.name not in UNFINISHED)]
+PAGES = [*READMES, *sorted((ROOT / "docs").rglob("*.md"))]
 EXAMPLES = ("coarse_pixels", "c90_token_noise", "neighbours", "token_noise", "turning_tree", "NAME")
 """Stems of files that docs/extending.md adds."""
 
