@@ -18,7 +18,7 @@ from maestrata.cells import Cell, one_ratio
 from maestrata.errors import ConfigError
 from maestrata.masks import MaskPatches, visible_count
 from maestrata.training.recipe import PlannedCell, Recipe
-from maestrata.worlds import World, make
+from maestrata.worlds import World, make_of
 
 if TYPE_CHECKING:
     from maestrata.config.sections import Block, Config
@@ -84,7 +84,7 @@ def world_of(config: Config, label: str) -> World:
 
 @lru_cache(maxsize=64)
 def _made(kind: str, settings: str) -> World:
-    return make(kind, 0, **json.loads(settings))
+    return make_of(kind, 0, json.loads(settings))
 
 
 def _product(

@@ -9,7 +9,7 @@ from dataclasses import MISSING, fields
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from maestrata.settings import read
-from maestrata.worlds import make
+from maestrata.worlds import make_of
 from maestrata.worlds.base import World
 
 T = TypeVar("T")
@@ -25,7 +25,7 @@ def add_world(parser: argparse.ArgumentParser) -> None:
 
 def read_world(args: argparse.Namespace) -> World:
     """Make the world that the flags of `add_world` name."""
-    return make(args.world_kind, args.world_seed, **args.world_settings)
+    return make_of(args.world_kind, args.world_seed, args.world_settings)
 
 
 def add_cell(parser: argparse.ArgumentParser) -> None:

@@ -17,7 +17,7 @@ from maestrata.model.mae import MAEConfig
 from maestrata.model.sizes import Sizes
 from maestrata.settings import read
 from maestrata.training.recipe import PlannedCell, Recipe
-from maestrata.worlds import make
+from maestrata.worlds import make_of
 from maestrata.worlds.base import World
 
 MEMORY_SHARE = 0.6  # of the device's free memory that a stack may take: evaluation runs beside it
@@ -83,7 +83,7 @@ class Sweep:
     def world(self, cell: Cell) -> World:
         """Make the world of a cell."""
         entry = self.worlds[cell.world]
-        return make(entry["kind"], cell.world_seed, **entry["settings"])
+        return make_of(entry["kind"], cell.world_seed, entry["settings"])
 
 
 def _refuse(constant: str) -> None:

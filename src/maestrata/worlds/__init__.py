@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from maestrata import modules
 from maestrata.errors import WorldError, one_of
 from maestrata.worlds.base import NoiseSpec, Sample, Target, World
 
-__all__ = ["NoiseSpec", "Sample", "Target", "World", "available", "make", "world_class"]
+__all__ = ["NoiseSpec", "Sample", "Target", "World", "available", "make", "make_of", "world_class"]
 
 
 def available() -> tuple[str, ...]:
@@ -32,7 +33,7 @@ def world_class(name: str) -> type[World]:
     raise WorldError(f"module {module.__name__} defines no world: it must hold a subclass of World")
 
 
-def make(name: str, seed: int, /, **settings: Any) -> World:
+def make(name: str, /, seed: int, **settings: Any) -> World:
     """Make a world: its functions are drawn from the stream ``("world", seed)`` and from nothing else.
 
     Parameters
@@ -49,9 +50,18 @@ def make(name: str, seed: int, /, **settings: Any) -> World:
     WorldError
         If the name is unknown, or a setting is unknown or out of range.
     """
-    cls = world_class(name)
-    known = [p for p in inspect.signature(cls).parameters if p != "seed"]
+    _check_names(name, settings)
+    return world_class(name)(seed, **settings)
+
+
+def make_of(name: str, seed: int, settings: Mapping[str, Any]) -> World:
+    """Make a world of settings from a file or a command line, where `seed` may stand by mistake."""
+    _check_names(name, settings)
+    return make(name, seed, **settings)
+
+
+def _check_names(name: str, settings: Iterable[str]) -> None:
+    known = [p for p in inspect.signature(world_class(name)).parameters if p != "seed"]
     for key in settings:
         if key not in known:
             raise WorldError(f"{name}: setting {one_of(key, known)}")
-    return cls(seed, **settings)
