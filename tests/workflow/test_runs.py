@@ -33,7 +33,7 @@ def test_lint(pristine: Checkout) -> None:
 
 WRONG = [
     ("trainin: {}\n", "trainin: unknown key"),
-    ("training: {batch: many}\n", "training.batch='many' must be a valid integer"),
+    ("training: {batch: many}\n", "training.batch='many' must be a whole number"),
     ("grid: [{worlds: [grammar], mask_ratios: [1.0]}]\n", "mask_ratios[0]=1.0 must lie in (0, 1)"),
     ("grid: [{worlds: [grammar], patches: [3x1], mask_ratios: [.5]}]\n", "3x1 must divide"),
     ("worlds: {grammar: {kind: cfg}}\n", "kind='cfg' must be one of"),

@@ -144,7 +144,7 @@ class _Loss(torch.nn.Module):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"depth": 0}, "depth=0 must be at least 1"),
+        ({"depth": 0}, "depth=0 must lie in [1, 64]"),
         ({"width": 66}, "width=66 must be a multiple of 4"),
         ({"heads": 3}, "width=64 must be a multiple of 4 and of heads=3"),
         ({"decoder_heads": 5}, "decoder_width=64 must be a multiple of 4 and of decoder_heads=5"),
