@@ -105,7 +105,7 @@ def _part(cls: type, name: str) -> Any:
         for each in fields(cls)
     }
     keys = {key: Annotated[hints[key], about[key]] for key in about}
-    part: Any = TypedDict(name, keys, total=False)  # type: ignore[misc]
+    part: Any = TypedDict(name, keys, total=False)  # type: ignore[misc]  # keys known at run time
     part.__doc__ = cls.__doc__
     return part
 

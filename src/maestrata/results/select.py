@@ -7,6 +7,7 @@ says why.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,7 +20,7 @@ from maestrata.results.numbers import Numbers, aligned, weighted
 from maestrata.results.read import Level, read
 
 
-class Expression:
+class Expression(ABC):
     """What gives one number for every world of a label.
 
     Attributes
@@ -30,6 +31,7 @@ class Expression:
 
     cube: str
 
+    @abstractmethod
     def numbers(self, cubes: CubeSet, world: str) -> Numbers:
         """Return the numbers of the worlds of a label.
 
@@ -39,7 +41,6 @@ class Expression:
         world : str
             The label.
         """
-        raise NotImplementedError
 
     def worlds(self, cubes: CubeSet) -> list[str]:
         """List the labels of worlds in the cube; none where a run does not have it."""
@@ -141,7 +142,7 @@ class Combined(Expression):
         return self.by(aligned([numbers for numbers in given if not numbers.lacking]))
 
     @property
-    def cube(self) -> str:  # type: ignore[override]
+    def cube(self) -> str:  # type: ignore[override]  # of `Select` it is a field
         """The cube of the first part."""
         return self.parts[0].cube
 
