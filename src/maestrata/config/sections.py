@@ -6,6 +6,7 @@ What is the config's own stands here. The other sections are the settings that t
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
@@ -41,13 +42,23 @@ def _ratio(value: float) -> float:
     return value
 
 
+_SPAN = r"^\d{1,10}-\d{1,10}$"
+
+
 def _seeds(value: Any) -> Any:
-    """Read a count n as the seeds 0 to n-1; a list is taken as it is."""
+    """Read a count n as the seeds 0 to n-1 and ``100-111`` as these twelve; a list is taken as it is."""
+    if isinstance(value, str) and re.match(_SPAN, value):
+        first, last = map(int, value.split("-"))
+        if not first <= last < first + MOST_CELLS:
+            raise ValueError(f"must be a span of 1 to {MOST_CELLS:_} seeds, the first one first: 100-111")
+        return tuple(range(first, last + 1))
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_CELLS:
         return tuple(range(value))
     if not isinstance(value, list) or len(value) > MOST_CELLS:
         what = f", such as [{value}]" if isinstance(value, int) and value > 0 else ""
-        raise ValueError(f"must be a count, 1 to {MOST_CELLS:_}, or a list of no more seeds{what}")
+        raise ValueError(
+            f"must be a count, 1 to {MOST_CELLS:_}, a span (100-111) or a list of no more seeds{what}"
+        )
     return tuple(value)
 
 
@@ -84,6 +95,7 @@ Seeds = Annotated[
         {
             "anyOf": [
                 {"type": "integer", "minimum": 1, "maximum": MOST_CELLS},
+                {"type": "string", "pattern": _SPAN},
                 {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": MOST_SEED}},
             ]
         }
@@ -127,14 +139,14 @@ class Block(Section):
     """One block of the grid: the product of its lists. The grid is the union of its blocks."""
 
     worlds: Names = Field(description="labels of `worlds`")
-    world_seeds: Seeds = Field(default=(0,), description="a count n (seeds 0 to n-1) or a list")
+    world_seeds: Seeds = Field(default=(0,), description="a count n (seeds 0 to n-1), a span (100-111) or a list")
     patches: Annotated[tuple[str, ...], AfterValidator(_distinct)] = Field(
         default=("1x1",), description="mask patches HxW in tokens; 2x1o is the offset twin of 2x1"
     )
     mask_ratios: Ratios = Field(
         description="asked masking ratios; cells are keyed by the count they leave visible"
     )
-    seeds: Seeds = Field(default=(0,), description="training seeds: a count n (seeds 0 to n-1) or a list")
+    seeds: Seeds = Field(default=(0,), description="training seeds: a count, a span or a list")
     images: Annotated[int, Field(ge=1, le=MOST_IMAGES)] | None = Field(
         default=None, description="images a cell; null: as in `training`"
     )
@@ -156,8 +168,8 @@ class Experiment(Section):
 
     name: Name = Field(description="module of maestrata.experiments")
     worlds: Names = Field(description="labels of `worlds`")
-    world_seeds: Seeds = Field(default=(0,), description="a count n (seeds 0 to n-1) or a list")
-    seeds: Seeds = Field(default=(0,), description="training seeds: a count n (seeds 0 to n-1) or a list")
+    world_seeds: Seeds = Field(default=(0,), description="a count n (seeds 0 to n-1), a span (100-111) or a list")
+    seeds: Seeds = Field(default=(0,), description="training seeds: a count, a span or a list")
     settings: dict[str, Scalar | tuple[Scalar, ...]] = Field(
         default={}, description="settings in which it differs from the module's own"
     )

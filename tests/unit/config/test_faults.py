@@ -222,7 +222,7 @@ def test_what_figures_need_is_made_and_read(configs: Path, text: str, said: str)
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (block("seeds: 20240607"), "grid[0].seeds=20240607 must be a count, 1 to 20_000, or a list"),
+        (block("seeds: 20240607"), "seeds=20240607 must be a count, 1 to 20_000, a span (100-111) or a list"),
         (block("seeds: 2000, world_seeds: 2000"), "4_000_000 cells up to here must be at most 20_000"),
         ("model: {width: 100000000}", "model.width=100000000 must lie in [1, 4_096]"),
         ("model: {decoder_depth: 100000000}", "model.decoder_depth=100000000 must lie in [1, 64]"),

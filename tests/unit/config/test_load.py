@@ -51,7 +51,14 @@ def test_values_and_defaults(tmp_path: Path) -> None:
 def test_a_count_of_seeds_is_as_good_as_their_list(tmp_path: Path) -> None:
     counted = load_config(write(tmp_path, changed("grid", 0, "seeds", to=3)))
     listed = load_config(write(tmp_path, changed("grid", 0, "seeds", to=[0, 1, 2])))
-    assert counted == listed
+    spanned = load_config(write(tmp_path, changed("grid", 0, "seeds", to="0-2")))
+    assert counted == listed == spanned
+
+
+@pytest.mark.parametrize("text", ["5-3", "0-4294967295", "1-", "a-b"])
+def test_a_span_of_seeds_has_its_ends_in_order_and_not_too_far_apart(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"seeds=.* must be a (span|count)"):
+        load_config(write(tmp_path, changed("grid", 0, "seeds", to=text)))
 
 
 def test_extends_merges_mappings_and_replaces_lists(tmp_path: Path) -> None:
