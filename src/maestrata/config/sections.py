@@ -139,7 +139,7 @@ class Block(Section):
     """One block of the grid: the product of its lists. The grid is the union of its blocks."""
 
     worlds: Names = Field(description="labels of `worlds`")
-    world_seeds: Seeds = Field(default=(0,), description="a count n (seeds 0 to n-1), a span (100-111) or a list")
+    world_seeds: Seeds = Field(default=(0,), description="a count n (0 to n-1), a span (100-111) or a list")
     patches: Annotated[tuple[str, ...], AfterValidator(_distinct)] = Field(
         default=("1x1",), description="mask patches HxW in tokens; 2x1o is the offset twin of 2x1"
     )
@@ -168,7 +168,7 @@ class Experiment(Section):
 
     name: Name = Field(description="module of maestrata.experiments")
     worlds: Names = Field(description="labels of `worlds`")
-    world_seeds: Seeds = Field(default=(0,), description="a count n (seeds 0 to n-1), a span (100-111) or a list")
+    world_seeds: Seeds = Field(default=(0,), description="a count n (0 to n-1), a span (100-111) or a list")
     seeds: Seeds = Field(default=(0,), description="training seeds: a count, a span or a list")
     settings: dict[str, Scalar | tuple[Scalar, ...]] = Field(
         default={}, description="settings in which it differs from the module's own"
