@@ -3,7 +3,8 @@
     python benchmarks/audit_run.py results/default
 
 1. Did training do anything? R2 of the root, trained less random-init, primary reading (last layer,
-   mean-pooled tokens, whole image, ridge), paired on the same test images, with its 95 % interval.
+   mean of the tokens under the node, whole image, ridge), paired on the same test images, with its 95 %
+   interval.
 2. Is any score above what exact inference allows? Every encoder, layer, pooling, evaluation ratio and probe
    against the exact ceiling of the same images under the same masks: the largest studentised excess of a
    world, against its own distribution over bootstrap replicates (simultaneous over all comparisons of that
@@ -29,7 +30,7 @@ from numpy.typing import ArrayLike
 from maestrata.cubes.io import open_cube
 from maestrata.errors import MaestrataError
 
-PRIMARY = {"pooling": "global", "eval_ratio": "0", "probe": "ridge", "target": "latent"}
+PRIMARY = {"pooling": "aligned", "eval_ratio": "0", "probe": "ridge", "target": "latent"}
 POOLINGS = ("global", "cls", "concat", "aligned")
 LAST = 0.05  # share of the steps over which the final loss is averaged
 

@@ -40,7 +40,7 @@ def gain(size: int, offset: int = 0, quantity: str = "gain") -> Combined:
 
 def centre(size: int, offset: int = 0) -> Combined:
     """Centroid of the gain over levels."""
-    return Combined((gain(size, offset, "gained_skill"), gain(size, offset)), _centroid)
+    return Combined((gain(size, offset, "skill"), gain(size, offset)), _centroid)
 
 
 def tilted(size: int) -> Combined:

@@ -101,7 +101,7 @@ MEASURED: dict[str, Kind] = {
         "R2 of every level's latents from representations, over the whole sweep",
         scores((*CELL, *SCORE))
         | {
-            "gain": Variable((*CELL, *SCORE), "r2 minus r2 of random_init, all else equal"),
+            "gain": Variable((*CELL, *SCORE), "r2 minus r2 of null_trained, all else equal"),
             "gain_low": Variable((*CELL, *SCORE), f"lower end of gain {INTERVAL}, paired"),
             "gain_high": Variable((*CELL, *SCORE), f"upper end of gain {INTERVAL}, paired"),
             "images_seen": float64(CELL, "training images of the cell's model", "image", within=POSITIVE),

@@ -1,4 +1,4 @@
-"""Scores of a cell put together with its controls, and the gain over random_init, paired by replicate."""
+"""Scores of a cell put together with its controls, and the gain over null_trained, paired by replicate."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from maestrata.resampling import percentiles
 
 __all__ = ["CellScores"]
 
-_REFERENCE = "random_init"
+_REFERENCE = "null_trained"
 
 
 def _place(
@@ -34,7 +34,7 @@ def _place(
 
 
 class CellScores:
-    """Scores of one cell, controls included, and the gain over random_init."""
+    """Scores of one cell, controls included, and the gain over null_trained (NaN where there is none)."""
 
     def __init__(
         self, coords: Mapping[str, list[Any]], names: Sequence[str], base: CellScores | None = None

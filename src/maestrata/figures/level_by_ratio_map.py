@@ -1,4 +1,4 @@
-"""R2 and its gain over the untrained encoder as maps of level by masking ratio."""
+"""R2 and its gain over an encoder trained on nothing, as maps of level by masking ratio."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from maestrata.results import CubeSet, Series, along_cells, scores
 NAME = "level_by_ratio_map"
 TITLE = "Level by masking ratio: what is recovered, and what training adds"
 CAPTION = (
-    "R2 of each level's latents (left of each pair) and its gain over the encoder before training "
-    "(right), against the realised masking ratio: means over worlds and training seeds. A gain in bold "
-    "has an interval that excludes 0: over worlds (t) where there are three or more, else the paired "
-    "bootstrap over test images, in every world."
+    "R2 of each level's latents (left of each pair) and its gain over an encoder that was trained the "
+    "same way on other images' targets (right), against the realised masking ratio: means over "
+    "worlds and training seeds. A gain in bold has an interval that excludes 0: over worlds (t) where there "
+    "are three or more, else the paired bootstrap over test images, in every world."
 )
 NEEDS = ("regression",)
 
 MISSING = "#dddddd"
 # variable -> name, colours
-MAPS = {"r2": ("$R^2$", "viridis"), "gain": ("gain in $R^2$ over random init", "PuOr_r")}
+MAPS = {"r2": ("$R^2$", "viridis"), "gain": ("gain in $R^2$ over null-trained", "PuOr_r")}
 
 Rows = list[Series | None]
 

@@ -58,9 +58,10 @@ class Look:
 ENCODERS: dict[str, Look] = {
     "trained": Look("trained MAE", BLUE, "o"),
     "random_init": Look("random init", VERMILION, "s"),
+    "null_trained": Look("null-trained", PINK, "d"),
     "pixels": Look("pixels", "#666666", "^"),
     "pca": Look("PCA", GREEN, "v"),
-    "shuffled": Look("shuffled labels", PINK, "x"),
+    "shuffled": Look("shuffled labels", "#AA4499", "x"),
     "linear_mae": Look("linear MAE", ORANGE, "D"),
     "autoencoder": Look("autoencoder (r = 0)", SKY, "P"),
     "positions": Look("positions only", "#999999", "+"),

@@ -28,6 +28,7 @@ from maestrata.training.data import initial_model
 NAMES = (
     "trained",
     "random_init",
+    "null_trained",
     "pixels",
     "pca",
     "shuffled",
@@ -38,7 +39,7 @@ NAMES = (
     "posterior",
 )
 """All of them, in the order of a cube's axis."""
-TRAINED = ("trained", "linear_mae", "autoencoder", "supervised")
+TRAINED = ("trained", "null_trained", "linear_mae", "autoencoder", "supervised")
 """Encoders whose scores carry the rounding of a whole training, so that two machines differ by more."""
 
 

@@ -146,13 +146,13 @@ class Numbers:
         nothing = np.full_like(self.below, np.nan)
         return replace(self, below=nothing, above=nothing)
 
-    def kept(self, worlds: NDArray[np.bool_]) -> Numbers:
-        """Return them with no number in the worlds (worlds,) that are not kept."""
+    def kept(self, which: NDArray[np.bool_]) -> Numbers:
+        """Return them with no number where they are not kept: `which` is (worlds, levels) or (worlds, 1)."""
         return replace(
             self,
-            value=np.where(worlds[:, None, None], self.value, np.nan),
-            below=np.where(worlds[:, None], self.below, np.nan),
-            above=np.where(worlds[:, None], self.above, np.nan),
+            value=np.where(which[:, None], self.value, np.nan),
+            below=np.where(which, self.below, np.nan),
+            above=np.where(which, self.above, np.nan),
         )
 
     def divided(self, divisor: Floats) -> Numbers:

@@ -1,6 +1,7 @@
 """The primary features: those whose scores decide. They are named here, and taken here.
 
-Last encoder layer after its norm, mean of all tokens, whole image, ridge; fixed before any model was trained.
+Last encoder layer after its norm, mean of the tokens under the node, whole image, ridge; fixed before any model
+was trained. At the root that is the mean of all tokens.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import xarray as xr
 
-PRIMARY: dict[str, str] = {"pooling": "global", "eval_ratio": "0", "probe": "ridge", "target": "latent"}
+PRIMARY: dict[str, str] = {"pooling": "aligned", "eval_ratio": "0", "probe": "ridge", "target": "latent"}
 """Labels of the primary features on the axes of a regression cube; the layer is the last one."""
 
-PRIMARY_TEXT = "last layer, mean-pooled tokens, whole image, ridge"
+NULL = "null_trained"
+"""The encoder that learnt nothing: same recipe, each image's target taken from another image."""
+
+PRIMARY_TEXT = "last layer, mean of the tokens under the node, whole image, ridge"
 
 
 def scores(cube: xr.Dataset, encoder: str = "trained", **changes: Any) -> xr.Dataset:

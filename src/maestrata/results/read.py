@@ -16,7 +16,7 @@ from maestrata.cells import answers, same_ratio
 from maestrata.resampling import nanmean
 from maestrata.results.cubes import CubeSet
 from maestrata.results.numbers import Numbers, aligned
-from maestrata.results.primary import PRIMARY
+from maestrata.results.primary import NULL, PRIMARY
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -26,11 +26,8 @@ if TYPE_CHECKING:
 Level: TypeAlias = Literal["image", "root", "lowest", "all", "each"] | int
 Floats = NDArray[np.float64]
 
-LEAST_CEILING = 0.05
-"""A ceiling below this is not divided by: the number stays R2."""
-
-_SCORES = {"r2": "r2", "gain": "gain", "skill": "r2", "gained_skill": "gain"}
-_OVER_CEILING = ("skill", "gained_skill")
+LEAST_ROOM = 0.05
+"""A ceiling that lies less than this above the null is not divided by: there is no skill."""
 
 
 def read(cubes: CubeSet, what: Select, world: str) -> Numbers:
@@ -105,14 +102,16 @@ def _nearest(cube: xr.Dataset, what: Select, world: str) -> str | None:
 # ----------------------------------------------------------------------------------------------- the sweep
 def _of_sweep(cubes: CubeSet, cube: xr.Dataset, what: Select, world: str) -> Numbers:
     labels = {"world": world, "encoder": what.arm, **PRIMARY, **what.labels}
-    for axis, label in labels.items():
+    # of the null that the cube's gain is over, the difference in R2 is there already, with a paired interval
+    paired = what.quantity == "skill" and what.null == NULL
+    variable = "gain" if paired or what.quantity == "gain" else "r2"
+    for axis, label in (*labels.items(), *([("encoder", NULL)] if variable == "gain" else [])):
         if label not in _axis(cube, axis):
             return Numbers.none(f"the sweep has no {axis} {label!r}")
     position = _position(cube, what)
     if isinstance(position, str):
         return Numbers.none(position)
     place = _place(cube, labels) | position
-    variable = _SCORES[what.quantity]
     order = ("world_seed", "seed", "level", "layer")
     names = ("r2", variable, f"{variable}_low", f"{variable}_high")
     r2, *scores = (_taken(cube, name, place, order) for name in names)
@@ -121,15 +120,16 @@ def _of_sweep(cubes: CubeSet, cube: xr.Dataset, what: Select, world: str) -> Num
     value, low, high = (np.take_along_axis(x, last[..., None], -1)[..., 0] for x in scores)
     seeds, levels = _axis(cube, "world_seed"), _axis(cube, "level")
     numbers = _at_level(what, world, seeds, levels, np.isfinite(value), value, low, high).centred()
-    if what.quantity not in _OVER_CEILING or numbers.lacking:
+    if what.quantity != "skill" or numbers.lacking:
         return numbers
     if not what.null:
-        return numbers.divided(_enough(_ceiling(cubes, world, numbers)))
-    null = read(cubes, replace(what, arm=what.null, quantity=variable, null=""), world)
+        return _over(numbers, _ceiling(cubes, world, numbers))
+    null = read(cubes, replace(what, arm=what.null, quantity="r2"), world)
     if null.lacking:
         return null
     numbers, null = aligned([numbers, null])
-    return numbers.minus(null).divided(_enough(_ceiling(cubes, world, numbers) - null.mean))
+    above = numbers if paired else numbers.minus(null)
+    return _over(above, _ceiling(cubes, world, numbers) - null.mean)
 
 
 def realised_ratio(cubes: CubeSet, what: Select, world: str) -> float:
@@ -160,9 +160,10 @@ def _ceiling(cubes: CubeSet, world: str, numbers: Numbers) -> Floats:
     return ceiling
 
 
-def _enough(ceiling: Floats) -> Floats:
-    """Return what can be divided by; NaN elsewhere."""
-    return np.where(ceiling >= LEAST_CEILING, ceiling, np.nan)
+def _over(numbers: Numbers, room: Floats) -> Numbers:
+    """Divide by what there is between null and ceiling, (worlds, levels); NaN where that is hardly anything."""
+    little = room < LEAST_ROOM
+    return numbers.divided(np.where(little, 1.0, room)).kept(~little)
 
 
 # ---------------------------------------------------------------------------------------------- the theory

@@ -17,6 +17,7 @@ import numpy as np
 
 from maestrata.results.cubes import CubeSet
 from maestrata.results.numbers import Numbers, aligned, weighted
+from maestrata.results.primary import NULL
 from maestrata.results.read import Level, read
 
 
@@ -73,8 +74,9 @@ class Select(Expression):
         ``regression``, ``theory`` or ``experiments/NAME``.
     quantity : str
         A quantity of the experiment, a variable of the theory cube, or, of the regression cube, ``r2``,
-        ``gain`` (over random init), ``skill`` or ``gained_skill``: the former two over the exact ceiling.
-        Without a ceiling skill is R2, and a bound (`numbers.Row.bound`).
+        ``gain`` (R2 minus that of ``null_trained``) or ``skill``: (R2 - null) / (ceiling - null), the ceiling
+        that of exact inference. Without one, skill is R2 - null, and a bound (`numbers.Row.bound`); where
+        the null lies less than `read.LEAST_ROOM` below the ceiling, it is NaN.
     arm : str
         An arm of the experiment, or an encoder of the regression cube. With `ratio`, the arms that begin so.
     ratio : float, optional
@@ -86,7 +88,7 @@ class Select(Expression):
         above 0, ``all``: the mean over levels above 0, ``each``: all of them apart. An integer is a level, or
         counts from the root (-1), so that -2 is the level below it.
     null : str
-        Encoder whose score counts as no skill: then skill is (R2 - null) / (ceiling - null).
+        Encoder whose score counts as no skill, such as ``random_init``; empty: R2 of 0 does.
     labels : mapping
         Labels on further axes: of features that are not the primary ones (``{"pooling": "concat"}``), or of
         the theory (``{"tie": "lowest"}``).
@@ -101,7 +103,7 @@ class Select(Expression):
     patch: int = 1
     offset: int = 0
     level: Level = "image"
-    null: str = ""
+    null: str = NULL
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     interval: Literal["measured", "centred", "none"] = "measured"
 
@@ -178,7 +180,7 @@ def _scaled(parts: Sequence[Numbers], factor: float) -> Numbers:
 
 def _kept(sides: Sequence[Numbers], least: float) -> Numbers:
     one, reached = sides
-    return one.kept(reached.mean[:, 0] >= least)
+    return one.kept(reached.mean[:, :1] >= least)
 
 
 def _largest(parts: Sequence[Numbers]) -> Numbers:

@@ -203,7 +203,7 @@ def test_the_settings_of_every_experiment_have_their_ranges() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("evaluation: {poolings: [aligned]}", "evaluation.poolings=['aligned'] must hold 'global'"),
+        ("evaluation: {poolings: [global]}", "evaluation.poolings=['global'] must hold 'aligned'"),
         (
             "evaluation: {probes: [kernel_ridge]}",
             "evaluation.probes=['kernel_ridge'] must hold 'ridge': claims and figures read that probe",

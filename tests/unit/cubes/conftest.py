@@ -15,7 +15,7 @@ from maestrata.cubes.manifest import Manifest
 from maestrata.cubes.schema import SCORE
 
 READINGS: dict[str, list[Any]] = {
-    "encoder": ["trained", "random_init"],
+    "encoder": ["trained", "null_trained"],
     "layer": [0, 1],
     "pooling": ["global"],
     "eval_ratio": ["0", "training"],
@@ -67,13 +67,13 @@ def sweep(tmp_path: Path, scores: Callable[..., Any]) -> Callable[..., Manifest]
         for cell in manifest.cells:
             control = manifest.path("controls", cell)
             if not control.exists():
-                write_cube(scores(100 + cell.world_seed, encoder=["random_init"], eval_ratio=["0"]), control)
+                write_cube(scores(100 + cell.world_seed, encoder=["null_trained"], eval_ratio=["0"]), control)
             if (cell.world_seed, cell.visible) in missing:
                 continue
             own = scores(10 * cell.world_seed + cell.visible)
             # In a cell's own file the controls stand at the training ratio only.
             for name in ("r2", "r2_low", "r2_high", "n_test", "r2_boot"):
-                own[name].loc[{"encoder": "random_init", "eval_ratio": "0"}] = np.nan
+                own[name].loc[{"encoder": "null_trained", "eval_ratio": "0"}] = np.nan
             write_cube(
                 own, manifest.path("scores", cell), {"config": json.dumps({"visible": cell.visible, "lr": 1})}
             )

@@ -39,12 +39,13 @@ def test_values_stand_at_their_labels(sweep: Sweep, tmp_path: Path) -> None:
                 world="additive", world_seed=cell.world_seed, patch_size=1, offset=0, mask_ratio=ratio, seed=0
             )
             np.testing.assert_array_equal(at.r2.sel(encoder="trained"), own.r2.sel(encoder="trained"))
-            reference = at.r2.sel(encoder="random_init")
+            reference = at.r2.sel(encoder="null_trained")
             np.testing.assert_array_equal(
-                reference.sel(eval_ratio="0"), control.r2.sel(encoder="random_init", eval_ratio="0")
+                reference.sel(eval_ratio="0"), control.r2.sel(encoder="null_trained", eval_ratio="0")
             )
             np.testing.assert_array_equal(
-                reference.sel(eval_ratio="training"), own.r2.sel(encoder="random_init", eval_ratio="training")
+                reference.sel(eval_ratio="training"),
+                own.r2.sel(encoder="null_trained", eval_ratio="training"),
             )
             assert float(at.realised_ratio.squeeze()) == entry.realised_ratio
             assert int(at.status) == 1 and float(at.images_seen) == 1000
@@ -62,7 +63,7 @@ def test_gain_is_paired(sweep: Sweep, tmp_path: Path) -> None:
     for ratio, source in (("0", control), ("training", own)):
         boot = (
             own.r2_boot.sel(encoder="trained", eval_ratio=ratio, **where).values
-            - source.r2_boot.sel(encoder="random_init", eval_ratio=ratio, **where).values
+            - source.r2_boot.sel(encoder="null_trained", eval_ratio=ratio, **where).values
         )
         found = cube.sel(
             world_seed=cell.world_seed,
@@ -73,12 +74,12 @@ def test_gain_is_paired(sweep: Sweep, tmp_path: Path) -> None:
         ).squeeze()
         expected = [
             float(own.r2.sel(encoder="trained", eval_ratio=ratio, **where))
-            - float(source.r2.sel(encoder="random_init", eval_ratio=ratio, **where)),
+            - float(source.r2.sel(encoder="null_trained", eval_ratio=ratio, **where)),
             *np.quantile(boot, [0.025, 0.975]),
         ]
         np.testing.assert_allclose([found.gain, found.gain_low, found.gain_high], expected, atol=1e-6)
     np.testing.assert_array_equal(
-        cube.gain.sel(encoder="random_init"), np.zeros_like(cube.gain.sel(encoder="random_init"))
+        cube.gain.sel(encoder="null_trained"), np.zeros_like(cube.gain.sel(encoder="null_trained"))
     )
 
 

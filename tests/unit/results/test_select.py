@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -16,8 +18,13 @@ RATIOS = (0.1, 0.75)
 def sweep(change=None, half=0.01):
     """Regression cube: R2 = ratio / 2 + level / 10, worlds .001 apart, seeds .002 about their mean."""
     axes = {"world": ["additive"], "world_seed": range(WORLDS), "patch_size": [1], "offset": [0]}
-    axes |= {"mask_ratio": RATIOS, "seed": range(SEEDS), "encoder": ["trained", "pixels"], "layer": [0, 1]}
-    axes |= {"pooling": ["global", "concat"], "eval_ratio": ["0"], "probe": ["ridge"], "target": ["latent"]}
+    axes |= {
+        "mask_ratio": RATIOS,
+        "seed": range(SEEDS),
+        "encoder": ["trained", "null_trained", "pixels"],
+        "layer": [0, 1],
+    }
+    axes |= {"pooling": ["concat", "aligned"], "eval_ratio": ["0"], "probe": ["ridge"], "target": ["latent"]}
     axes |= {"level": range(LEVELS + 1)}
     shape = tuple(len(list(values)) for values in axes.values())
     right = (
@@ -27,8 +34,8 @@ def sweep(change=None, half=0.01):
         + np.array([-0.002, 0.002])[:, None]
     )
     r2 = np.full(shape, 0.95)  # what must not be read: another layer, pooling or encoder
-    r2[0, :, 0, 0, :, :, 0, 1, 0, 0, 0, 0] = right
-    r2[0, :, 0, 0, :, :, 1, 1, 1, 0, 0, 0] = right - 0.05
+    r2[0, :, 0, 0, :, :, 0, 1, 1, 0, 0, 0] = right
+    r2[0, :, 0, 0, :, :, 2, 1, 0, 0, 0, 0] = right - 0.05
     if change is not None:
         change(r2)
     data = {"r2": r2, "r2_low": r2 - half, "r2_high": r2 + 3 * half, "n_test": np.ones(shape)}
@@ -101,27 +108,45 @@ def test_the_last_layer_that_is_there():
     assert [row.value for row in rows][:2] == pytest.approx([0.95, 0.676], rel=1e-6)
 
 
-def test_skill_is_over_the_exact_ceiling_and_a_bound_without():
+def nulled(value=0.2, half=0.03):
+    """A cube whose `null_trained` scores `value`, with the gain over it and an interval of its own."""
+
+    def change(values):
+        values[0, :, 0, 0, :, :, 1, 1, 1, 0, 0, 0] = value
+
+    cube = sweep(change)
+    gain = cube.r2 - cube.r2.sel(encoder="null_trained")
+    for name, by in (("gain", 0), ("gain_low", -half), ("gain_high", half)):
+        cube[name] = (gain + by).transpose(*cube[name].dims).astype(np.float32)
+    return cube
+
+
+def test_skill_is_what_is_reached_of_the_way_from_the_null_to_the_ceiling():
     skill = Select("regression", "skill", ratio=0.75, level="each")
-    over = numbers(skill, sweep(), limits(0.5, 0.04, np.nan))
-    assert over.bound[0].tolist() == [False, True, True]  # .04 is too low to be divided by
-    assert over.mean[0] == pytest.approx([0.95, 0.575, 0.675], rel=1e-6)
-    assert over.half[0] == pytest.approx([0.04, 0.02, 0.02], rel=1e-4)
-    assert numbers(skill).bound.all()
-    assert (skill - skill).numbers(CubeSet([sweep()]), "additive").bound.all()
+    over = numbers(skill, nulled(), limits(0.7, 0.24, np.nan))
+    # .24 is too near to the null to be divided by: no skill; without a ceiling the gain is a bound
+    assert over.bound[0].tolist() == [False, False, True]
+    assert over.mean[0] == pytest.approx([0.275 / 0.5, np.nan, 0.475], rel=1e-6, nan_ok=True)
+    assert over.half[0] == pytest.approx([0.03 / 0.5, np.nan, 0.03], rel=1e-4, nan_ok=True)
+    assert numbers(skill, nulled()).bound.all()
+    gain = numbers(Select("regression", "gain", ratio=0.75, level="each"), nulled())
+    assert gain.mean[0] == pytest.approx([0.275, 0.375, 0.475], rel=1e-6)
+    assert (skill - skill).numbers(CubeSet([nulled()]), "additive").bound.all()
+    assert numbers(skill, sweep().sel(encoder=["trained", "pixels"])).lacking == (
+        "the sweep has no encoder 'null_trained'"
+    )
 
 
-def test_skill_above_a_null():
+def test_another_null_is_selectable_and_none_is():
     def without_training(values):
-        values[0, :, 0, 0, :, :, 1, 1, 0, 0, 0, 0] = 0.2  # of the encoder 'pixels', at the same features
+        values[0, :, 0, 0, :, :, 2, 1, 1, 0, 0, 0] = 0.2  # of the encoder 'pixels', at the same features
 
-    skill = Select("regression", "skill", ratio=0.75, level="each", null="pixels")
-    above = numbers(skill, sweep(without_training), limits(0.7, 0.7, 0.22))
-    assert above.mean[0] == pytest.approx([0.275 / 0.5, 0.375 / 0.5, 0.475], rel=1e-6)
-    assert above.bound[0].tolist() == [False, False, True]  # too little above the null to be divided by
+    skill = partial(Select, "regression", "skill", ratio=0.75, level="each")
+    above = numbers(skill(null="pixels"), sweep(without_training), limits(0.7, 0.7, 0.22))
+    assert above.mean[0] == pytest.approx([0.275 / 0.5, 0.375 / 0.5, np.nan], rel=1e-6, nan_ok=True)
     assert above.half[0][0] == pytest.approx(0.02 * np.sqrt(2) / 0.5, rel=1e-4)
-    lacking = numbers(Select("regression", "skill", ratio=0.75, level="root", null="null_trained")).lacking
-    assert lacking == "the sweep has no encoder 'null_trained'"
+    plain = numbers(skill(null=""), sweep(), limits(0.5, 0.5, 0.04))
+    assert plain.mean[0] == pytest.approx([0.95, 1.15, np.nan], rel=1e-6, nan_ok=True)
 
 
 def test_means_slopes_and_multiples():
