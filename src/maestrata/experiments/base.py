@@ -144,7 +144,7 @@ class Job:
 
     def initial(self, seed: int | None = None) -> MAE:
         """Return the untrained model that training with `seed` (default: the job's) starts from."""
-        return initial_model(self.cfg, self.seed if seed is None else seed)
+        return initial_model(self.cfg, self.seed if seed is None else seed, self.world.seed)
 
     def visible_counts(self, ratios: Iterable[float]) -> list[int]:
         """Return the counts of visible tokens that masking ratios realise, each once, most visible first."""

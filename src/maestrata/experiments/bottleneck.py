@@ -155,7 +155,7 @@ def _codes(
         return tokens[:, ~masked].reshape(len(tokens), -1)
 
     def model(outputs: int) -> Bottleneck:
-        weights = torch.Generator().manual_seed(integer_seed(job.seed, "init"))
+        weights = torch.Generator().manual_seed(integer_seed(job.seed, "init", world.seed))
         return Bottleneck(masked, world.token_values, outputs, settings["width"], settings["depth"], weights)
 
     def file(arm: str, outputs: int, coder: Callable[[Float32], Float32]) -> None:

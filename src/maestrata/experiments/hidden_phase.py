@@ -81,7 +81,7 @@ def train_likelihood(job: Job, table: Table) -> MAE:
     maps = whitening_maps(
         as_tokens(world, world.sample(CALIBRATION, "experiment", (job.seed,)).images), jitter
     )
-    generator = torch.Generator().manual_seed(integer_seed(job.seed, "init", _HEAD))
+    generator = torch.Generator().manual_seed(integer_seed(job.seed, "init", job.world.seed, _HEAD))
     model = MixtureMAE(job.initial(), job.settings["components"], maps, generator)
 
     def noise(step: int, batch: Batch) -> Tensor:

@@ -186,7 +186,8 @@ def _trained(case: CellCase) -> Encode:
 
 
 def _start(case: Case) -> Encode:
-    return of_model(initial_model(case.cfg, case.seed).to(case.device), case.data.images, case.batch)
+    model = initial_model(case.cfg, case.seed, case.data.world.seed).to(case.device)
+    return of_model(model, case.data.images, case.batch)
 
 
 def _pixels(case: Case) -> Encode:

@@ -112,7 +112,7 @@ def train_autoencoder(
     TrainingError
         If the loss stops being finite.
     """
-    model = initial_model(cfg, seed)
+    model = initial_model(cfg, seed, world.seed)
 
     def batch(step: int) -> Batch:
         images = training_images(world, seed, recipe, step).images
@@ -133,7 +133,9 @@ def train_supervised(
     mean, deviation = columns.mean(0, dtype=np.float64), columns.std(0, dtype=np.float64)
     varies = deviation > CONSTANT * np.abs(mean)
     scale = np.where(varies, deviation, np.inf)
-    model = Supervised(initial_model(cfg, seed), torch.from_numpy(level_weights(world, latents, varies)))
+    model = Supervised(
+        initial_model(cfg, seed, world.seed), torch.from_numpy(level_weights(world, latents, varies))
+    )
 
     def batch(step: int) -> Batch:
         sample = training_images(world, seed, recipe, step)

@@ -23,9 +23,12 @@ MaskSource = Callable[[int], tuple[NDArray[np.int64], NDArray[np.int64]]]
 """Step -> visible ids (b, k) and masked ids (b, m), each ascending."""
 
 
-def initial_model(cfg: MAEConfig, seed: int) -> MAE:
-    """Return the untrained model that training with `seed` starts from, of the stream ``init``."""
-    return MAE(cfg).initialise(torch.Generator().manual_seed(integer_seed(seed, "init")))
+def initial_model(cfg: MAEConfig, seed: int, world_seed: int) -> MAE:
+    """Return the untrained model that training starts from, of the seed's stream ``("init", world_seed)``.
+
+    Each world has a start of its own, so that worlds are independent of each other.
+    """
+    return MAE(cfg).initialise(torch.Generator().manual_seed(integer_seed(seed, "init", world_seed)))
 
 
 def training_images(world: World, seed: int, recipe: Recipe, step: int) -> Sample:

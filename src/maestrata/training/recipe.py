@@ -27,8 +27,8 @@ class Recipe:
     images: int = setting(
         240_000, "images seen in all; fresh ones unless `samples` is set", least=1, most=MOST_IMAGES
     )
-    batch: int = setting(256, "images in a step", least=1, most=MOST_ROWS)
-    lr: float = setting(2e-3, "peak of the one-cycle schedule (AdamW)", above=0, below=1)
+    batch: int = setting(64, "images in a step", least=1, most=MOST_ROWS)
+    lr: float = setting(3e-3, "peak of the one-cycle schedule (AdamW)", above=0, below=1)
     weight_decay: float = setting(0.05, "of matrices; nothing else is decayed", least=0, below=1)
     betas: tuple[float, float] = setting((0.9, 0.95), "of AdamW", least=0, below=1)
     warmup: float = setting(0.1, "share of steps in which the rate rises", least=0, below=1)

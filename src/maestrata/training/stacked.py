@@ -100,7 +100,11 @@ class StackedTrainer:
         self.captured = on_gpu if captured is None else captured
         dtype = dtype or (torch.bfloat16 if on_gpu else torch.float32)
         self.model = MAEStack(cfg, device, dtype, on_gpu if compiled is None else compiled)
-        self.weights = FlatWeights([initial_model(cfg, seed) for seed in seeds], decays, device)
+        self.weights = FlatWeights(
+            [initial_model(cfg, seed, world.seed) for world, seed in zip(worlds, seeds, strict=True)],
+            decays,
+            device,
+        )
         self._images = _image_maker(self.worlds, device)
         groups = [
             {"params": [flat], "weight_decay": decay}

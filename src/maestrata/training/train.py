@@ -45,7 +45,7 @@ def train(
     model : MAE
     losses : ndarray of float32 (steps,)
     """
-    model = initial_model(cfg, seed)
+    model = initial_model(cfg, seed, world.seed)
     batches = Batches(world, patches, visible, seed, recipe)
     name = name or Cell(world.name, world.seed, patches.label, visible, seed).stem
     return model, fit(model, batches, model.loss, recipe, name, device, checkpoint)

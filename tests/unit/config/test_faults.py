@@ -147,7 +147,7 @@ SETTINGS = [
     (probe("ridge", "alphas: [1, 0]"), "alphas[1]=0 must be above 0", "ridge.alphas[1]"),
     (probe("ridge", "name: 1"), "setting 'name' must be one of: alphas, validation", ""),
     (probe("ridge", "validation: 1"), "validation=1 must lie in (0, 1)", ""),
-    ("evaluation: {control_images: 100}", "control_images=100 must be 0", "one batch of 256"),
+    ("evaluation: {control_images: 50}", "control_images=50 must be 0", "one batch of 64"),
     (block("seeds: [20240607123]"), "grid[0].seeds[0]=20240607123", "4294967295"),
     (block("world_seeds: [4294967296]"), "grid[0].world_seeds[0]=4294967296", "4294967295"),
     (experiment("invariance", "pairs: 0"), "pairs=0 must be at least 2", "experiments[0].settings.pairs"),

@@ -96,7 +96,7 @@ def test_an_empty_table_is_an_error() -> None:
 def test_the_same_masks_and_images_give_the_model_of_the_sweep() -> None:
     world, patches = make("additive_tree", 3, leaves=4), MaskPatches(TokenGrid(2, 2))
     expected, its_losses = train(world, patches, 2, 5, CFG, RECIPE)
-    model = initial_model(CFG, 5)
+    model = initial_model(CFG, 5, world.seed)
     losses = fit(model, Batches(world, patches, 2, 5, RECIPE), model.loss, RECIPE, "again")
     np.testing.assert_array_equal(losses, its_losses)
     for name, value in expected.state_dict().items():

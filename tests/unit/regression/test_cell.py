@@ -33,7 +33,7 @@ def world():
 
 @pytest.fixture(scope="module")
 def cell(world):
-    return _dataset(score_cell(initial_model(CFG, 1), world, MaskPatches(world.grid), 2, 0, SETTINGS))
+    return _dataset(score_cell(initial_model(CFG, 1, 0), world, MaskPatches(world.grid), 2, 0, SETTINGS))
 
 
 @pytest.fixture(scope="module")
@@ -126,13 +126,13 @@ def test_scores_of_each_node(cell, world):
 
 
 def test_a_second_run_gives_the_same_bits(cell, world):
-    again = _dataset(score_cell(initial_model(CFG, 1), world, MaskPatches(world.grid), 2, 0, SETTINGS))
+    again = _dataset(score_cell(initial_model(CFG, 1, 0), world, MaskPatches(world.grid), 2, 0, SETTINGS))
     assert cell.identical(again)
 
 
 def test_training_masks_that_are_the_common_ones_are_read_once_and_told_twice(world):
     settings = Evaluation(probe_train=200, test=200, replicates=5, probes=("ridge",))
-    found = _dataset(score_cell(initial_model(CFG, 1), world, MaskPatches(world.grid), 4, 0, settings))
+    found = _dataset(score_cell(initial_model(CFG, 1, 0), world, MaskPatches(world.grid), 4, 0, settings))
     for name in ("trained", "shuffled", "linear_mae", "positions"):
         half, own = (
             found.sel(encoder=name, eval_ratio=r, drop=True).drop_vars("r2_node") for r in ("0.5", "training")
@@ -144,7 +144,7 @@ def test_more_images_than_fit_in_memory_at_once_change_nothing(world, monkeypatc
     import maestrata.regression.encoders as encoders
 
     settings = Evaluation(probe_train=200, test=200, replicates=5, probes=("ridge",))
-    arguments = (initial_model(CFG, 1), world, MaskPatches(world.grid), 2, 0, settings)
+    arguments = (initial_model(CFG, 1, 0), world, MaskPatches(world.grid), 2, 0, settings)
     whole = _dataset(score_cell(*arguments))
     split = encoders.layer_passes
     monkeypatch.setattr(encoders, "layer_passes", lambda layers, size: split(layers, size, budget=1))
@@ -174,7 +174,9 @@ def test_one_array_under_two_poolings_is_scored_once(world, monkeypatch):
 def test_discrete_latents_have_an_accuracy():
     world = worlds.make("grammar_tree", 0, leaves=8, symbols=5, productions=1)
     settings = Evaluation(probe_train=400, test=400, replicates=5, probes=("ridge",))
-    found = _dataset(score_cell(initial_model(CFG, 0), world, MaskPatches(world.grid, 2, 1), 2, 0, settings))
+    found = _dataset(
+        score_cell(initial_model(CFG, 0, 0), world, MaskPatches(world.grid, 2, 1), 2, 0, settings)
+    )
     one = found.sel(layer=2, pooling="concat", eval_ratio="0", probe="ridge", target="latent")
     assert (one.accuracy.sel(encoder="trained", level=[1, 2, 3]) > 0.9).all()
     # labels of other images tell the root, one of five symbols equally often, as well as chance does
@@ -224,7 +226,7 @@ def test_differences_between_encoders_are_paired(cell, controls):
 
 
 def test_bad_settings_end_before_anything_is_computed(world):
-    model, patches = initial_model(CFG, 0), MaskPatches(world.grid)
+    model, patches = initial_model(CFG, 0, 0), MaskPatches(world.grid)
     for bad, message in (
         ({"probes": ("lasso",)}, "'lasso' must be one of"),
         ({"probes": ()}, "probes=.* must not be empty"),
@@ -232,7 +234,7 @@ def test_bad_settings_end_before_anything_is_computed(world):
         ({"probe_train": 50}, r"probe_train=50 must lie in \[100, "),
         ({"test": 50}, r"test=50 must lie in \[100, "),
         ({"control_images": -1}, r"control_images=-1 must lie in \[0, "),
-        ({"control_images": 255}, "control_images=255 must be 0 .* at least one batch of 256"),
+        ({"control_images": 63}, "control_images=63 must be 0 .* at least one batch of 64"),
     ):
         with pytest.raises(ProbeError, match=message):
             Evaluation(**bad)
@@ -241,4 +243,4 @@ def test_bad_settings_end_before_anything_is_computed(world):
     with pytest.raises(MaskError, match="visible=8"):
         score_cell(model, world, patches, 8, 0, Evaluation(probe_train=200, test=200, replicates=2))
     with pytest.raises(ProbeError, match="do not fit a model"):
-        score_cell(initial_model(MAEConfig(), 0), world, patches, 2, 0, SETTINGS)
+        score_cell(initial_model(MAEConfig(), 0, 0), world, patches, 2, 0, SETTINGS)

@@ -122,7 +122,7 @@ def test_the_linear_mae_depends_on_patch_and_ratio():
 
 
 def test_positions_see_the_mask_and_no_pixel():
-    model = initial_model(MAEConfig(width=16, depth=2, decoder_width=16), 0)
+    model = initial_model(MAEConfig(width=16, depth=2, decoder_width=16), 0, 0)
     encode = of_positions(model, (3, 8, 8))
     assert list(encode(EvalMasks.common(0.0, GRID, 0, (150, 50)), POOLINGS)) == []
     masks = EvalMasks.common(0.5, GRID, 0, (150, 50))
@@ -164,8 +164,8 @@ def test_axes_of_few_values_span_them_all():
 
 def test_random_init_is_where_training_starts():
     cfg = MAEConfig(width=16, depth=1, decoder_width=16)
-    same, other = (initial_model(cfg, seed).state_dict() for seed in (4, 5))
-    again = initial_model(cfg, 4).state_dict()
+    same, other = (initial_model(cfg, seed, 0).state_dict() for seed in (4, 5))
+    again = initial_model(cfg, 4, 0).state_dict()
     assert all((same[k] == again[k]).all() for k in same)
     assert not (same["embed.weight"] == other["embed.weight"]).all()
 
@@ -174,7 +174,7 @@ def test_features_of_a_model_are_of_every_layer_and_concat_of_the_last():
     cfg = MAEConfig(width=16, depth=2, decoder_width=16)
     images = np.random.default_rng(0).standard_normal((9, 3, 8, 8), dtype=np.float32)
     masks = EvalMasks.draw("training", GRID, 0, (5, 4), MaskPatches(GRID, 2, 1), 3)
-    model = initial_model(cfg, 0)
+    model = initial_model(cfg, 0, 0)
     shapes = {
         (layer, pooling): x.shape if pooling != "aligned" else [part.shape for part in x]
         for layer, pooling, x in of_model(model, images)(masks, POOLINGS)

@@ -79,7 +79,7 @@ def test_flags_of_a_cell(plan: Plan) -> None:
     cell = job(world="grammar", world_seed="0", patch="1x1", visible="4", seed="0")
     assert plan.flags.world(cell).startswith("--world grammar --world-kind grammar_tree --world-settings")
     assert plan.flags.cell(cell) == "--patch 1x1 --visible 4 --seed 0"
-    assert "--images 160000 --batch 256 --lr 0.002" in plan.flags.training(cell)
+    assert "--images 160000 --batch 64 --lr 0.003" in plan.flags.training(cell)
     assert "samples" not in plan.flags.training(cell)
 
 

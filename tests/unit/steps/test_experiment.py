@@ -57,7 +57,7 @@ def run(folder: Path, *more: str, world_seed: int = 0, seed: int = 0, name: str 
 
 def test_what_is_written(module: Any, tmp_path: Path) -> None:
     weights = tmp_path / "weights.safetensors"
-    save_weights(initial_model(MAEConfig(grid_height=4, grid_width=2, width=16, depth=1), 0), weights)
+    save_weights(initial_model(MAEConfig(grid_height=4, grid_width=2, width=16, depth=1), 0, 0), weights)
     cube = open_cube(run(tmp_path, "--cells", f"2x1/v1/s0={weights}", world_seed=3, seed=4))
     assert cube.attrs["experiment"] == "made_up" and cube.attrs["fingerprint"] == "abc"
     assert cube.value.dims == ("world", "world_seed", "seed", "arm", "quantity", "level")

@@ -46,7 +46,7 @@ CFG = MAEConfig(grid_height=4, grid_width=2, width=16, depth=1, decoder_width=16
 def _regress(folder, *more, visible="2"):
     weights = folder / "weights.safetensors"
     if not weights.exists():
-        save_weights(initial_model(CFG, 5), weights)
+        save_weights(initial_model(CFG, 5, 0), weights)
     paths = ["--weights", str(weights), "--scores", str(folder / "scores.nc")]
     paths += ["--reconstructions", str(folder / "reconstructions.nc")]
     regress.main([*WORLD, "--patch", "2x1", "--visible", visible, "--seed", "4", *READ, *paths, *more])

@@ -95,7 +95,7 @@ def test_files_record_what_made_them_and_what_changed_is_made_again(
     assert changed() == set()
     plan["cells"][0]["training"]["lr"] = 0.001
     assert changed() == {"weights.safetensors", "scores.nc"}
-    assert "weights.safetensors is made again: lr was 0.002 and is 0.001" in capsys.readouterr().out
+    assert "weights.safetensors is made again: lr was 0.003 and is 0.001" in capsys.readouterr().out
     plan["evaluation"]["test"] = 256
     assert changed() == {"scores.nc", "s0.nc"}
     plan["code"]["w"]["stack"] = "t"

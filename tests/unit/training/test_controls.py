@@ -43,14 +43,14 @@ def _reconstruction_loss(model, tokens):
 def test_the_autoencoder_learns_to_copy(world):
     model, losses = train_autoencoder(world, CFG, 3, RECIPE)
     tokens = _tokens(world)
-    start = _reconstruction_loss(initial_model(CFG, 3), tokens)
+    start = _reconstruction_loss(initial_model(CFG, 3, 0), tokens)
     # at the start worse than the mean of all pixels, at the end most of their variance is explained
     assert start > float(tokens.var()) > 2 * _reconstruction_loss(model, tokens)
     assert len(losses) == RECIPE.steps and losses[-5:].mean() < losses[0] / 2
 
 
 def test_nothing_is_masked_and_every_token_counts():
-    model = initial_model(CFG, 0)
+    model = initial_model(CFG, 0, 0)
     tokens = torch.randn(5, 8, 12, generator=torch.Generator().manual_seed(0))
     found = reconstruct_all(model, tokens)
     assert found.shape == tokens.shape
@@ -67,7 +67,7 @@ def test_nothing_is_masked_and_every_token_counts():
 
 def test_normalised_pixels_are_the_target_where_the_model_predicts_those():
     cfg = MAEConfig(4, 2, width=16, depth=1, decoder_width=16, norm_pixels=True)
-    model = initial_model(cfg, 0)
+    model = initial_model(cfg, 0, 0)
     tokens = 3 + 2 * torch.randn(4, 8, 12, generator=torch.Generator().manual_seed(0))
     normal = (tokens - tokens.mean(-1, keepdim=True)) / tokens.std(-1, keepdim=True)
     expected = (reconstruct_all(model, tokens) - normal).square().mean()
@@ -75,7 +75,7 @@ def test_normalised_pixels_are_the_target_where_the_model_predicts_those():
 
 
 def test_supervised_starts_from_the_encoder_that_the_autoencoder_starts_from():
-    start = initial_model(CFG, 5)
+    start = initial_model(CFG, 5, 0)
     model = Supervised(start, torch.ones(7))
     tokens = torch.randn(3, 8, 12, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(model.encode(tokens, None), start.encode(tokens, None))
@@ -89,7 +89,7 @@ def test_supervised_beats_random_init_at_every_level(world):
     images = np.concatenate([fitted.images, scored.images])
     truth = [latent_columns(world, sample.latents) for sample in (fitted, scored)]
     r2 = []
-    for encoder in (model, initial_model(CFG, 3)):
+    for encoder in (model, initial_model(CFG, 3, 0)):
         pooled = represent(encoder, images, None, [2])[2][:, 1:].mean(1)
         found = Probe().fit(pooled[:2000], truth[0]).predict(pooled[2000:])
         r2.append(1 - np.square(found - truth[1]).mean(0) / truth[1].var(0))
@@ -114,7 +114,7 @@ def test_levels_count_alike_whatever_their_nodes_and_symbols_that_never_come_do_
     for part in (slice(0, 20), slice(20, 30), slice(30, 35)):
         assert weight[part].sum() == pytest.approx(1 / 3)
         assert np.ptp(weight[part][varies[part]]) < 1e-7
-    model = Supervised(initial_model(CFG, 0), torch.from_numpy(weight))
+    model = Supervised(initial_model(CFG, 0, 0), torch.from_numpy(weight))
     standard = torch.from_numpy((columns - columns.mean(0)) / np.where(varies, columns.std(0), np.inf))
     loss = model.column_loss(_tokens(world, 500), standard)
     # a head of zeros predicts means, of which the R2 is 0

@@ -46,7 +46,7 @@ def test_one_step_is_torchs_own(cell):
     """Against the model's own loss, torch's clipping and AdamW on the parameters as they are."""
     recipe = dataclasses.replace(cell["recipe"], clip=0.1)  # so small that it acts
     arguments = {k: v for k, v in cell.items() if k not in ("cfg", "recipe")}
-    model = initial_model(cell["cfg"], cell["seed"])
+    model = initial_model(cell["cfg"], cell["seed"], cell["world"].seed)
     groups = [
         {
             "params": [p for n, p in model.named_parameters() if decays(n, tuple(p.shape)) is flag],
@@ -161,3 +161,10 @@ def test_products_stay_float32_and_the_switch_is_put_back():
     assert torch.get_float32_matmul_precision() == before
     exact = a.double() @ b.double()
     assert ((product - exact).abs() / exact).max() < 1e-5
+
+
+def test_every_world_and_every_seed_has_a_start_of_its_own(cell):
+    starts = [initial_model(cell["cfg"], *key).embed.weight for key in ((0, 0), (0, 1), (1, 0), (0, 0))]
+    assert torch.equal(starts[0], starts[3])
+    assert not any(torch.equal(starts[0], other) for other in starts[1:3])
+    assert not torch.equal(starts[1], starts[2])
