@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import nct, t
 
-from maestrata.claims.picture import towards
 from maestrata.claims.registry import test_of
+from maestrata.claims.rule import towards
 from maestrata.cubes.io import open_cube
 
 POWER = 0.8

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from maestrata.claims.rule import Test
-from maestrata.results import Select
+from maestrata.results import UNGATED, Select
 
 NEAR_OPTIMUM = 0.9
 """Share of what could be explained of the masked part that a model must explain to speak for the theorem.
@@ -19,4 +19,4 @@ test = partial(Test, world="one_mask")
 
 def bottleneck(quantity: str, arm: str) -> Select:
     """Select a quantity of the models with few outputs, such as ``trained/1d`` (as many as c has)."""
-    return Select("experiments/bottleneck", quantity, arm)
+    return Select("experiments/bottleneck", quantity, arm, gate=UNGATED)

@@ -10,9 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor, isfinite, log10
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
 from maestrata.claims.rule import Contrast, Lies, Side
 from maestrata.claims.verdict import Verdict
 
@@ -106,22 +103,6 @@ def axis(side: Side, threshold: float, values: Sequence[float], interval: tuple[
     shaded = {"above": (threshold, high), "below": (low, threshold), "within": (-threshold, threshold)}[side]
     goes_on = (interval[0] < low, interval[1] > high)
     return Axis(low, high, thresholds, shaded, tuple(_ticks(low, high)), goes_on)
-
-
-def towards(side: Side, threshold: float, values: ArrayLike) -> NDArray[np.float64]:
-    """Distance from the threshold, positive on the side that speaks for the claim.
-
-    Examples
-    --------
-    >>> towards("below", 0.1, [0.3, 0.0]).tolist()
-    [-0.2, 0.1]
-    >>> towards("within", 0.05, [-0.04, 0.04, 0.1]).round(3).tolist()
-    [0.01, 0.01, -0.05]
-    """
-    x = np.asarray(values, np.float64)
-    if side == "within":
-        return threshold - np.abs(x)
-    return (x - threshold) * (1 if side == "above" else -1)
 
 
 WIDTH, HEIGHT = 480.0, 46.0

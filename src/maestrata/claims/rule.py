@@ -9,24 +9,35 @@ as the two ends of the interval do. From tests to a claim's verdict: `verdict`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, isfinite
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from maestrata.claims.statistics import equivalence, sign_flip
 from maestrata.errors import ClaimError
-from maestrata.results import Expression, Row, t_interval
+from maestrata.results import Expression, Model, Row, t_interval
 
 Side: TypeAlias = Literal["above", "below", "within"]
 Lies: TypeAlias = Literal["for", "against", "open"]
 
-WORLDS: Mapping[str, str] = {"sweep": "additive", "one_mask": "invertible"}
+WORLDS: Mapping[str, str] = {
+    "sweep": "grammar",
+    "certain": "symbols",
+    "between": "symbols_between",
+    "ambiguous": "symbols_ambiguous",
+    "one_mask": "invertible",
+    "patterned": "patterned",
+    "signs": "signs",
+}
 """In which worlds claims are judged: role -> label, where the config says nothing else (``claims.worlds``).
 
-``sweep``: claims about masks of all ratios. ``one_mask``: claims about one fixed mask, for which Assumption 1
-must hold to the letter."""
+``sweep``: claims about masks of all ratios. ``certain``, ``between``, ``ambiguous``: a part tells its cause
+surely, less surely, and as little as in a grammar. ``one_mask``: claims about one fixed mask, for which
+Assumption 1 must hold to the letter. ``patterned``: tokens with structure. ``signs``: latents of which the
+conditional mean tells nothing."""
 
 ANY = "any"
 """The role of a test that takes all worlds together that its cube has."""
@@ -101,6 +112,12 @@ class Contrast:
         Where the test is made at every level.
     world : str
         Label of the worlds, where it is not the one that the claim is judged in; else empty.
+    features : str
+        The features in words, where they are not those that decide; else empty.
+    models : tuple of Model
+        The trained models behind it, those below their gate included.
+    disputed : str
+        What other features say, where that is the opposite; the contrast is then open.
     """
 
     test: Test
@@ -114,11 +131,14 @@ class Contrast:
     lies: Lies
     level: int | None = None
     world: str = ""
+    features: str = ""
+    models: tuple[Model, ...] = ()
+    disputed: str = ""
 
     @property
     def name(self) -> str:
-        """The test's name, with the level and the world where these are not the claim's own."""
-        return named(self.test.name, self.level, self.world)
+        """The test's name, with level, world and features where these are not the claim's own."""
+        return named(self.test.name, self.level, self.world, self.features)
 
     @property
     def bound(self) -> bool:
@@ -140,21 +160,28 @@ class Contrast:
         return f"{self.estimate:+{form}}{interval}"
 
 
-def named(test: str, level: int | None = None, world: str = "") -> str:
+def named(test: str, level: int | None = None, world: str = "", features: str = "") -> str:
     """Name a contrast.
 
     Examples
     --------
-    >>> named("r = .9 minus r = .1", 2, "grammar")
-    'r = .9 minus r = .1, level 2 [grammar]'
+    >>> named("r = .9 minus r = .1", 2, "grammar"), named("gain", features="all tokens")
+    ('r = .9 minus r = .1, level 2 [grammar]', 'gain, all tokens')
     """
-    return test + (f", level {level}" if level is not None else "") + (f" [{world}]" if world else "")
+    at = (f"level {level}" if level is not None else "", features)
+    return ", ".join([test, *filter(None, at)]) + (f" [{world}]" if world else "")
 
 
-def contrast(
-    test: Test, rows: Iterable[Row], decides: bool = True, level: int | None = None, world: str = ""
-) -> Contrast:
+def contrast(test: Test, rows: Iterable[Row], decides: bool = True, **about: Any) -> Contrast:
     """Apply a test to its rows.
+
+    Parameters
+    ----------
+    test : Test
+    rows : iterable of Row
+    decides : bool
+    **about
+        Further fields of the contrast: `level`, `world`, `features`, `models`.
 
     Raises
     ------
@@ -179,9 +206,14 @@ def contrast(
         high=high,
         p_for=_p_for(test, values),
         lies=where(test, *_true_range(low, high, bound)),
-        level=level,
-        world=world,
+        **about,
     )
+
+
+def confronted(one: Contrast, other: Contrast) -> Contrast:
+    """Return a contrast that is open where other features say the opposite, both clearly."""
+    opposite = {one.lies, other.lies} == {"for", "against"}
+    return replace(one, lies="open", disputed=other.text()) if opposite else one
 
 
 def where(test: Test, low: float, high: float) -> Lies:
@@ -194,6 +226,22 @@ def where(test: Test, low: float, high: float) -> Lies:
     else:
         speaks_for, against = high < test.threshold, low > test.contrary
     return "for" if speaks_for else "against" if against else "open"
+
+
+def towards(side: Side, threshold: float, values: ArrayLike) -> NDArray[np.float64]:
+    """Distance from the threshold, positive on the side that speaks for the claim.
+
+    Examples
+    --------
+    >>> towards("below", 0.1, [0.3, 0.0]).tolist()
+    [-0.2, 0.1]
+    >>> towards("within", 0.05, [-0.04, 0.04, 0.1]).round(3).tolist()
+    [0.01, 0.01, -0.05]
+    """
+    x = np.asarray(values, np.float64)
+    if side == "within":
+        return threshold - np.abs(x)
+    return (x - threshold) * (1 if side == "above" else -1)
 
 
 def _true_range(low: float, high: float, bound: bool) -> tuple[float, float]:

@@ -238,6 +238,35 @@ def squared_distance_pseudovalues(differences: ArrayLike) -> Floats:
     return len(d) * whole - (len(d) - 1) * without
 
 
+def worlds_needed(effect: float, alpha: float, power: float = 0.8, most: int = 500) -> int | None:
+    """Worlds for which a two-sided t test of a standardised effect has a power; None for more than `most`.
+
+    By the noncentral t distribution. A planning figure: the effect is an estimate itself.
+
+    Parameters
+    ----------
+    effect : float
+        Distance of the mean from what it is held against, over the standard deviation over worlds.
+    alpha, power : float
+        Level of the test and chance of passing it, in (0, 1).
+    most : int
+
+    Examples
+    --------
+    >>> worlds_needed(1.0, 0.05), worlds_needed(0.05, 0.05)
+    (10, None)
+    """
+    from scipy.special import nctdtr, stdtrit
+
+    if not effect > 0:
+        return None
+    n = np.arange(2, most + 1)
+    missed = nctdtr(n - 1, effect * np.sqrt(n), stdtrit(n - 1, 1 - alpha / 2))
+    # far out the distribution is lost to rounding, where nothing is missed
+    enough = np.flatnonzero(~(missed > 1 - power))
+    return int(n[enough[0]]) if len(enough) else None
+
+
 def _vector(values: ArrayLike) -> Floats:
     x = np.asarray(values, np.float64)
     if x.ndim != 1 or not np.isfinite(x).all():

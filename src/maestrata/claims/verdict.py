@@ -10,6 +10,9 @@ The p value of a claim is the smaller of two:
 
 Holm's correction runs over the claims that train models and could be run. Claims that train nothing stand
 outside the family, and their intervals decide alone. Estimates are always computed.
+
+Two things come before: a claim most of whose models lie below their gate on progress is not run, and a
+deciding contrast of which all tokens say clearly the opposite of the primary features is open.
 """
 
 from __future__ import annotations
@@ -23,13 +26,18 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from maestrata.claims import registry
-from maestrata.claims.rule import ANY, WORLDS, Contrast, Test, contrast, where
-from maestrata.claims.statistics import holm, joint_sign_flip
+from maestrata.claims.rule import ANY, WORLDS, Contrast, Test, confronted, contrast, towards, where
+from maestrata.claims.statistics import holm, joint_sign_flip, worlds_needed
 from maestrata.errors import ClaimError, one_of
-from maestrata.results import CubeSet, Numbers
+from maestrata.results import GATES, CubeSet, Model, Numbers
 
 MIN_WORLDS = 10
 ALPHA = 0.05
+MOST_WORLDS = 500
+"""What would take more worlds than these is not a question of worlds."""
+
+OTHER, OTHER_TEXT = {"pooling": "concat"}, "all tokens"
+"""Features that every deciding test on scores of the sweep is made at too; they must not say the opposite."""
 
 Verdict: TypeAlias = Literal["not_run", "inconclusive", "supported", "contradicted"]
 
@@ -72,6 +80,11 @@ class Outcome:
     def deciding(self) -> list[Contrast]:
         """The contrasts that decide."""
         return [c for c in self.contrasts if c.decides]
+
+    @property
+    def models(self) -> list[Model]:
+        """The trained models behind the contrasts that decide."""
+        return sorted({model for c in self.deciding for model in c.models})
 
     @property
     def n_worlds(self) -> int:
@@ -129,11 +142,26 @@ def evaluate(claim: ModuleType, cubes: CubeSet, worlds: Mapping[str, str] = WORL
 def outcome_of(claim: ModuleType, contrasts: Iterable[Contrast], lacking: str = "") -> Outcome:
     """Put the contrasts of a claim together, with its p value."""
     ordered = tuple(sorted(contrasts, key=lambda c: not c.decides))
-    empty = [c.name for c in ordered if c.decides and not c.rows]
+    outcome = Outcome(claim, ordered, lacking)
+    empty = [c.name for c in outcome.deciding if not c.rows]
+    lacking = _untrained(outcome.models) or lacking
     if empty and not lacking:
         lacking = f"no world has a number for: {', '.join(empty)}"
-    outcome = Outcome(claim, ordered, lacking)
-    return outcome if lacking or not claim.TRAINS else replace(outcome, p=_p(outcome.deciding))
+    p = nan if lacking or not claim.TRAINS else _p(outcome.deciding)
+    return replace(outcome, lacking=lacking, p=p)
+
+
+def _untrained(models: Sequence[Model]) -> str:
+    """Say that most models are below their gates, with the numbers; empty where they are not."""
+    below = sum(not model.trained for model in models)
+    if below <= len(models) / 2:
+        return ""
+    median = float(np.median([model.progress for model in models if isfinite(model.progress)]))
+    gates = ", ".join(f"{gate:g} up to r = {most:g}" for most, gate in GATES)
+    return (
+        f"models not trained: {below} of {len(models)} explain less than their gate of what can be explained "
+        f"({gates}, or the claim's own); median {median:.2f}"
+    )
 
 
 def _measure(
@@ -149,18 +177,33 @@ def _measure(
     own = worlds[test.world]
     numbers = test.of.numbers(cubes, own)
     contrasts = _contrasts(test, numbers, own, decides)
+    if decides:
+        others = _contrasts(test, test.of.numbers(cubes.at(**OTHER), own), own, False, features=OTHER_TEXT)
+        there = {c.level: c for c in others}
+        # a test that reads no features of the sweep, or names its own, has the same numbers at both
+        pairs = [(k, there[c.level]) for k, c in enumerate(contrasts) if c.level in there]
+        for k, other in [(k, o) for k, o in pairs if o.estimate != contrasts[k].estimate]:
+            contrasts[k] = confronted(contrasts[k], other)
+            contrasts.append(other)
     for label in sorted(set(labels) - {own}) if test.elsewhere else ():
         contrasts += _contrasts(test, test.of.numbers(cubes, label), label, False, world=label)
     return contrasts, numbers.lacking
 
 
-def _contrasts(test: Test, numbers: Numbers, label: str, decides: bool, world: str = "") -> list[Contrast]:
+def _contrasts(test: Test, numbers: Numbers, label: str, decides: bool, **about: str) -> list[Contrast]:
     """Return a contrast for each level of the numbers; none that has no rows, unless it decides."""
     if numbers.lacking:
         return []
     several = len(numbers.levels) > 1
     each = (
-        contrast(test, part.rows(label), decides, level if several else None, world)
+        contrast(
+            test,
+            part.rows(label),
+            decides,
+            level=level if several else None,
+            models=tuple(sorted(numbers.models)),
+            **about,
+        )
         for level, part in numbers.at_each_level()
     )
     return [c for c in each if c.rows or c.decides]
@@ -189,17 +232,27 @@ def _p_against(deciding: Sequence[Contrast]) -> float:
 # ------------------------------------------------------------------------------------------------- correct
 def correct(outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
     """Correct the p values for the number of claims, and decide on each."""
-    corrected = holm([outcome.p for outcome in outcomes])
-    return tuple(decide(replace(o, p_holm=float(p))) for o, p in zip(outcomes, corrected, strict=True))
+    p = [outcome.p for outcome in outcomes]
+    family = max(int(np.isfinite(p).sum()), 1)
+    corrected = (replace(o, p_holm=float(q)) for o, q in zip(outcomes, holm(p), strict=True))
+    return tuple(decide(outcome, family) for outcome in corrected)
 
 
 # -------------------------------------------------------------------------------------------------- decide
-def decide(outcome: Outcome) -> Outcome:
-    """Decide on a claim: the rule of docs/claims.md."""
+def decide(outcome: Outcome, family: int = 1) -> Outcome:
+    """Decide on a claim by the rule of docs/claims.md.
+
+    Parameters
+    ----------
+    outcome : Outcome
+    family : int
+        Claims in Holm's family: what is left open is told with the worlds that would pass its first step.
+    """
     trains, deciding = outcome.claim.TRAINS, outcome.deciding
     against = [c.name for c in deciding if c.lies == "against"]
     unsettled = [c for c in deciding if c.lies == "open"]
     significant = not trains or outcome.p_holm < ALPHA
+    alpha = ALPHA / family if trains else ALPHA
 
     if outcome.lacking:
         return replace(outcome, verdict="not_run", sentence=_not_run(outcome))
@@ -209,11 +262,12 @@ def decide(outcome: Outcome) -> Outcome:
     if against and significant:
         return _said(outcome, "contradicted", f"Against the claim: {', '.join(against)}.")
     if not against and unsettled:
-        why = "; ".join(_why_open(c) for c in unsettled)
+        why = "; ".join(_why_open(c, alpha) for c in unsettled)
         return _said(outcome, "inconclusive", f"Inconclusive: {why}.")
     if not significant:
-        why = f"p = {outcome.p:.2g}, {outcome.p_holm:.2g} after Holm's correction"
-        return _said(outcome, "inconclusive", f"Inconclusive: {why}.")
+        why = [f"{c.name}: {_needed(c, alpha)}" for c in deciding if c.p_for >= alpha]
+        told = f"p = {outcome.p:.2g}, {outcome.p_holm:.2g} after Holm's correction"
+        return _said(outcome, "inconclusive", f"Inconclusive: {'; '.join([told, *why])}.")
     return _said(outcome, "supported", "")
 
 
@@ -239,12 +293,33 @@ def _number(c: Contrast) -> str:
     return f"{c.name}: {c.text('.3g')}{units}, {_worlds(len(c.rows))}"
 
 
-def _why_open(c: Contrast) -> str:
+def _why_open(c: Contrast, alpha: float) -> str:
     if not isfinite(c.low):
         return f"{c.name}: one world has no interval"
+    if c.disputed:
+        both = f"{c.text()} at the primary features, {c.disputed} from {OTHER_TEXT}"
+        return f"depends on the probe ({c.name}: {both})"
     if c.bound and where(c.test, c.low, c.high) != "open":
         return f"{c.name}: a difference in R2 is only a lower bound of the difference in skill"
-    return f"{c.name}: [{c.low:+.3g}, {c.high:+.3g}] is neither {c.test.asked} nor clearly not"
+    told = f"{c.name}: [{c.low:+.3g}, {c.high:+.3g}] is neither {c.test.asked} nor clearly not"
+    return f"{told}; {_needed(c, alpha)}"
+
+
+def _needed(c: Contrast, alpha: float) -> str:
+    """Say how many worlds would decide a contrast, if its mean and spread are what they are in these."""
+    values = [row.value for row in c.rows]
+    sd = float(np.std(values, ddof=1))
+    beyond = {"above": "below", "below": "above", "within": "within"}[c.test.side]
+    against = float(towards(beyond, c.test.contrary, [c.estimate])[0])  # type: ignore[arg-type]
+    if c.test.side == "within":
+        against = -against
+    distance = max(float(towards(c.test.side, c.test.threshold, [c.estimate])[0]), against)
+    if distance <= 0:
+        return "its mean lies between what speaks for the claim and what speaks against it"
+    n = worlds_needed(distance / sd, alpha, most=MOST_WORLDS) if sd > 0 else MIN_WORLDS
+    if n is None:
+        return f"too near to be decided by any sensible number of worlds (more than {MOST_WORLDS})"
+    return f"about {max(n, MIN_WORLDS)} worlds would decide it (power .8)"
 
 
 def _worlds(n: int) -> str:

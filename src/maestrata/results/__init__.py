@@ -6,8 +6,9 @@ arms, levels or cells, summed up over worlds.
 """
 
 from maestrata.results.cubes import CubeSet
-from maestrata.results.numbers import Numbers, Row
+from maestrata.results.numbers import Model, Numbers, Row
 from maestrata.results.primary import PRIMARY, PRIMARY_TEXT, scores
+from maestrata.results.progress import GATES, UNGATED
 from maestrata.results.select import Combined, Expression, Select, largest_of, mean_of, slope_of
 from maestrata.results.series import (
     Series,
@@ -25,12 +26,15 @@ from maestrata.results.series import (
 from maestrata.results.statistics import MIN_WORLDS, t_interval
 
 __all__ = [
+    "GATES",
     "MIN_WORLDS",
     "PRIMARY",
     "PRIMARY_TEXT",
+    "UNGATED",
     "Combined",
     "CubeSet",
     "Expression",
+    "Model",
     "Numbers",
     "Row",
     "Select",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from maestrata.errors import CubeError
+from maestrata.results.primary import PRIMARY
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -21,7 +22,14 @@ class CubeSet:
     cubes : iterable of xarray.Dataset
         Each with its attribute `kind`. Several of one kind are allowed only where they are asked for with
         `all` (files of worlds).
+
+    Attributes
+    ----------
+    features : mapping
+        Labels of the features of the regression cube whose scores are read: the primary ones.
     """
+
+    features: Mapping[str, str] = PRIMARY
 
     def __init__(self, cubes: Iterable[xr.Dataset]) -> None:
         self._cubes: dict[str, list[xr.Dataset]] = {}
@@ -35,6 +43,12 @@ class CubeSet:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._cubes)
+
+    def at(self, **features: str) -> CubeSet:
+        """Return the same cubes, read at other features, such as ``pooling="concat"``."""
+        same = CubeSet(())
+        same._cubes, same.features = self._cubes, {**self.features, **features}
+        return same
 
     def all(self, kind: str) -> list[xr.Dataset]:
         """Return all cubes of a kind, in the order given; may be empty."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from math import nan
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -51,6 +51,35 @@ class Row:
     bound: bool = False
 
 
+class Model(NamedTuple):
+    """A trained model behind a number, in the order of what identifies it.
+
+    Attributes
+    ----------
+    name : str
+        Where it is from, such as ``sweep 1x1, r = 0.75`` or ``samples s65536``.
+    world : str
+        Label of its world.
+    world_seed, seed : int
+    progress : float
+        Share explained of what can be explained; NaN where it is not known.
+    gate : float
+        The least that it must be (`progress.gate_at`).
+    """
+
+    name: str
+    world: str
+    world_seed: int
+    seed: int
+    progress: float
+    gate: float
+
+    @property
+    def trained(self) -> bool:
+        """Whether it is at its gate or above, as far as that is known."""
+        return not self.progress < self.gate
+
+
 @dataclass(frozen=True, eq=False)
 class Numbers:
     """Numbers of the worlds of one label.
@@ -72,6 +101,8 @@ class Numbers:
         Why there is no world at all; empty where there is one.
     samples : tuple of int
         Fewest and most samples behind a number of one world; (0, 0) where that is not known.
+    models : frozenset of Model
+        The trained models that were read for them, those left out included.
     """
 
     world_seeds: NDArray[np.int64]
@@ -83,6 +114,7 @@ class Numbers:
     seeds: NDArray[np.int64]
     lacking: str = ""
     samples: tuple[int, int] = (0, 0)
+    models: frozenset[Model] = frozenset()
 
     @classmethod
     def none(cls, lacking: str) -> Numbers:

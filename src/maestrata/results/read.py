@@ -55,7 +55,7 @@ def _of_experiment(cube: xr.Dataset, what: Select, world: str) -> Numbers:
         return Numbers.none(f"{_named(what)} has no arm {what.arm!r}")
     if what.quantity not in _axis(cube, "quantity"):
         return Numbers.none(f"{_named(what)} has no quantity {what.quantity!r}")
-    arm = what.arm if what.ratio is None else _nearest(cube, what, world)
+    arm = arm_of(cube, what, world)
     if arm is None:
         at = f"arm {what.arm!r} at a masking ratio near {what.ratio:g}"
         return Numbers.none(f"{_named(what)} has no {at} in the world {world!r}")
@@ -90,9 +90,10 @@ def ratio_of(cube: xr.Dataset, world: str, arm: str) -> float:
     return float(cube["setting"].sel(arm=arm))
 
 
-def _nearest(cube: xr.Dataset, what: Select, world: str) -> str | None:
-    """Arm that begins as asked, and whose masking ratio lies nearest to the one asked for."""
-    assert what.ratio is not None
+def arm_of(cube: xr.Dataset, what: Select, world: str) -> str | None:
+    """Arm asked for: by its name, or that begins so and whose ratio lies nearest to the one asked for."""
+    if what.ratio is None:
+        return what.arm if what.arm in _axis(cube, "arm") else None
     arms = arms_of(cube, world, what.arm, what.quantity)
     ratios = {arm: ratio_of(cube, world, arm) for arm in arms}
     near = [(abs(ratio - what.ratio), arm) for arm, ratio in ratios.items() if answers(ratio, what.ratio)]
@@ -101,7 +102,7 @@ def _nearest(cube: xr.Dataset, what: Select, world: str) -> str | None:
 
 # ----------------------------------------------------------------------------------------------- the sweep
 def _of_sweep(cubes: CubeSet, cube: xr.Dataset, what: Select, world: str) -> Numbers:
-    labels = {"world": world, "encoder": what.arm, **PRIMARY, **what.labels}
+    labels = {"world": world, "encoder": what.arm, **cubes.features, **what.labels}
     # of the null that the cube's gain is over, the difference in R2 is there already, with a paired interval
     paired = what.quantity == "skill" and what.null == NULL
     variable = "gain" if paired or what.quantity == "gain" else "r2"

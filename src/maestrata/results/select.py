@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal
 
@@ -18,6 +18,7 @@ import numpy as np
 from maestrata.results.cubes import CubeSet
 from maestrata.results.numbers import Numbers, aligned, weighted
 from maestrata.results.primary import NULL
+from maestrata.results.progress import gated, models_of
 from maestrata.results.read import Level, read
 
 
@@ -94,6 +95,9 @@ class Select(Expression):
         the theory (``{"tie": "lowest"}``).
     interval : {"measured", "centred", "none"}
         Interval over samples: its ends as measured, or half its width to either side, or none.
+    gate : float, optional
+        Least progress of a trained model that the number is taken of; by default that of its ratio
+        (`progress.gate_at`). `progress.UNGATED` takes it of any model.
     """
 
     cube: str
@@ -106,10 +110,14 @@ class Select(Expression):
     null: str = NULL
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     interval: Literal["measured", "centred", "none"] = "measured"
+    gate: float | None = None
 
     def numbers(self, cubes: CubeSet, world: str) -> Numbers:
-        """Read the cube."""
+        """Read the cube; models below their gate have no number."""
+        models = models_of(cubes, self, world)
         numbers = read(cubes, self, world)
+        if models:
+            numbers = gated(numbers, models, cubes.one(self.cube)["seed"].values)
         if self.interval == "centred":
             return numbers.centred()
         return numbers.bare() if self.interval == "none" else numbers
@@ -140,8 +148,10 @@ class Combined(Expression):
         given = [part.numbers(cubes, world) for part in self.parts]
         lacking = [numbers.lacking for numbers in given if numbers.lacking]
         if lacking and (self.all_needed or len(lacking) == len(given)):
-            return Numbers.none(f"{self.lacking} in the world {world!r}" if self.lacking else lacking[0])
-        return self.by(aligned([numbers for numbers in given if not numbers.lacking]))
+            made = Numbers.none(f"{self.lacking} in the world {world!r}" if self.lacking else lacking[0])
+        else:
+            made = self.by(aligned([numbers for numbers in given if not numbers.lacking]))
+        return replace(made, models=frozenset().union(*(numbers.models for numbers in given)))
 
     @property
     def cube(self) -> str:  # type: ignore[override]  # of `Select` it is a field

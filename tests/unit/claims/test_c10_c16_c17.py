@@ -18,7 +18,7 @@ def spread(n=WORLDS):
     return np.linspace(-0.004, 0.004, n)
 
 
-def table(name, numbers, settings=None, worlds=("additive",), n_worlds=WORLDS, seeds=2):
+def table(name, numbers, settings=None, worlds=("grammar",), n_worlds=WORLDS, seeds=2):
     """Cube of an experiment, numbers by (arm, quantity, level): the same in all worlds but for `spread`."""
     arms, quantities = (list(dict.fromkeys(key[i] for key in numbers)) for i in (0, 1))
     levels = sorted({key[2] for key in numbers})
@@ -75,7 +75,7 @@ def sweep(gain=0.03, sizes=(1, 2, 4), lacking=None):
     """Regression cube: aligned masks read the root `gain` better than offset ones, and level 1 worse."""
     ratios, levels = (0.5, 0.75), (0, 1, 4)
     axes = {
-        "world": ["additive"],
+        "world": ["grammar"],
         "world_seed": range(WORLDS),
         "patch_size": sizes,
         "offset": [0, 1],
@@ -145,11 +145,11 @@ def test_claim_10(verdict_of, beyond, shape, expected):
 
 
 def test_rows_of_claim_10_are_of_the_root_at_75_percent(rows_of):
-    rows = rows_of(c10_hierarchy, surrogate(worlds=("dag", "additive")))
+    rows = rows_of(c10_hierarchy, surrogate(worlds=("dag", "grammar")))
     beyond = rows["root: trained minus best linear"]
     assert [round(row.value, 6) for row in beyond] == list(np.round(0.05 + spread(), 6))
     row = beyond[3]
-    assert (row.world, row.world_seed, row.seeds) == ("additive", 3, 2)
+    assert (row.world, row.world_seed, row.seeds) == ("grammar", 3, 2)
     assert row.high - row.value == pytest.approx(HALF) and row.value - row.low == pytest.approx(HALF)
     twin = rows["root: trained minus best linear, in the surrogate"]
     below = rows["level below the root: inverted U, world minus surrogate"]
@@ -241,15 +241,15 @@ def test_under_ten_worlds_it_is_inconclusive_by_rule(verdict_of, number):
     ("number", "cubes", "message"),
     [
         (10, [], "no cube 'experiments/surrogate'"),
-        (10, [surrogate(worlds=("dag",))], "surrogate has no world 'additive'"),
+        (10, [surrogate(worlds=("dag",))], "surrogate has no world 'grammar'"),
         (
             10,
             [table("surrogate", {("world/v2", "beyond_linear", 4): 0.1}, {"world/v2": 0.9})],
-            "no arm 'world/' at a masking ratio near 0.75 in the world 'additive'",
+            "no arm 'world/' at a masking ratio near 0.75 in the world 'grammar'",
         ),
         (10, [table("surrogate", {("world/v2", "r2", 4): 0.1})], "no quantity 'beyond_linear'"),
         (16, [border()], "no cube 'regression'"),
-        (16, [sweep(sizes=(1,)), border()], "both aligned and offset in the world 'additive'"),
+        (16, [sweep(sizes=(1,)), border()], "both aligned and offset in the world 'grammar'"),
         (16, [sweep(), table("border", {("2x2/standard", "r2", 4): 0.1})], "no arm '2x2/no_border'"),
         (17, [table("samples", {("s64", "r2", 4): 0.1})], "no arm 'change/last_doubling'"),
     ],

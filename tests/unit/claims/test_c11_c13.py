@@ -16,7 +16,7 @@ RATIOS = {"1x1/v2": 0.875, "1x1/v4": 0.75, "1x1/v14": 0.125, "2x2/v1": 0.75}
 ARMS = [*RATIOS, "random_init"]
 
 
-def cube(name, numbers, worlds=("additive",), n_worlds=WORLDS, seeds=2, arms=ARMS):
+def cube(name, numbers, worlds=("grammar",), n_worlds=WORLDS, seeds=2, arms=ARMS):
     """Numbers by (arm, quantity, level), the same in all worlds but for a spread of mean 0."""
     quantities = [*dict.fromkeys(key[1] for key in numbers), "mask_ratio"]
     levels = sorted({0} | {key[2] for key in numbers})
@@ -87,15 +87,15 @@ def test_verdicts_follow_the_signs(verdict_of, claim, made):
 
 @pytest.mark.parametrize(("claim", "made"), CASES)
 def test_what_is_missing_is_said(verdict_of, rows_of, claim, made):
-    at_75 = "no arm '1x1/' at a masking ratio near 0.75 in the world 'additive'"
+    at_75 = "no arm '1x1/' at a masking ratio near 0.75 in the world 'grammar'"
     for arms in (["1x1/v2", "1x1/v14", "random_init"], ["2x2/v1", "1x1/v14", "random_init"]):
         assert at_75 in verdict_of(claim, made(arms=arms)).lacking
     assert "no arm 'random_init'" in verdict_of(claim, made(arms=["1x1/v4"])).lacking
-    assert "no world 'additive'" in verdict_of(claim, made(worlds=("grammar",))).lacking
-    rows = rows_of(claim, made(worlds=("additive", "grammar")))
+    assert "no world 'grammar'" in verdict_of(claim, made(worlds=("additive",))).lacking
+    rows = rows_of(claim, made(worlds=("grammar", "additive")))
     for test in claim.TESTS:
-        assert [row.world for row in rows[test.name]] == ["additive"] * WORLDS
-        assert [row.world for row in rows[f"{test.name} [grammar]"]] == ["grammar"] * WORLDS
+        assert [row.world for row in rows[test.name]] == ["grammar"] * WORLDS
+        assert [row.world for row in rows[f"{test.name} [additive]"]] == ["additive"] * WORLDS
     fewer = rows_of(claim, made(arms=[arm for arm in ARMS if arm != "1x1/v2"]))
     assert {t.name for t in claim.TESTS} <= set(fewer) and len(fewer) < len(rows)
 
@@ -133,7 +133,7 @@ def test_a_share_that_was_not_there_to_lose_is_left_out_and_counted(contrasts_of
 )
 def test_sentences_say_the_direction(claim, means, words):
     told = claim.sentence(
-        {t.name: contrast(t, [Row("additive", 0, mean)]) for t, mean in zip(claim.TESTS, means, strict=True)}
+        {t.name: contrast(t, [Row("grammar", 0, mean)]) for t, mean in zip(claim.TESTS, means, strict=True)}
     )
     for word in words:
         assert word in told

@@ -45,7 +45,7 @@ def reconstruction(gap, ssim=0.0, psnr=0.0):
         values[arm, "fsim", 0] = 0.6 + ssim * ratio
         values[arm, "root_probability", 0] = 0.4
         values[arm, "psnr", 0] = 20 + psnr * ratio
-    return cube("reconstruction", "grammar", values, [0], RATIOS)
+    return cube("reconstruction", "additive", values, [0], RATIOS)
 
 
 def hidden(mse, likelihood):
@@ -55,7 +55,7 @@ def hidden(mse, likelihood):
         values["hidden/likelihood", "over_random", level] = likelihood
         values["hidden/likelihood", "over_mse", level] = likelihood - mse
         values["plain/mse", "over_random", level] = 0.1
-    return cube("hidden_phase", "additive", values, [0, 1, 2])
+    return cube("hidden_phase", "grammar", values, [0, 1, 2])
 
 
 @pytest.mark.parametrize(

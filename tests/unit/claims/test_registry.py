@@ -92,7 +92,7 @@ GOOD = {
         ({"TESTS": (Test("a", OF, "over", 0.0),)}, "side 'over' must be one of: above, below, within"),
         (
             {"TESTS": (Test("a", OF, "above", 0.0, world="grammar"),)},
-            "world 'grammar' must be one of: any, one_mask",
+            "world 'grammar' must be one of: ambiguous, any, between, certain",
         ),
         ({"TESTS": (Test("a", OF, "within", 0.0),)}, "must be above 0"),
         (

@@ -190,7 +190,7 @@ def test_step(tmp_path, outcomes):
         assert (tmp_path / f"one{end}").read_bytes() == (tmp_path / f"two{end}").read_bytes()
     cube = open_cube(tmp_path / "one.nc")
     assert cube.attrs["fingerprint"] == "abc"
-    with pytest.raises(ClaimError, match=r"role of a world 'sweeps' must be one of: one_mask, sweep"):
+    with pytest.raises(ClaimError, match=r"role of a world 'sweeps' must be one of: ambiguous, between"):
         step.main([*map(str, flags), f"--output={tmp_path / 'three.nc'}", '--worlds={"sweeps": "grammar"}'])
     assert cube.verdict.sel(claim=6) == 0
     assert cube.verdict.sel(claim=1) == 3

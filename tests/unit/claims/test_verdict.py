@@ -207,7 +207,7 @@ def test_not_run():
     assert outcome.verdict == "not_run"
     assert outcome.sentence == "Not run: the run has no cube 'experiments/none'."
     assert outcome.contrasts == ()
-    lacks = claim(Test("gain", Given(additive="no arm 'ideal'"), "above", 0.0))
+    lacks = claim(Test("gain", Given(grammar="no arm 'ideal'"), "above", 0.0))
     assert judge(CubeSet([]), [lacks])[0].sentence == "Not run: no arm 'ideal'."
     # a deciding test without any number: what is there is told
     half = verdict(claim(ABOVE, WITHIN), {"gain": rows(1), "same": []})
@@ -218,32 +218,32 @@ def test_not_run():
 
 def test_levels_decide_each_and_other_worlds_never():
     def outcome(second):
-        of = Given(grammar=by_level(-1, -1), additive=by_level(1, second))
+        of = Given(additive=by_level(-1, -1), grammar=by_level(1, second))
         return judge(CubeSet([]), [claim(Test("gain", of, "above", 0.0))])[0]
 
     good = outcome(1)
     assert good.verdict == "supported"
     assert [c.decides for c in good.contrasts] == [True, True, False, False]
-    names = ["gain, level 1", "gain, level 2", "gain, level 1 [grammar]", "gain, level 2 [grammar]"]
+    names = ["gain, level 1", "gain, level 2", "gain, level 1 [additive]", "gain, level 2 [additive]"]
     assert [c.name for c in good.contrasts] == names
     assert outcome(-1).verdict == "contradicted"
 
 
 def test_the_world_of_a_role_is_what_the_config_says():
-    of = Given(additive=by_level(1), grammar=by_level(-1))
+    of = Given(grammar=by_level(1), additive=by_level(-1))
     one = claim(Test("gain", of, "above", 0.0))
     assert judge(CubeSet([]), [one])[0].verdict == "supported"
-    there = judge(CubeSet([]), [one], {"sweep": "grammar"})[0]
+    there = judge(CubeSet([]), [one], {"sweep": "additive"})[0]
     assert there.verdict == "contradicted"
-    assert [c.name for c in there.contrasts] == ["gain", "gain [additive]"]
+    assert [c.name for c in there.contrasts] == ["gain", "gain [grammar]"]
     fixed = claim(Test("gain", of, "above", 0.0, world="one_mask"))
-    assert judge(CubeSet([]), [fixed], {"one_mask": "additive"})[0].verdict == "supported"
-    with pytest.raises(ClaimError, match=r"role of a world 'sweeps' must be one of: one_mask, sweep"):
-        judge(CubeSet([]), [one], {"sweeps": "grammar"})
+    assert judge(CubeSet([]), [fixed], {"one_mask": "grammar"})[0].verdict == "supported"
+    with pytest.raises(ClaimError, match=r"role of a world 'sweeps' must be one of: ambiguous, between"):
+        judge(CubeSet([]), [one], {"sweeps": "additive"})
 
 
 def test_a_test_of_any_world_takes_all_of_them():
-    of = Given(additive=by_level(1, n=6), grammar=by_level(1, n=6), dag="nothing of it")
+    of = Given(grammar=by_level(1, n=6), additive=by_level(1, n=6), dag="nothing of it")
     outcome = judge(CubeSet([]), [claim(Test("gain", of, "above", 0.0, world="any"))])[0]
     assert outcome.verdict == "supported"
     assert [row.world for row in outcome.contrasts[0].rows] == ["additive"] * 6 + ["grammar"] * 6
