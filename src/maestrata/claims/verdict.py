@@ -265,9 +265,9 @@ def decide(outcome: Outcome, family: int = 1) -> Outcome:
         why = "; ".join(_why_open(c, alpha) for c in unsettled)
         return _said(outcome, "inconclusive", f"Inconclusive: {why}.")
     if not significant:
-        why = [f"{c.name}: {_needed(c, alpha)}" for c in deciding if c.p_for >= alpha]
+        needed = [f"{c.name}: {_needed(c, alpha)}" for c in deciding if c.p_for >= alpha]
         told = f"p = {outcome.p:.2g}, {outcome.p_holm:.2g} after Holm's correction"
-        return _said(outcome, "inconclusive", f"Inconclusive: {'; '.join([told, *why])}.")
+        return _said(outcome, "inconclusive", f"Inconclusive: {'; '.join([told, *needed])}.")
     return _said(outcome, "supported", "")
 
 

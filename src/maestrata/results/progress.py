@@ -69,7 +69,7 @@ def gated(numbers: Numbers, models: Sequence[Model], seeds: ArrayLike) -> Number
     of = np.asarray(seeds).tolist()
     kept = np.array([[(world, seed) not in below for seed in of] for world in numbers.world_seeds.tolist()])
     left = replace(numbers, value=np.where(kept[..., None], numbers.value, nan))
-    return left.kept(kept.any(1, keepdims=True))
+    return left.kept(np.asarray(kept.any(1, keepdims=True)))
 
 
 def models_of(cubes: CubeSet, what: Select, world: str) -> list[Model]:
@@ -143,9 +143,7 @@ def _gate(what: Select, ratio: float) -> float:
     return gate_at(ratio if 0 < ratio < 1 else 0.0)
 
 
-def _models(
-    name: str, world: str, progress: xr.DataArray, gate: float, there: xr.DataArray
-) -> list[Model]:
+def _models(name: str, world: str, progress: xr.DataArray, gate: float, there: xr.DataArray) -> list[Model]:
     values = progress.transpose("world_seed", "seed").values.tolist()
     seeds, of = progress["world_seed"].values, progress["seed"].values
     return [

@@ -1,4 +1,4 @@
-"""Selections of made-up cubes: which number they take, what they make of several, and what they say is lacking."""
+"""Selections of made-up cubes: which number they take, what they make of several, and what is lacking."""
 
 from __future__ import annotations
 
@@ -184,3 +184,19 @@ def test_what_is_lacking_is_named_and_gives_no_row(selection, world, message):
 def test_the_labels_of_worlds():
     assert (r2() - Select("theory", "climb")).worlds(CubeSet([sweep()])) == ["additive"]
     assert r2().worlds(CubeSet([])) == []
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+def test_cells_below_their_gate_have_no_number(ratio):
+    cube = sweep()
+    of_cells = {"progress": 0.7, "test_loss": 0.6, "test_variance": 1.0, "test_bayes_loss": 0.5}
+    dims, shape = cube["status"].dims, cube["status"].shape
+    cube = cube.assign({name: (dims, np.full(shape, value)) for name, value in of_cells.items()})
+    read = numbers(r2(ratio), cube)
+    # .8 is asked for up to .5, and .6 above
+    assert {model.trained for model in read.models} == {ratio > 0.5}
+    assert np.isfinite(read.value).all() == (ratio > 0.5)
+    assert numbers(r2(ratio, arm="pixels", labels={"pooling": "concat"}), cube).models == frozenset()
+    # where nothing can be explained nothing was learnt, whatever the quotient of two errors
+    nothing = cube.assign(test_bayes_loss=0.99 * cube["test_variance"], progress=cube["progress"] + 9)
+    assert {model.progress for model in numbers(r2(ratio), nothing).models} == {0.0}

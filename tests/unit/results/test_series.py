@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import nan
 
 import numpy as np
-import pytest
 import xarray as xr
 
 from maestrata.results import (
