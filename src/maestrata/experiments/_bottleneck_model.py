@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from maestrata.model.mae import take_tokens
+
 CHUNK = 1024  # images encoded at a time
 
 
@@ -90,12 +92,9 @@ class Bottleneck(nn.Module):
         parts = self.split(tokens)[0].split(CHUNK)
         return np.concatenate([self.encoder(part).numpy() for part in parts])
 
-    @torch.no_grad()
-    def errors(self, tokens: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the squared error of every image, (n,): the mean over its masked values."""
-        pairs = zip(*(part.split(CHUNK) for part in self.split(tokens)), strict=True)
-        errors = [(self(seen) - hidden).double().square().mean(1).numpy() for seen, hidden in pairs]
-        return np.concatenate(errors)
+    def fill(self, tokens: Tensor, visible_ids: Tensor, masked_ids: Tensor) -> Tensor:
+        """Predict as an `MAE` does, (b, m, v) from tokens (b, n_tokens, v); the ids are those of its mask."""
+        return self(take_tokens(tokens, visible_ids).flatten(1)).unflatten(1, (-1, tokens.shape[-1]))
 
 
 def _tower(inputs: int, width: int, depth: int, outputs: int) -> nn.Sequential:

@@ -29,6 +29,7 @@ from maestrata.regression.controls import principal_axes
 from maestrata.resampling import Estimates
 from maestrata.training.data import as_tokens, training_images
 from maestrata.training.loop import Batch, fit
+from maestrata.training.progress import Explainable
 from maestrata.worlds.base import World
 
 SUMMARY = "Recovery of c, and leak of what is not c, behind a bottleneck of w outputs at one fixed mask"
@@ -190,17 +191,12 @@ def _progress(
 ) -> None:
     """Add the share of the masked values' variance that is explained, and that over what could be."""
     scored = images.tokens[images.n_fit :]
-    hidden = scored[:, masked].astype(np.float64)
-    spread = np.square(hidden - hidden.mean(0)).mean((1, 2))
-    weights = images.weights.astype(np.float64)
-    error = model.errors(scored)
-    explained = np.append(1 - error.mean() / spread.mean(), 1 - (weights @ error) / (weights @ spread))
-    table.add(arm, "explained", 0, explained, images.n_test)
+    visible = np.broadcast_to(~masked, scored.shape[:2])
+    best = None if exact is None else exact.tokens[images.n_fit :]
+    reached = Explainable(scored, visible, ~visible, best, images.weights).progress(model.fill)
+    table.add(arm, "explained", 0, 1 - reached.loss / reached.variance, images.n_test)
     if exact is not None:
-        bayes = exact.token_variance[images.n_fit :, masked].mean(1)
-        learnt, possible = spread - error, spread - bayes
-        reached = np.append(learnt.mean() / possible.mean(), (weights @ learnt) / (weights @ possible))
-        table.add(arm, "progress", 0, reached, images.n_test)
+        table.add(arm, "progress", 0, reached.share, images.n_test)
 
 
 def _recovery(table: Table, arm: str, features: Float32, images: _Images, points: int) -> Estimates:

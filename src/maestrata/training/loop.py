@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from maestrata.errors import TrainingError
+from maestrata.training.bar import ProgressBar
 from maestrata.training.checkpoint import Checkpoint
 from maestrata.training.optimiser import Optimiser
 from maestrata.training.products import fast_float32
-from maestrata.training.progress import ProgressBar
 from maestrata.training.recipe import Recipe, learning_rate
 
 CHECK_EVERY = 50  # steps between two looks at whether the loss is finite

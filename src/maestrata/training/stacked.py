@@ -22,10 +22,10 @@ from maestrata.geometry import patchify
 from maestrata.masks import MaskPatches, draw_masks
 from maestrata.model.mae import MAEConfig
 from maestrata.model.stack import FlatWeights, MAEStack
+from maestrata.training.bar import ProgressBar
 from maestrata.training.data import initial_model
 from maestrata.training.loop import check_finite
 from maestrata.training.noise import DeviceNoise, NoiseSource, StreamNoise, unpack
-from maestrata.training.progress import ProgressBar
 from maestrata.training.recipe import Recipe, decays, learning_rate
 from maestrata.worlds.base import World
 

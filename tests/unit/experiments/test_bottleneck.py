@@ -77,7 +77,9 @@ def test_code_sees_the_visible_tokens_alone_and_the_decoder_the_code_alone():
         predicted = coder.decoder(torch.from_numpy(coder.codes(tokens)))
         np.testing.assert_array_equal(coder(seen).numpy(), predicted.numpy())
     errors = np.square(predicted.numpy() - hidden.numpy()).mean(1)
-    np.testing.assert_allclose(coder.errors(tokens), errors, rtol=1e-5)
+    ids = (torch.from_numpy(np.flatnonzero(part)).expand(5, -1) for part in (~masked, masked))
+    filled = coder.fill(torch.from_numpy(tokens), *ids)
+    assert torch.equal(filled, coder(seen).view(5, -1, 12))
     assert coder.loss(seen, hidden).item() == pytest.approx(errors.mean(), rel=1e-5)
 
 

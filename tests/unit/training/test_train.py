@@ -135,7 +135,7 @@ def test_learning_rate_rises_then_falls_to_zero():
 
 
 def test_progress_is_logged_now_and_then(cell, caplog):
-    with caplog.at_level(logging.INFO, logger="maestrata.training.progress"):
+    with caplog.at_level(logging.INFO, logger="maestrata.training.bar"):
         train(**cell, name="cell A")
     lines = [r.getMessage() for r in caplog.records]
     assert 5 <= len(lines) <= 12
