@@ -79,8 +79,8 @@ def root_values(world: World, latents: dict[int, Any]) -> Any:
         return root
     symbols = root[..., 0]
     if isinstance(symbols, np.ndarray):
-        return np.eye(world.n_symbols, dtype=np.float32)[symbols]
-    return torch.nn.functional.one_hot(symbols, world.n_symbols).float()
+        return np.eye(world.n_symbols[world.levels], dtype=np.float32)[symbols]
+    return torch.nn.functional.one_hot(symbols, world.n_symbols[world.levels]).float()
 
 
 def linear_r2(x: NDArray, y: NDArray, x_test: NDArray, y_test: NDArray) -> float:

@@ -9,8 +9,8 @@ from maestrata import worlds
 from maestrata.geometry import patchify
 from maestrata.graphs import LatentGraph
 from maestrata.inference.base import posterior
+from maestrata.inference.derivations import derivations
 from maestrata.inference.gaussian_tree import joint
-from maestrata.inference.grammar_tree import derivations
 from maestrata.inference.linear_gaussian import GaussianModel
 from maestrata.worlds.maps import images_to_tokens
 

@@ -22,7 +22,7 @@ from maestrata.experiments._shared_part import Shared, child_mask
 from maestrata.experiments.base import Job, Table
 from maestrata.experiments.measures import Whitening, leak, redraw
 from maestrata.geometry import unpatchify
-from maestrata.inference.base import Posterior, declared, is_slow, posterior
+from maestrata.inference.base import Posterior, is_determined, is_slow, posterior
 from maestrata.random import integer_seed, stream
 from maestrata.regression import probes
 from maestrata.regression.controls import principal_axes
@@ -133,7 +133,7 @@ def run(job: Job) -> Table:
             table.add(arm, "skill", 0, recovered / ceiling, images.n_test)
         leaked = leak(white[images.n_fit :], whitening.apply(redrawn), images.weights)
         table.add(arm, "leak_redrawn", 0, leaked, images.n_test)
-        if _is_determined(world):
+        if is_determined(world):
             table.add(arm, "leak", 0, leaked, images.n_test)
     if exact is not None:
         _regressed_leak(table, whitened, shared.belief(exact), images, settings["points"], world)
@@ -225,13 +225,8 @@ def _regressed_leak(
         start = columns.stop
         leaked = lost[:, columns].mean(1)
         table.add(arm, "leak_regressed", 0, leaked, images.n_test)
-        if not _is_determined(world):
+        if not is_determined(world):
             table.add(arm, "leak", 0, leaked, images.n_test)
-
-
-def _is_determined(world: World) -> bool:
-    """Whether the visible part determines c, so that redrawing what is not shared measures the leak."""
-    return bool(declared(world, "DETERMINED", False))
 
 
 def _exact(world: World, images: _Images, masked: NDArray[np.bool_]) -> Posterior | None:

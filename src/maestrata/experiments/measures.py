@@ -206,6 +206,6 @@ def root_class(world: World, roots: NDArray[np.generic]) -> tuple[NDArray[np.int
         the root, N(0, I), lies: two classes of equal probability.
     classes : int
     """
-    if world.n_symbols is not None:
-        return np.asarray(roots)[:, 0, 0].astype(np.int64), world.n_symbols
+    if world.discrete:
+        return np.asarray(roots)[:, 0, 0].astype(np.int64), world.n_symbols[world.levels]
     return (np.asarray(roots)[:, 0] @ root_direction(world) > 0).astype(np.int64), 2

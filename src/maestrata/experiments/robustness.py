@@ -87,7 +87,7 @@ def shifts(world: World, noise: Noise, settings: Mapping[str, Any]) -> list[Shif
             for level, part in noise.items()
         }
         return [*shifted, Shift(f"middle={size:g}", size, middle, world)]
-    if world.settings["productions"] > 1:
+    if world.settings.get("productions", 1) > 1:
         shifted.append(_tilt(world, noise, int(settings["tilt"])))
     return shifted
 

@@ -9,7 +9,8 @@ and, where the default does not hold,
 
 - ``EXACT``: settings that `infer` needs, such as ``{"dim": 2}``; default: none;
 - ``COST``: milliseconds of one core for an image; default: less than one;
-- ``DETERMINED``: whether the visible part determines c, whatever the mask; default: no;
+- ``DETERMINED``: settings at which the visible part determines c, whatever the mask (``{}``: all);
+  default: none;
 - ``halving_error(world, tokens, visible) -> dict``: error of numerical inference, by level;
 - ``explained(world) -> dict``: `maestrata.inference.masked.explainable_share` in closed form;
 - ``information(world, masked, visible, given) -> float``: of names, as
@@ -105,8 +106,17 @@ def declared(world: World, name: str, default: Any = None) -> Any:
 
 def is_exact(world: World) -> bool:
     """Whether the posterior can be had at the settings of the world."""
-    needs = declared(world, "EXACT", {})
-    return world.name in supported() and all(world.settings[key] == value for key, value in needs.items())
+    return world.name in supported() and _has(world, declared(world, "EXACT", {}))
+
+
+def is_determined(world: World) -> bool:
+    """Whether the visible part determines c, whatever the mask."""
+    needs = declared(world, "DETERMINED")
+    return needs is not None and _has(world, needs)
+
+
+def _has(world: World, settings: dict[str, Any]) -> bool:
+    return all(world.settings[key] == value for key, value in settings.items())
 
 
 def is_slow(world: World) -> bool:

@@ -149,16 +149,16 @@ def train_supervised(
 def latent_columns(world: World, latents: dict[int, Any]) -> NDArray[np.float32]:
     """Latents of all levels side by side, level 1 first, symbols one-hot: (n, columns)."""
     parts = []
-    for _, values in sorted(latents.items()):
-        if world.n_symbols is not None:
-            values = np.eye(world.n_symbols, dtype=np.float32)[values[..., 0]]
+    for level, values in sorted(latents.items()):
+        if world.discrete:
+            values = np.eye(world.n_symbols[level], dtype=np.float32)[values[..., 0]]
         parts.append(np.asarray(values, np.float32).reshape(len(values), -1))
     return np.concatenate(parts, axis=1)
 
 
 def level_weights(world: World, latents: dict[int, Any], varies: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Weight of each of `latent_columns` (c,): 1/L a level, shared equally by its columns that vary."""
-    sizes = [values.shape[1] * (world.n_symbols or values.shape[2]) for _, values in sorted(latents.items())]
+    sizes = [v.shape[1] * world.n_symbols.get(level, v.shape[2]) for level, v in sorted(latents.items())]
     level = np.repeat(np.arange(len(sizes)), sizes)
     share = np.bincount(level, varies)[level] * len(sizes)
     return np.where(varies, 1 / np.maximum(share, 1), 0.0).astype(np.float32)

@@ -87,7 +87,8 @@ class World(abc.ABC):
     folds : bool
         Whether every node is a sum of folds of its parents plus noise, with parameters as
         `maestrata.inference.folds` reads them.
-    n_symbols : int or None
+    n_symbols : dict
+        ``level -> symbols``, 0 to L; empty where latents are no symbols.
     dims : dict
         ``level -> dimension of a node`` (level 0: of the token's own variable).
     params : dict of float64 (or integer) arrays
@@ -122,7 +123,7 @@ class World(abc.ABC):
             )
         self.levels = self.grid.levels
         self.token_pixels = token_pixels
-        self.n_symbols: int | None = None
+        self.n_symbols: dict[int, int] = {}
         self.params: dict[str, NDArray[Any]] = {}
         self.dims: dict[int, int] = {}
         self.noise_spec: dict[int, NoiseSpec] = {}
@@ -231,8 +232,8 @@ class World(abc.ABC):
         A discrete variable is given one-hot, with its symbols beside it.
         """
         targets = []
-        symbols = None if self.n_symbols is None else [self.n_symbols]
         for level, values in sorted(sample.latents.items()):
+            symbols = [self.n_symbols[level]] if self.discrete else None
             for node in range(values.shape[-2]):
                 targets.append(_target("latent", level, node, values[:, node], symbols))
         for level, spec in sorted(self.noise_spec.items()):

@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace
+from numpy.typing import NDArray
 
 from maestrata.errors import WorldError
-from maestrata.geometry import unpatchify
-from maestrata.random import stream
-from maestrata.worlds.base import Noise, NoiseSpec, World, check_number
+from maestrata.worlds.base import Noise, NoiseSpec, check_number
 from maestrata.worlds.maps import place_children
+from maestrata.worlds.symbols import DiscreteTree, rows
 
 
-class GrammarTree(World):
+class GrammarTree(DiscreteTree):
     """Grammar tree.
 
     Parameters
@@ -47,7 +47,6 @@ class GrammarTree(World):
     """
 
     name = "grammar_tree"
-    discrete = True
 
     def __init__(
         self,
@@ -58,55 +57,34 @@ class GrammarTree(World):
         pixel_noise: float = 0.2,
         token_pixels: int = 2,
     ) -> None:
-        super().__init__(
-            seed,
-            leaves=leaves,
-            token_pixels=token_pixels,
-            settings={"symbols": symbols, "productions": productions, "pixel_noise": pixel_noise},
-        )
-        check_number(self.name, "symbols", symbols, 3, 4096, integer=True)
-        check_number(self.name, "productions", productions, 1, 4096, integer=True)
-        check_number(self.name, "pixel_noise", pixel_noise, 1e-6, 100)
-        if symbols <= 2 * productions:
-            raise WorldError(
-                f"{self.name}: symbols={symbols} must be more than twice productions={productions}"
-            )
-        q, m = symbols, productions
-        self.n_symbols = q
-        self.dims = dict.fromkeys(range(self.levels + 1), 1)
-        self.noise_spec = {
-            level: NoiseSpec("choice", (n, 1), (m,))
-            for level, n in self.n_nodes.items()
-            if 0 < level < self.levels
-        }
-        self.noise_spec[self.levels] = NoiseSpec("choice", (1, 2), (q, m))
-        self.noise_spec[0] = NoiseSpec("normal", (self.grid.n_tokens, self.token_values))
-        rng = stream(seed, "world")
+        super().__init__(seed, leaves, pixel_noise, token_pixels, symbols=symbols, productions=productions)
+
+    def _draw(self, rng: np.random.Generator) -> None:
+        q, m = self.settings["symbols"], self.settings["productions"]
+        check_number(self.name, "symbols", q, 3, 4096, integer=True)
+        check_number(self.name, "productions", m, 1, 4096, integer=True)
+        if q <= 2 * m:
+            raise WorldError(f"{self.name}: symbols={q} must be more than twice productions={m}")
+        self.n_symbols = dict.fromkeys(range(self.levels + 1), q)
         for level in range(self.levels, 0, -1):
+            self.noise_spec[level] = NoiseSpec("choice", (self.n_nodes[level], 1), (m,))
             pairs = rng.choice(q * q, size=q * m, replace=False)
             self.params[f"rules{level}"] = np.stack(np.divmod(pairs, q), -1).reshape(q, m, 2)
-        patterns = rng.standard_normal((q, self.token_values))
-        patterns -= patterns.mean(0)
-        self.params["patterns"] = patterns / patterns.std()
+        self.noise_spec[self.levels] = NoiseSpec("choice", (1, 2), (q, m))
 
-    def forward(self, params: Mapping[str, Any], noise: Noise) -> tuple[Any, dict[int, Any]]:
-        """Map noise to images and latents (symbols); see `World.forward`."""
-        m = self.settings["productions"]
+    def rules(self, level: int) -> NDArray[np.int64]:
+        """Return the productions of each symbol; see `DiscreteTree.rules`."""
+        return self.params[f"rules{level}"]
+
+    def derive(self, params: Mapping[str, Any], noise: Noise) -> dict[int, Any]:
+        """Return the symbols of all levels; see `DiscreteTree.derive`."""
         symbols, production = noise[self.levels][..., :1], noise[self.levels][..., 1:]
         xp = array_namespace(symbols)
-        latents = {self.levels: symbols}
+        derived = {self.levels: symbols}
         for level in range(self.levels, 0, -1):
             table = xp.reshape(params[f"rules{level}"], (-1, 2))
-            pair = _rows(table, (symbols * m + production)[..., 0])  # (..., nodes, 2)
-            symbols = place_children(pair[..., None], self.grid, level - 1)
-            if level > 1:
-                latents[level - 1] = symbols
-                production = noise[level - 1]
-        tokens = _rows(params["patterns"], symbols[..., 0]) + self.settings["pixel_noise"] * noise[0]
-        return unpatchify(tokens, self.grid, self.token_pixels), latents
-
-
-def _rows(table: Any, index: Any) -> Any:
-    """Take rows of a table (rows, width) at an index (...): (..., width)."""
-    xp = array_namespace(table)
-    return xp.reshape(xp.take(table, xp.reshape(index, (-1,)), axis=0), (*index.shape, table.shape[-1]))
+            at = symbols * self.settings["productions"] + production
+            pairs = rows(table, at[..., 0])  # (..., nodes, 2)
+            symbols = derived[level - 1] = place_children(pairs[..., None], self.grid, level - 1)
+            production = noise[level - 1]
+        return derived

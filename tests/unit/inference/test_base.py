@@ -12,6 +12,7 @@ SETTINGS = {
     "gaussian_tree": {"leaves": 8, "dim": 3},
     "grammar_tree": {"leaves": 8, "symbols": 7, "productions": 2, "pixel_noise": 0.7},
     "invertible_tree": {"leaves": 8},
+    "symbol_tree": {"leaves": 8, "root": 3, "digits": 3, "ambiguity": 1.7, "pixel_noise": 0.7},
     "additive_tree": {"leaves": 4, "dim": 2, "rho": 0.9, "fold": 0.5},
 }
 N = 600
@@ -32,7 +33,7 @@ def test_every_world_with_a_module_is_tested_here():
 
 def test_shapes(case):
     world, _, _, found = case
-    width = dict.fromkeys(world.dims, world.n_symbols) if world.discrete else world.dims
+    width = world.n_symbols if world.discrete else world.dims
     for level, nodes in world.n_nodes.items():
         assert found.mean[level].shape == (N, nodes, width[level])
         if not world.discrete:
@@ -78,7 +79,7 @@ def test_errors_are_as_large_as_the_posterior_says(case):
     world, sample, visible, found = case
     for level in range(1, world.levels + 1):
         if world.discrete:
-            truth = np.eye(world.n_symbols)[sample.latents[level][..., 0]]
+            truth = np.eye(world.n_symbols[level])[sample.latents[level][..., 0]]
             said = found.mean[level] * (1 - found.mean[level])
         else:
             truth = sample.latents[level]

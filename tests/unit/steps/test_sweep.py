@@ -134,10 +134,7 @@ def test_no_stack_is_begun_when_time_is_up(tmp_path: Path, capsys: pytest.Captur
 def test_stacks_hold_cells_that_differ_in_seeds_alone() -> None:
     """Cells are grouped by everything but world seed and seed, and split evenly."""
     cells = [
-        PlannedCell(Cell("w", w, "1x1", v, s), Recipe())
-        for v in (2, 4)
-        for w in range(3)
-        for s in range(2)
+        PlannedCell(Cell("w", w, "1x1", v, s), Recipe()) for v in (2, 4) for w in range(3) for s in range(2)
     ]
     groups = group(cells)
     assert [len(g) for g in groups] == [6, 6] and {c.cell.visible for c in groups[0]} == {2}

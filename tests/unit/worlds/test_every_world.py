@@ -29,7 +29,14 @@ def to_torch(arrays):
 
 
 def test_the_worlds_of_the_design_are_there_and_are_found_by_file_name():
-    expected = {"additive_tree", "gaussian_tree", "grammar_tree", "invertible_tree", "latent_dag"}
+    expected = {
+        "additive_tree",
+        "gaussian_tree",
+        "grammar_tree",
+        "invertible_tree",
+        "latent_dag",
+        "symbol_tree",
+    }
     assert expected <= set(worlds.available())
     for name in worlds.available():
         assert worlds.world_class(name).name == name
@@ -254,7 +261,7 @@ def test_targets(make, name):
         if source.dtype.kind == "f":
             assert t.labels is None and np.array_equal(t.values, source)
             continue
-        high = (world.n_symbols,) if t.kind == "latent" else world.noise_spec[t.level].high
+        high = (world.n_symbols[t.level],) if t.kind == "latent" else world.noise_spec[t.level].high
         assert t.values.shape == (50, sum(high))
         assert (t.values.sum(1) == len(high)).all() and set(np.unique(t.values)) <= {0, 1}
         starts = np.cumsum([0, *high[:-1]])
@@ -323,6 +330,11 @@ BAD = [
     ("grammar_tree", {"symbols": 2.5}, "symbols=2.5 must be an integer"),
     ("grammar_tree", {"productions": 0}, "productions=0"),
     ("grammar_tree", {"pixel_noise": 0}, "pixel_noise=0"),
+    ("symbol_tree", {"root": 1}, r"root=1 must be an integer in \[2, 4096\]"),
+    ("symbol_tree", {"digits": 2.0}, "digits=2.0 must be an integer"),
+    ("symbol_tree", {"ambiguity": 2.5}, r"ambiguity=2.5 must be a number in \[1, 2\]"),
+    ("symbol_tree", {"ambiguity": 0.9}, "ambiguity=0.9"),
+    ("symbol_tree", {"pixel_noise": 0}, "pixel_noise=0"),
     ("latent_dag", {"extra": 1.1}, r"extra=1.1 must be a number in \[0, 1\]"),
     ("latent_dag", {"extra_tokens": -0.5}, "extra_tokens=-0.5"),
     ("latent_dag", {"skip": True}, "skip=True"),
