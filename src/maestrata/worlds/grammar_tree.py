@@ -37,6 +37,8 @@ class GrammarTree(DiscreteTree):
         Standard deviation of the normal noise added to a token's pattern, whose values have unit variance.
     token_pixels : int
         Side of a token.
+    patterns : str
+        What a token shows, ``random`` or ``oriented``; see `DiscreteTree`.
 
     Notes
     -----
@@ -56,8 +58,11 @@ class GrammarTree(DiscreteTree):
         productions: int = 2,
         pixel_noise: float = 0.2,
         token_pixels: int = 2,
+        patterns: str = "random",
     ) -> None:
-        super().__init__(seed, leaves, pixel_noise, token_pixels, symbols=symbols, productions=productions)
+        super().__init__(
+            seed, leaves, pixel_noise, token_pixels, patterns, symbols=symbols, productions=productions
+        )
 
     def _draw(self, rng: np.random.Generator) -> None:
         q, m = self.settings["symbols"], self.settings["productions"]

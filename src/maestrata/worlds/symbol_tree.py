@@ -43,6 +43,8 @@ class SymbolTree(DiscreteTree):
         Standard deviation of the normal noise added to a token's pattern, whose values have unit variance.
     token_pixels : int
         Side of a token.
+    patterns : str
+        What a token shows, ``random`` or ``oriented``; see `DiscreteTree`.
 
     Notes
     -----
@@ -62,9 +64,10 @@ class SymbolTree(DiscreteTree):
         ambiguity: float = 1.0,
         pixel_noise: float = 0.2,
         token_pixels: int = 2,
+        patterns: str = "random",
     ) -> None:
         super().__init__(
-            seed, leaves, pixel_noise, token_pixels, root=root, digits=digits, ambiguity=ambiguity
+            seed, leaves, pixel_noise, token_pixels, patterns, root=root, digits=digits, ambiguity=ambiguity
         )
 
     def _choices(self) -> int:

@@ -15,6 +15,7 @@ from scipy.special import ndtri
 from maestrata.geometry import unpatchify
 from maestrata.random import stream
 from maestrata.worlds.base import Noise, NoiseSpec, World, check_number
+from maestrata.worlds.patterns import check_patterns, draw_patterns
 
 
 class DiscreteTree(World):
@@ -29,6 +30,9 @@ class DiscreteTree(World):
         Standard deviation of the normal noise added to a token's pattern, whose values have unit variance.
     token_pixels : int
         Side of a token.
+    patterns : str
+        ``random``: the values of a pattern are drawn one by one. ``oriented``: a smooth grating, with a
+        direction, a phase and a colour (`maestrata.worlds.patterns`); tokens of 4 pixels a side at least.
     **settings
         Those that only some of these worlds have.
     """
@@ -36,22 +40,21 @@ class DiscreteTree(World):
     discrete = True
 
     def __init__(
-        self, seed: int, leaves: int, pixel_noise: float, token_pixels: int, **settings: Any
+        self, seed: int, leaves: int, pixel_noise: float, token_pixels: int, patterns: str, **settings: Any
     ) -> None:
         super().__init__(
             seed,
             leaves=leaves,
             token_pixels=token_pixels,
-            settings={**settings, "pixel_noise": pixel_noise},
+            settings={**settings, "pixel_noise": pixel_noise, "patterns": patterns},
         )
         check_number(self.name, "pixel_noise", pixel_noise, 1e-6, 100)
+        check_patterns(self.name, patterns, token_pixels)
         self.dims = dict.fromkeys(range(self.levels + 1), 1)
         self.noise_spec[0] = NoiseSpec("normal", (self.grid.n_tokens, self._choices() + self.token_values))
         rng = stream(seed, "world")
         self._draw(rng)
-        patterns = rng.standard_normal((self.n_symbols[0], self.token_values))
-        patterns -= patterns.mean(0)
-        self.params["patterns"] = patterns / patterns.std()
+        self.params["patterns"] = draw_patterns(rng, patterns, self.n_symbols[0], self.channels, token_pixels)
 
     def _choices(self) -> int:
         """Return how many choices a token makes, each led by a dimension of its noise, before the pixels'."""

@@ -8,6 +8,7 @@ from scipy.special import ndtri
 
 from maestrata.geometry import patchify
 from maestrata.inference.base import posterior
+from maestrata.worlds.symbols import mean_noise
 
 
 @pytest.fixture
@@ -85,6 +86,10 @@ def _compare(world, n=40, seed=0):
         np.testing.assert_allclose(found.tokens[hidden, i], mean[hidden], atol=1e-8)
         variance = (weights @ shown[:, i] ** 2 - mean**2).mean(1) + noise**2
         np.testing.assert_allclose(found.token_variance[hidden, i], variance[hidden], atol=1e-8)
-        pixels = found.noise[0][:, i, -world.token_values :]
+        lead, pixels = np.split(found.noise[0][:, i], [-world.token_values], axis=1)
         tokens = patchify(sample.images.astype(np.float64), world.token_pixels)[:, i]
         np.testing.assert_allclose(pixels, np.where(hidden[:, None], 0, (tokens - mean) / noise), atol=1e-7)
+        for k in range(lead.shape[1]):
+            choices = np.unique(draws[0][:, i, k], return_inverse=True)[1]
+            expected = weights @ mean_noise(choices.max() + 1)[choices]
+            np.testing.assert_allclose(lead[:, k], expected, atol=1e-9)

@@ -12,6 +12,7 @@ SETTINGS = {
     "gaussian_tree": {"leaves": 8, "dim": 3},
     "grammar_tree": {"leaves": 8, "symbols": 7, "productions": 2, "pixel_noise": 0.7},
     "invertible_tree": {"leaves": 8},
+    "sign_hidden": {"leaves": 8, "symbols": 7, "productions": 2, "pixel_noise": 0.7},
     "symbol_tree": {"leaves": 8, "root": 3, "digits": 3, "ambiguity": 1.7, "pixel_noise": 0.7},
     "additive_tree": {"leaves": 4, "dim": 2, "rho": 0.9, "fold": 0.5},
 }

@@ -15,6 +15,9 @@ SMALL = [
     ("grammar_tree", {"leaves": 8, **GRAMMAR, "pixel_noise": 0.3}),
     ("grammar_tree", {"leaves": 2, "symbols": 9, "productions": 4, "pixel_noise": 3.0}),
     ("grammar_tree", {"leaves": 8, "symbols": 3, "productions": 1, "pixel_noise": 0.5}),
+    ("grammar_tree", {"leaves": 4, **GRAMMAR, "pixel_noise": 2.0, "token_pixels": 4, "patterns": "oriented"}),
+    ("sign_hidden", {"leaves": 4, **GRAMMAR, "pixel_noise": 1.0}),
+    ("sign_hidden", {"leaves": 2, "symbols": 7, "productions": 3, "pixel_noise": 0.4}),
     ("symbol_tree", {"leaves": 4, "root": 3, "digits": 2, "ambiguity": 1, "pixel_noise": 1.0}),
     ("symbol_tree", {"leaves": 4, "root": 4, "digits": 3, "ambiguity": 1.8, "pixel_noise": 0.7}),
     ("symbol_tree", {"leaves": 4, "root": 5, "digits": 2, "ambiguity": 2.0, "pixel_noise": 2.0}),
@@ -24,6 +27,7 @@ TREES = [
     ("grammar_tree", {"leaves": 4, **GRAMMAR}),
     ("symbol_tree", {"leaves": 4, "root": 3, "digits": 3, "ambiguity": 2.2}),
 ]
+every_tree = pytest.mark.parametrize("name", ["grammar_tree", "sign_hidden", "symbol_tree"])
 
 
 @pytest.mark.parametrize(("name", "settings"), SMALL)
@@ -82,7 +86,7 @@ def test_equals_pgmpy(name, settings):
             np.testing.assert_allclose(found.mean[level][0, i], expected.values, atol=1e-8)
 
 
-@pytest.mark.parametrize("name", ["grammar_tree", "symbol_tree"])
+@every_tree
 def test_pixels_far_from_every_pattern_still_have_a_posterior(name):
     """A reconstruction is no image of the world; likelihoods that underflow must not become 0/0."""
     world = worlds.make(name, 0, leaves=16, pixel_noise=0.01)
@@ -92,7 +96,7 @@ def test_pixels_far_from_every_pattern_still_have_a_posterior(name):
         np.testing.assert_allclose(found.mean[level].sum(-1), 1)
 
 
-@pytest.mark.parametrize("name", ["grammar_tree", "symbol_tree"])
+@every_tree
 def test_batches_do_not_show(name, monkeypatch):
     world = worlds.make(name, 0, leaves=8)
     sample = world.sample(70)
@@ -104,7 +108,7 @@ def test_batches_do_not_show(name, monkeypatch):
         np.testing.assert_allclose(parts.noise[level], whole.noise[level], atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["grammar_tree", "symbol_tree"])
+@every_tree
 def test_whole_image_determines_every_symbol(name):
     world = worlds.make(name, 0)
     sample = world.sample(200)
@@ -141,6 +145,7 @@ def test_where_the_visible_part_determines_c():
         ("invertible_tree", ()): True,
         ("gaussian_tree", ()): False,
         ("grammar_tree", ()): False,
+        ("sign_hidden", ()): False,
         ("symbol_tree", (("ambiguity", 1),)): True,
         ("symbol_tree", (("ambiguity", 1.5),)): False,
         ("latent_dag", ()): False,

@@ -29,14 +29,8 @@ def to_torch(arrays):
 
 
 def test_the_worlds_of_the_design_are_there_and_are_found_by_file_name():
-    expected = {
-        "additive_tree",
-        "gaussian_tree",
-        "grammar_tree",
-        "invertible_tree",
-        "latent_dag",
-        "symbol_tree",
-    }
+    expected = {"additive_tree", "gaussian_tree", "grammar_tree", "invertible_tree", "latent_dag"}
+    expected |= {"sign_hidden", "symbol_tree"}
     assert expected <= set(worlds.available())
     for name in worlds.available():
         assert worlds.world_class(name).name == name
@@ -330,6 +324,10 @@ BAD = [
     ("grammar_tree", {"symbols": 2.5}, "symbols=2.5 must be an integer"),
     ("grammar_tree", {"productions": 0}, "productions=0"),
     ("grammar_tree", {"pixel_noise": 0}, "pixel_noise=0"),
+    ("grammar_tree", {"patterns": "dots"}, "patterns='dots' must be one of: random, oriented"),
+    ("grammar_tree", {"patterns": 1}, "patterns=1 must be one of: random, oriented"),
+    ("grammar_tree", {"patterns": "oriented"}, "token_pixels=2 must be at least 4 for patterns='oriented'"),
+    ("sign_hidden", {"symbols": 4}, "symbols=4 must be more than twice productions=2"),
     ("symbol_tree", {"root": 1}, r"root=1 must be an integer in \[2, 4096\]"),
     ("symbol_tree", {"digits": 2.0}, "digits=2.0 must be an integer"),
     ("symbol_tree", {"ambiguity": 2.5}, r"ambiguity=2.5 must be a number in \[1, 2\]"),
