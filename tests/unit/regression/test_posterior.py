@@ -19,6 +19,7 @@ CFG = MAEConfig(4, 2, width=16, depth=1, decoder_width=16)
 WORLDS = {
     "gaussian_tree": {"leaves": 8, "dim": 2, "rho": 0.8},
     "grammar_tree": {"leaves": 8, "symbols": 7, "productions": 2, "pixel_noise": 0.8},
+    "symbol_tree": {"leaves": 8, "root": 3, "ambiguity": 1.5, "pixel_noise": 0.8},
 }
 
 
@@ -68,4 +69,4 @@ def test_only_worlds_with_exact_and_quick_inference_have_one():
     found = {
         name for name in worlds.available() if has_posterior(worlds.make(name, 0, **settings.get(name, {})))
     }
-    assert found == {"gaussian_tree", "grammar_tree", "invertible_tree"}
+    assert found == {"gaussian_tree", "grammar_tree", "invertible_tree", "sign_hidden", "symbol_tree"}
