@@ -19,7 +19,7 @@ rule regress:
     params:
         world=PLAN.flags.world,
         cell=PLAN.flags.cell,
-        evaluation=PLAN.flags.evaluation(),
+        evaluation=PLAN.flags.evaluation,
         code=lambda wildcards: PLAN.code("regress", wildcards),
     shell:
         "python -m maestrata.steps.regress {params.world} {params.cell} {params.evaluation} "
@@ -44,7 +44,7 @@ rule controls:
     params:
         world=PLAN.flags.world,
         model=PLAN.flags.section("model"),
-        evaluation=PLAN.flags.section("evaluation"),
+        evaluation=PLAN.flags.evaluation,
         code=lambda wildcards: PLAN.code("controls", wildcards),
     shell:
         "python -m maestrata.steps.controls {params.world} --seed {wildcards.seed} {params.model} {params.evaluation} "

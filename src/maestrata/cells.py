@@ -15,7 +15,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from maestrata.errors import MaskError
 
-__all__ = ["PATH", "RATIO_TOLERANCE", "Cell", "PatchShape", "answers", "one_ratio", "same_ratio"]
+__all__ = [
+    "PATH",
+    "RATIO_TOLERANCE",
+    "Cell",
+    "PatchShape",
+    "answers",
+    "first_seeds",
+    "one_ratio",
+    "same_ratio",
+]
 
 PATH = "{world}/w{world_seed}/p{patch}/v{visible}/s{seed}"
 """Folder of a cell's files, below ``cells/`` of the run."""
@@ -130,6 +139,20 @@ class Cell:
     def json(self) -> dict[str, Any]:
         """The five values by name, as JSON holds them; ``Cell(**cell.json)`` is the cell again."""
         return asdict(self)
+
+
+def first_seeds(cells: Iterable[Cell]) -> dict[str, int]:
+    """Return the lowest world seed of each world.
+
+    Examples
+    --------
+    >>> first_seeds([Cell("additive", 5, "2x1", 4, 0), Cell("additive", 3, "2x1", 4, 0)])
+    {'additive': 3}
+    """
+    first: dict[str, int] = {}
+    for cell in cells:
+        first[cell.world] = min(cell.world_seed, first.get(cell.world, cell.world_seed))
+    return first
 
 
 def same_ratio(one: ArrayLike, other: ArrayLike) -> NDArray[np.bool_]:

@@ -66,6 +66,8 @@ class Range:
 
     def schema(self, default: Any) -> dict[str, Any]:
         """What a JSON schema says of a setting with this default."""
+        if self.choices and isinstance(default, str):
+            return {"enum": list(self.choices)}
         if self.choices:
             return {"items": {"type": "string", "enum": list(self.choices)}, "uniqueItems": True}
         named = {

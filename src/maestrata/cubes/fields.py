@@ -103,6 +103,8 @@ class Kind:
         return tuple(dict.fromkeys(dim for variable in self.variables.values() for dim in variable.dims))
 
 
+POOLINGS: tuple[str, ...] = constant("representation", "pooling", "POOLINGS")
+
 _LABEL = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 
 # Axes mean the same in every kind.
@@ -119,7 +121,7 @@ AXES: dict[str, Axis] = {
         allowed=constant("regression", "encoders", "NAMES"),
     ),
     "layer": Axis("int64", "encoder layer (0: embedding; last: after the final LayerNorm)", low=0),
-    "pooling": Axis("str", "how tokens become one vector", allowed=("global", "cls", "concat", "aligned")),
+    "pooling": Axis("str", "how tokens become one vector", allowed=POOLINGS),
     "eval_ratio": Axis(
         "str",
         "share of tokens hidden at evaluation (0: whole image; training: as in training)",

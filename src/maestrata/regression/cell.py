@@ -16,6 +16,7 @@ from maestrata.regression.probes import make
 from maestrata.regression.scorebook import ScoreBook
 from maestrata.regression.settings import Evaluation
 from maestrata.representation.encode import BATCH
+from maestrata.scoring import KINDS
 from maestrata.worlds.base import World
 
 COMMON_RATIOS = (0.0, 0.5)
@@ -60,18 +61,10 @@ def score_cell(
     ProbeError, MaskError
         If the model does not fit the world, or a probe, one of its settings or the mask cannot be.
     """
-    settings = settings or Evaluation()
-    data = _data(world, settings)
-    common = [data.common_masks(ratio) for ratio in COMMON_RATIOS]
-    own = data.masks(TRAINING, patches, visible)
-    twin = next((masks for masks in common if masks.same_as(own)), None)
-    every = common if twin else [*common, own]
+    settings = (settings or Evaluation()).asked()
+    data, common = _data(world, settings)
     case = CellCase(data, model.cfg, seed, settings, device, batch, model.to(device), patches, visible)
-    book = _score(case, {"cell": every, "both": [own]}, [*common, own])
-    if twin:
-        for encoder in ENCODERS:
-            if encoder.scored == "cell":
-                book.copy_ratio(twin.label, own.label, encoder.name)
+    book = _in_detail(case, common) if settings.detailed else _score(case, {"cell": common}, common)
     return book
 
 
@@ -99,17 +92,32 @@ def score_controls(
     -------
     ScoreBook
     """
-    settings = settings or Evaluation()
-    data = _data(world, settings)
-    common = [data.common_masks(ratio) for ratio in COMMON_RATIOS]
+    settings = (settings or Evaluation()).asked()
+    data, common = _data(world, settings)
     case = Case(data, cfg, seed, settings, device, batch)
     return _score(case, {"both": common, "controls": common}, common)
 
 
-def _data(world: World, settings: Evaluation) -> ProbeData:
+def _data(world: World, settings: Evaluation) -> tuple[ProbeData, list[EvalMasks]]:
+    """Draw the images, and the masks that all models of a world share; whole images alone if it is brief."""
     for name in settings.probes:  # a probe that cannot be made ends it before anything is computed
         make(name, **settings.probe_settings.get(name, {}))
-    return ProbeData.draw(world, settings.probe_train, settings.test, settings.replicates)
+    ratios, kinds = (COMMON_RATIOS, KINDS) if settings.detailed else (COMMON_RATIOS[:1], KINDS[:1])
+    data = ProbeData.draw(world, settings.probe_train, settings.test, settings.replicates, kinds)
+    return data, [data.common_masks(ratio) for ratio in ratios]
+
+
+def _in_detail(case: CellCase, common: list[EvalMasks]) -> ScoreBook:
+    """Score a cell under its own masks too; where those are common ones, once."""
+    own = case.data.masks(TRAINING, case.patches, case.visible)
+    twin = next((masks for masks in common if masks.same_as(own)), None)
+    every = common if twin else [*common, own]
+    book = _score(case, {"cell": every, "both": [own]}, [*common, own])
+    if twin:
+        for encoder in ENCODERS:
+            if encoder.scored == "cell":
+                book.copy_ratio(twin.label, own.label, encoder.name)
+    return book
 
 
 def _score(case: Case, masks: Mapping[str, Sequence[EvalMasks]], every: Sequence[EvalMasks]) -> ScoreBook:
@@ -120,8 +128,7 @@ def _score(case: Case, masks: Mapping[str, Sequence[EvalMasks]], every: Sequence
         [encoder.name for encoder in encoders],
         case.cfg.depth,
         [mask.label for mask in every],
-        case.settings.probes,
-        case.settings.replicates,
+        case.settings,
     )
     evaluator = Evaluator(case.data, book, case.settings, case.seed)
     shuffled = {encoder.shuffles: encoder.name for encoder in encoders}

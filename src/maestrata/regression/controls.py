@@ -1,19 +1,17 @@
 """Controls without a network: features of pixels, of linear maps of them, and of exact inference.
 
 =============== ==============================================================================================
-``pixels``      pixel values of the visible tokens: ``global`` their mean token (12 values of 2 x 2 pixels),
-                ``concat`` all pixels, zeros where masked, ``aligned`` the mean token under the node
-``pca``         principal components of all pixels (zeros where masked), as many as the encoder is wide,
-                fitted on the probe-training images: under ``global`` and ``cls``, where the encoder too
-                gives `width` numbers; ``aligned``: components of the pixels under the node, at most `width`
+``pixels``      pixel values of the visible tokens: ``aligned`` all pixels under the node and ``concat`` all
+                pixels, zeros where masked, ``global`` the mean token (12 values of 2 x 2 pixels)
 ``linear_mae``  the linear masked autoencoder in closed form, its bottleneck as wide as the encoder, for the
-                cell's own patches and ratio: under ``global`` and ``cls``
-``posterior``   exact posterior means (probabilities of symbols): ``global`` those of all latents, levels 1 to
+                cell's own patches and ratio: the same numbers of the whole image under ``concat`` and for
+                every node under ``aligned``
+``posterior``   exact posterior means (probabilities of symbols): ``concat`` those of all latents, levels 1 to
                 L, side by side, ``aligned`` those of the node; level 0: of the token's own variable
 =============== ==============================================================================================
 
-None of them has layers: they stand at the last one, where the primary features are. Components have no
-``concat``: all pixels are that already. `encoders` declares them, and those with a network.
+None of them has layers: they stand at the last one, where the primary features are. `encoders` declares
+them, and those with a network.
 """
 
 from __future__ import annotations
@@ -22,11 +20,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh
 
 from maestrata.inference.base import is_slow, posterior, supported
 from maestrata.masks import MaskPatches, mask_matrix, realised_ratio
 from maestrata.regression.data import Encode, EvalMasks, Labelled, Vectors
-from maestrata.representation.pooling import place_tokens, pooled
+from maestrata.representation.pooling import node_tokens, place_tokens, pooled
 from maestrata.theory.linear import linear_mae
 from maestrata.worlds.base import World
 
@@ -35,43 +34,14 @@ def pixels(tokens: Vectors, layer: int) -> Encode:
     """Features of raw pixels: tokens (n, n_tokens, v), training images first, filed under `layer`."""
 
     def encode(masks: EvalMasks, poolings: Sequence[str]) -> Labelled:
-        kinds = [pooling for pooling in ("global", "aligned", "concat") if pooling in poolings]
+        kinds = [pooling for pooling in ("global", "concat") if pooling in poolings]
         shown = visible_tokens(tokens, masks)
         for pooling, features in pooled(shown, masks.visible_ids, kinds, masks.grid, has_cls=False):
             yield layer, pooling, features
-
-    return encode
-
-
-def pca(tokens: Vectors, layer: int, n_train: int, width: int) -> Encode:
-    """Principal components of the pixels.
-
-    Parameters
-    ----------
-    tokens : ndarray (n, n_tokens, v)
-        Patchified images, training images first.
-    layer : int
-        Layer under which scores are filed.
-    n_train : int
-        Rows that components are fitted on, the first ones.
-    width : int
-        Components: the encoder's width.
-    """
-
-    def components(values: Vectors) -> Vectors:
-        flat = values.reshape(len(values), -1)
-        return flat @ principal_axes(flat[:n_train], width)
-
-    def encode(masks: EvalMasks, poolings: Sequence[str]) -> Labelled:
-        placed = place_tokens(visible_tokens(tokens, masks), masks.visible_ids, tokens.shape[1])
-        yield from _twice(layer, components(placed), poolings)
         if "aligned" in poolings:
-            blocks = (masks.grid.blocks(level) for level in range(masks.grid.levels + 1))
-            yield (
-                layer,
-                "aligned",
-                (np.stack([components(placed[:, block]) for block in level], axis=1) for level in blocks),
-            )
+            placed = place_tokens(shown, masks.visible_ids, tokens.shape[1])
+            by_level = node_tokens(placed, masks.grid)
+            yield layer, "aligned", (nodes.reshape(*nodes.shape[:2], -1) for nodes in by_level)
 
     return encode
 
@@ -106,7 +76,10 @@ def linear(
 
     def encode(masks: EvalMasks, poolings: Sequence[str]) -> Labelled:
         placed = place_tokens(visible_tokens(tokens - mean, masks), masks.visible_ids, tokens.shape[1])
-        yield from _twice(layer, placed.reshape(len(placed), -1) @ rows, poolings)
+        features = placed.reshape(len(placed), -1) @ rows
+        for pooling in ("concat", "aligned"):
+            if pooling in poolings:
+                yield layer, pooling, features
 
     return encode
 
@@ -137,9 +110,9 @@ def posterior_means(world: World, images: NDArray[np.float32], layer: int) -> En
         if masks.visible_ids is not None:
             shown = mask_matrix(masks.visible_ids, world.grid.n_tokens)
         by_level = sorted(posterior(world, images, shown, dtype=np.float32).mean.items())
-        if "global" in poolings:
+        if "concat" in poolings:
             latents = (mean.reshape(len(mean), -1) for level, mean in by_level if level)
-            yield layer, "global", np.concatenate(list(latents), axis=1)
+            yield layer, "concat", np.concatenate(list(latents), axis=1)
         if "aligned" in poolings:
             yield layer, "aligned", (mean for _, mean in by_level)
 
@@ -168,6 +141,20 @@ def visible_tokens(tokens: Vectors, masks: EvalMasks) -> Vectors:
     return np.take_along_axis(tokens, masks.visible_ids[..., None], axis=1)
 
 
+COMPONENTS = 256
+
+
+def reduced(features: Vectors, n_train: int) -> Vectors:
+    """Reduce features (n, p) without labels to at most `COMPONENTS` numbers.
+
+    More than that many become their principal components, of the `n_train` training images, which come first.
+    Probes of all tokens thus have as many coefficients whatever the number and width of the tokens.
+    """
+    if features.shape[1] <= COMPONENTS:
+        return features
+    return features @ principal_axes(features[:n_train], COMPONENTS)
+
+
 def principal_axes(values: Vectors, width: int) -> NDArray[np.float32]:
     """Leading eigenvectors of the covariance of `values` (n, p), largest first: (p, min(width, p)).
 
@@ -175,14 +162,10 @@ def principal_axes(values: Vectors, width: int) -> NDArray[np.float32]:
     """
     small = values.astype(np.float64)
     small -= small.mean(0)
-    vectors = np.linalg.eigh(small.T @ small)[1][:, ::-1][:, :width]
+    p = small.shape[1]
+    # importing scikit-learn, whose PCA solves the same problem, takes longer than these lines
+    leading = (max(0, p - width), p - 1)
+    vectors = eigh(small.T @ small, subset_by_index=leading, overwrite_a=True, check_finite=False)[1][:, ::-1]
     # an eigenvector's sign is free: fix it, so that equal runs on other BLAS builds are easier to compare
     signs = np.sign(vectors[np.abs(vectors).argmax(0), np.arange(vectors.shape[1])])
     return (vectors * signs).astype(np.float32)
-
-
-def _twice(layer: int, features: Vectors, poolings: Sequence[str]) -> Labelled:
-    """File the numbers of a whole image wherever an encoder has `width` of them."""
-    for pooling in ("global", "cls"):
-        if pooling in poolings:
-            yield layer, pooling, features

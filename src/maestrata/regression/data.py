@@ -16,7 +16,7 @@ from maestrata.geometry import TokenGrid
 from maestrata.masks import MaskPatches, evaluation_masks, visible_count
 from maestrata.representation.pooling import visible_under
 from maestrata.resampling import bootstrap_weights
-from maestrata.scoring import MIN_TEST, Scorer, TargetTable
+from maestrata.scoring import KINDS, MIN_TEST, Scorer, TargetTable
 from maestrata.worlds.base import World
 
 MIN_TRAIN = 100
@@ -25,8 +25,8 @@ MIN_TRAIN = 100
 Counts = tuple[int, int]  # training images, test images
 Vectors = NDArray[np.float32]
 Features = Vectors | Iterator[Vectors]
-"""Of the training, then the test images: (n, p); under ``aligned`` one array a level, (n, nodes, p), in which
-the rows of a wholly masked node mean nothing."""
+"""Of the training, then the test images: (n, p); by node one array a level, (n, nodes, p), under ``tokens``
+(n, nodes, tokens, p), in which the rows of a wholly masked node mean nothing."""
 Labelled = Iterator[tuple[int, str, Features]]
 """(layer, pooling, features)."""
 
@@ -109,8 +109,10 @@ class ProbeData:
     scorer: Scorer
 
     @classmethod
-    def draw(cls, world: World, probe_train: int, test: int, replicates: int) -> ProbeData:
-        """Draw images, targets and bootstrap weights.
+    def draw(
+        cls, world: World, probe_train: int, test: int, replicates: int, kinds: Sequence[str] = KINDS
+    ) -> ProbeData:
+        """Draw images, targets (latents, noise, or both) and bootstrap weights.
 
         Raises
         ------
@@ -121,7 +123,10 @@ class ProbeData:
             if n < least:
                 raise ProbeError(f"{key}={n} must be at least {least}: no probe is scored on fewer images")
         samples = world.sample(probe_train, stream="probe-train"), world.sample(test, stream="test")
-        fitted, scored = (TargetTable.of(world.targets(sample)) for sample in samples)
+        fitted, scored = (
+            TargetTable.of([target for target in world.targets(sample) if target.kind in kinds])
+            for sample in samples
+        )
         scorer = Scorer(scored, bootstrap_weights(world.seed, test, replicates))
         images = np.concatenate([np.asarray(sample.images, dtype=np.float32) for sample in samples])
         return cls(world, images, fitted, scored, scorer)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAE, MAEConfig
-from maestrata.regression.controls import has_posterior, linear, pca, pixels, posterior_means
+from maestrata.regression.controls import has_posterior, linear, pixels, posterior_means
 from maestrata.regression.data import Encode, EvalMasks, Labelled, ProbeData, Vectors
 from maestrata.regression.settings import Evaluation
 from maestrata.representation.encode import BATCH, image_tokens, layer_passes, represent
@@ -30,7 +30,6 @@ NAMES = (
     "random_init",
     "null_trained",
     "pixels",
-    "pca",
     "shuffled",
     "linear_mae",
     "autoencoder",
@@ -105,7 +104,7 @@ class Encoder:
     encode : callable
         A `Case` (a `CellCase` where it is the cell's alone) -> its features.
     brief : bool
-        Whether ridge alone is run, and of a model the last layer without ``concat``.
+        Whether ridge alone is run, and of a model the last layer.
     there : callable
         Whether a case has this encoder.
     shuffles : str
@@ -123,7 +122,7 @@ class Encoder:
 def of_model(model: MAE, images: NDArray[np.float32], batch: int = BATCH, brief: bool = False) -> Encode:
     """Features of a masked autoencoder's encoder: every layer of it, as many in memory as fit.
 
-    ``concat`` is there at the last layer alone: n_tokens * width features a layer are most of a cell's time.
+    ``concat`` and ``tokens`` are there at the last layer alone.
 
     Parameters
     ----------
@@ -133,7 +132,7 @@ def of_model(model: MAE, images: NDArray[np.float32], batch: int = BATCH, brief:
     batch : int
         Images encoded at a time.
     brief : bool
-        The last layer alone, and without ``concat``.
+        The last layer alone.
     """
     cfg = model.cfg
 
@@ -143,8 +142,7 @@ def of_model(model: MAE, images: NDArray[np.float32], batch: int = BATCH, brief:
         for group in layer_passes(layers, len(images) * tokens * cfg.width):
             encoded = represent(model, images, masks.visible_ids, group, batch)
             for layer in group:
-                kinds = ["global", "cls", "aligned"] + ["concat"] * (layer == cfg.depth and not brief)
-                wanted = [pooling for pooling in kinds if pooling in poolings]
+                wanted = [p for p in poolings if layer == cfg.depth or p not in ("concat", "tokens")]
                 for kind, features in pooled(encoded.pop(layer), masks.visible_ids, wanted, masks.grid):
                     yield layer, kind, features
 
@@ -182,20 +180,20 @@ def of_positions(model: MAE, image_shape: tuple[int, int, int], batch: int = BAT
 
 
 def _trained(case: CellCase) -> Encode:
-    return of_model(case.model, case.data.images, case.batch)
+    return _features(case, case.model)
+
+
+def _features(case: Case, model: MAE) -> Encode:
+    return of_model(model, case.data.images, case.batch, brief=not case.settings.detailed)
 
 
 def _start(case: Case) -> Encode:
     model = initial_model(case.cfg, case.seed, case.data.world.seed).to(case.device)
-    return of_model(model, case.data.images, case.batch)
+    return _features(case, model)
 
 
 def _pixels(case: Case) -> Encode:
     return pixels(case.tokens, case.cfg.depth)
-
-
-def _pca(case: Case) -> Encode:
-    return pca(case.tokens, case.cfg.depth, case.data.n_train, case.cfg.width)
 
 
 def _linear(case: CellCase) -> Encode:
@@ -226,14 +224,17 @@ def _wanted(case: Case) -> bool:
     return case.settings.control_images > 0
 
 
+def _detailed(case: Case) -> bool:
+    return case.settings.detailed
+
+
 ENCODERS = (
     Encoder("trained", "cell", _trained),
     Encoder("random_init", "both", _start),
     Encoder("pixels", "both", _pixels),
-    Encoder("pca", "both", _pca),
-    Encoder("shuffled", "cell", shuffles="trained"),
+    Encoder("shuffled", "cell", shuffles="trained", there=_detailed),
     Encoder("linear_mae", "cell", _linear, brief=True),
-    Encoder("positions", "cell", _positions, brief=True),
+    Encoder("positions", "cell", _positions, brief=True, there=_detailed),
     Encoder("posterior", "controls", _posterior, there=lambda case: has_posterior(case.data.world)),
     Encoder("autoencoder", "controls", _control(train_autoencoder), brief=True, there=_wanted),
     Encoder("supervised", "controls", _control(train_supervised), brief=True, there=_wanted),

@@ -1,6 +1,6 @@
 """Score an encoder: every layer, pooling, evaluation mask and probe.
 
-The primary features, fixed in advance: last layer after its norm, ``global``, whole image; their probe is
+The primary features, fixed in advance: last layer after its norm, ``aligned``, whole image; their probe is
 ridge.
 """
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maestrata.random import stream
+from maestrata.regression.controls import reduced
 from maestrata.regression.data import MIN_TRAIN, Encode, EvalMasks, Features, ProbeData, Vectors
 from maestrata.regression.probes import ProbeProtocol, make, probe_class
 from maestrata.regression.scorebook import ScoreBook
@@ -72,6 +73,8 @@ class Evaluator:
         for layer, pooling, features in encode(mask, self.settings.poolings):
             last = layer == self.book.depth
             filed = names if last else names[:1]
+            if isinstance(features, np.ndarray) and pooling == "concat":
+                features = reduced(features, self.data.n_train)
             if features is not held:
                 held, scores = features, {}
             wanted = [p for p in self.settings.probes if _runs(p, pooling, mask, last, brief)]

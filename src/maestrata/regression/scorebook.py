@@ -11,7 +11,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from maestrata.representation.pooling import POOLINGS
+from maestrata.regression.settings import Evaluation
 from maestrata.scoring import KINDS, Scores
 from maestrata.worlds.base import World
 
@@ -28,8 +28,9 @@ class ScoreBook:
     encoders : sequence of str
     depth : int
         Layers are 0 to depth.
-    eval_ratios, probes : sequences of str
-    replicates : int
+    eval_ratios : sequence of str
+    settings : Evaluation
+        Its probes and poolings are axes; a brief one has latents at the last layer alone.
     """
 
     def __init__(
@@ -38,17 +39,16 @@ class ScoreBook:
         encoders: Sequence[str],
         depth: int,
         eval_ratios: Sequence[str],
-        probes: Sequence[str],
-        replicates: int,
+        settings: Evaluation,
     ) -> None:
         names = [world.node_names(level) for level in range(world.levels + 1)]
         self.coords: dict[str, list[str] | list[int]] = {
             "encoder": list(encoders),
-            "layer": list(range(depth + 1)),
-            "pooling": list(POOLINGS),
+            "layer": list(range(0 if settings.detailed else depth, depth + 1)),
+            "pooling": list(settings.poolings),
             "eval_ratio": list(eval_ratios),
-            "probe": list(probes),
-            "target": list(KINDS),
+            "probe": list(settings.probes),
+            "target": list(KINDS if settings.detailed else KINDS[:1]),
             "level": list(range(world.levels + 1)),
             "node": list(chain(*names)),
         }
@@ -56,8 +56,8 @@ class ScoreBook:
         self.discrete = world.discrete
         shape = tuple(len(values) for axis, values in self.coords.items() if axis != "node")
         self.values = {name: np.full(shape, np.nan, np.float32) for name in _SCALARS}
-        self.boot = np.full((*shape, replicates), np.nan, np.float32)
-        at_nodes = (len(encoders), len(POOLINGS), len(KINDS), len(self.coords["node"]))
+        self.boot = np.full((*shape, settings.replicates), np.nan, np.float32)
+        at_nodes = [len(self.coords[axis]) for axis in ("encoder", "pooling", "target", "node")]
         self.node = np.full(at_nodes, np.nan, np.float32)
         self._first_node = np.cumsum([0, *(len(level) for level in names)])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from maestrata import modules
 from maestrata.bounds import MOST_IMAGES
@@ -13,10 +13,17 @@ from maestrata.representation.pooling import POOLINGS
 from maestrata.settings import Scalar, check, setting
 from maestrata.training.recipe import Recipe
 
+BRIEF_PROBES = ("ridge",)
+BRIEF_POOLINGS = ("concat", "aligned")
+
 
 @dataclass(frozen=True)
 class Evaluation(Samples):
     """What is read from every model, on how many samples.
+
+    It is *detailed* (every layer, pooling, probe and evaluation mask, with the controls that check the
+    evaluation itself) or *brief*: latents from the last layer of whole images, by ridge, from the tokens
+    under the node and from all tokens.
 
     Raises
     ------
@@ -25,9 +32,16 @@ class Evaluation(Samples):
         exist, or settings are given for a probe that is not among the probes or does not take them.
     """
 
-    probes: tuple[str, ...] = setting(("ridge", "kernel_ridge"), "modules of maestrata.regression.probes")
+    probes: tuple[str, ...] = setting(
+        ("ridge", "kernel_ridge", "attentive"), "modules of maestrata.regression.probes"
+    )
     probe_settings: dict[str, dict[str, Scalar | tuple[Scalar, ...]]] = setting(dict, "probe -> its settings")
     poolings: tuple[str, ...] = setting(POOLINGS, "how tokens become one vector", choices=POOLINGS)
+    detail: str = setting(
+        "first",
+        "worlds whose models are read in every way: the first seed of each, all, or none",
+        choices=("first", "all", "none"),
+    )
     control_images: int = setting(
         0, "training images of the trained controls (0: neither is trained)", least=0, most=MOST_IMAGES
     )
@@ -51,6 +65,26 @@ class Evaluation(Samples):
                 f"control_images={self.control_images} must be 0 (no trained controls) or at least one batch "
                 f"of {Recipe.batch}"
             ).at("control_images")
+
+    @property
+    def detailed(self) -> bool:
+        """Whether a model is read in every way."""
+        return self.detail != "none"
+
+    def of_world(self, first: bool) -> Evaluation:
+        """Return the settings for the models of a world seed, the first of its world or not."""
+        return replace(self, detail="all" if self.detail == "all" or (first and self.detailed) else "none")
+
+    def asked(self) -> Evaluation:
+        """Return the settings with those probes and poolings alone that a model is read by."""
+        if self.detailed:
+            return self
+        return replace(
+            self,
+            probes=tuple(name for name in self.probes if name in BRIEF_PROBES),
+            probe_settings={k: v for k, v in self.probe_settings.items() if k in BRIEF_PROBES},
+            poolings=tuple(name for name in self.poolings if name in BRIEF_POOLINGS),
+        )
 
     @property
     def control_recipe(self) -> Recipe | None:

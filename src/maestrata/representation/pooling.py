@@ -6,6 +6,7 @@
 ``concat``  all patch tokens in raster order, zeros where masked: (n, n_tokens * width)
 ``aligned`` for each node of the tree, the mean of the visible tokens under it: (n, n_nodes, width), NaN where
             the node is wholly masked
+``tokens``  for each node, the tokens under it themselves, zeros where masked: (n, n_nodes, 2**level, width)
 =========== ==============================================================================================
 """
 
@@ -21,7 +22,9 @@ from maestrata.errors import ProbeError, one_of
 from maestrata.geometry import TokenGrid
 from maestrata.masks import mask_matrix
 
-POOLINGS = ("global", "cls", "concat", "aligned")
+POOLINGS = ("global", "cls", "concat", "aligned", "tokens")
+BY_NODE = ("aligned", "tokens")
+"""Poolings that give each node features of its own."""
 
 
 def pool(
@@ -45,7 +48,7 @@ def pool(
         One of `POOLINGS`.
     grid : TokenGrid
     level : int, optional
-        Level of the nodes; for ``aligned`` only, and needed there.
+        Level of the nodes; for those `BY_NODE` only, and needed there.
     has_cls : bool
         Whether the first token is [CLS].
 
@@ -61,9 +64,9 @@ def pool(
     """
     if pooling not in POOLINGS:
         raise ProbeError(f"pooling {one_of(pooling, POOLINGS)}")
-    if (pooling == "aligned") != (level is not None):
+    if (pooling in BY_NODE) != (level is not None):
         raise ProbeError(
-            f"pooling={pooling!r}, level={level!r}: a level goes with 'aligned' and with nothing else"
+            f"pooling={pooling!r}, level={level!r}: a level goes with 'aligned' and 'tokens', nothing else"
         )
     if level is not None:
         grid.block_shape(level)  # refuses a level that is not there
@@ -80,6 +83,8 @@ def pool(
     placed = place_tokens(patches, visible_ids, grid.n_tokens)
     if level is None:
         return placed.reshape(n, grid.n_tokens * width)
+    if pooling == "tokens":
+        return placed[:, grid.blocks(level)]
     return next(islice(node_means(placed, visible_ids, grid), level, None))
 
 
@@ -99,12 +104,14 @@ def pooled(
     ------
     pooling : str
     features : ndarray (n, p)
-        Under ``aligned`` an iterator over the levels, from 0: see `node_means`.
+        Of those `BY_NODE` an iterator over the levels, from 0.
     """
     for pooling in poolings:
-        if pooling == "aligned":
+        if pooling in BY_NODE:
             patches = tokens[:, 1:] if has_cls else tokens
-            yield pooling, node_means(place_tokens(patches, visible_ids, grid.n_tokens), visible_ids, grid)
+            placed = place_tokens(patches, visible_ids, grid.n_tokens)
+            aligned = pooling == "aligned"
+            yield pooling, node_means(placed, visible_ids, grid) if aligned else node_tokens(placed, grid)
         else:
             yield pooling, pool(tokens, visible_ids, pooling, grid, has_cls=has_cls)
 
@@ -156,6 +163,12 @@ def node_means(
             with np.errstate(divide="ignore"):
                 share = np.where(count > 0, 1 / count, np.nan).astype(np.float32)
             yield total * share[..., None]
+
+
+def node_tokens(placed: NDArray[np.float32], grid: TokenGrid) -> Iterator[NDArray[np.float32]]:
+    """Yield, level by level from 0, the tokens under each node: (n, n_nodes, 2**level, width)."""
+    for level in range(grid.levels + 1):
+        yield placed[:, grid.blocks(level)]
 
 
 def visible_under(visible_ids: NDArray[np.int64], grid: TokenGrid, level: int) -> NDArray[np.int64]:

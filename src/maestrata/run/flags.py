@@ -77,10 +77,12 @@ class Flags:
         """Return the flags of a section of the config that is the same for all jobs."""
         return as_flags(asdict(getattr(self._config, name)))
 
-    def evaluation(self) -> str:
-        """Return the flags by which a cell is read: those of the section `evaluation` that matter to one."""
-        read = asdict(self._config.evaluation)
-        del read["control_images"]
+    def evaluation(self, wildcards: Any) -> str:
+        """Return the flags by which a cell or the controls are read: in detail, or in brief."""
+        first = str(self._plan.first_seed[wildcards.world]) == str(wildcards.world_seed)
+        read = asdict(self._config.evaluation.of_world(first))
+        if hasattr(wildcards, "patch"):  # a cell's
+            del read["control_images"]
         return as_flags(read)
 
     def limits(self) -> str:

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from maestrata import modules
-from maestrata.cells import Cell
+from maestrata.cells import Cell, first_seeds
 from maestrata.config.grid import build_cells
 from maestrata.config.sections import Config, Experiment
 from maestrata.run.cost import Cost
@@ -195,6 +195,11 @@ class Plan:
     def cell(self, wildcards: Any) -> PlannedCell:
         """Return the cell that a job is about."""
         return self._planned[tuple(getattr(wildcards, name) for name in self._places[0])]
+
+    @cached_property
+    def first_seed(self) -> dict[str, int]:
+        """The lowest world seed of each world in the grid."""
+        return first_seeds(one.cell for one in self.cells)
 
     @cached_property
     def _planned(self) -> dict[tuple[str, ...], PlannedCell]:

@@ -11,16 +11,25 @@ from typing import Any
 
 import netCDF4
 
+from maestrata.cells import Cell, first_seeds
 from maestrata.errors import MaestrataError
 from maestrata.model.stored import stated
+from maestrata.regression.settings import Evaluation
+from maestrata.settings import read
 from maestrata.steps._run import provenance
 from maestrata.training.recipe import PlannedCell
 from maestrata.training.stacks import Sweep
 
-__all__ = ["about", "differences", "values_of"]
+__all__ = ["about", "differences", "evaluation_of", "values_of"]
 
 # Rule of the workflow that makes the same file -> the sections of the plan that its values are from.
 PARTS = {"pretrain": ("model", "training"), "regress": ("evaluation",), "controls": ("model", "evaluation")}
+
+
+def evaluation_of(sweep: Sweep, cell: Cell) -> Evaluation:
+    """How a cell and its controls are scored: as the first world seed of its world, or as the others."""
+    first = first_seeds(one.cell for one in sweep.cells)[cell.world]
+    return read(Evaluation, sweep.evaluation).of_world(cell.world_seed == first)
 
 
 def values_of(sweep: Sweep, planned: PlannedCell, rule: str) -> dict[str, Any]:
@@ -38,7 +47,7 @@ def values_of(sweep: Sweep, planned: PlannedCell, rule: str) -> dict[str, Any]:
     sections = {
         "model": asdict(sweep.model),
         "training": asdict(planned.training),
-        "evaluation": dict(sweep.evaluation),
+        "evaluation": asdict(evaluation_of(sweep, cell)),
     }
     if rule == "regress":
         sections["evaluation"].pop("control_images", None)

@@ -28,10 +28,8 @@ from maestrata.cells import Cell
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAE, MAEConfig
 from maestrata.regression.cell import score_cell, score_controls
-from maestrata.regression.settings import Evaluation
-from maestrata.settings import read
 from maestrata.steps._evaluation import write_scores
-from maestrata.steps._made import about, differences, values_of
+from maestrata.steps._made import about, differences, evaluation_of, values_of
 from maestrata.steps._run import Parser, run
 from maestrata.steps._trained import write_run
 from maestrata.steps.regress import write_reconstructions
@@ -58,7 +56,7 @@ def score(sweep: Sweep, planned: PlannedCell, device: str, name: str) -> None:
     world = sweep.world(cell)
     patches = MaskPatches.parse(cell.patch, world.grid)
     model = load_model(folder / "weights.safetensors")
-    book = score_cell(model, world, patches, cell.visible, cell.seed, evaluation_of(sweep), device)
+    book = score_cell(model, world, patches, cell.visible, cell.seed, evaluation_of(sweep, cell), device)
     write_reconstructions(model, world, patches, cell.visible, folder / "reconstructions.nc", said)
     write_scores(book, folder / "scores.nc", said)
 
@@ -69,7 +67,7 @@ def score_shared(sweep: Sweep, planned: PlannedCell, device: str, name: str) -> 
     cell = planned.cell
     world = sweep.world(cell)
     cfg = MAEConfig.of(world, sweep.model)
-    book = score_controls(cfg, world, cell.seed, evaluation_of(sweep), device)
+    book = score_controls(cfg, world, cell.seed, evaluation_of(sweep, cell), device)
     write_scores(book, controls_path(sweep, cell), about(sweep, planned, "controls", name))
 
 
@@ -81,11 +79,6 @@ def folder_of(sweep: Sweep, cell: Cell) -> Path:
 def controls_path(sweep: Sweep, cell: Cell) -> Path:
     """Where the controls of a cell are."""
     return sweep.root / "controls" / cell.world / f"w{cell.world_seed}" / f"s{cell.seed}.nc"
-
-
-def evaluation_of(sweep: Sweep) -> Evaluation:
-    """How the models of this sweep are scored."""
-    return read(Evaluation, sweep.evaluation)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

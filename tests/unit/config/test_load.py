@@ -106,7 +106,11 @@ WRONG = [
     (("theory", "samples"), 0, ["theory.samples=0", "[1, 1_000_000]"]),
     (("limits", "grid_samples"), 0, ["limits.grid_samples=0", "[1, 1_000_000]"]),
     (("evaluation", "test"), 99, ["evaluation.test=99", "[100, 1_000_000]"]),
-    (("evaluation", "poolings"), ["mean"], ["evaluation.poolings[0]='mean'", "aligned, cls, concat, global"]),
+    (
+        ("evaluation", "poolings"),
+        ["mean"],
+        ["evaluation.poolings[0]='mean'", "aligned, cls, concat, global, tokens"],
+    ),
     (("evaluation", "probes"), [], ["evaluation.probes=[]", "empty"]),
     (("evaluation", "probes"), ["ridge", "ridge"], ["evaluation.probes=", "twice"]),
     (("evaluation", "control_images"), 50, ["evaluation.control_images=50", "one batch of 64"]),

@@ -1,5 +1,7 @@
 """All scores of a cell, end to end, on a small model that nobody trained."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -42,7 +44,7 @@ def controls(world):
 
 
 def test_every_score_that_should_be_there_is(cell):
-    controls = ["random_init", "pixels", "pca", "shuffled", "linear_mae", "positions"]
+    controls = ["random_init", "pixels", "shuffled", "linear_mae", "positions"]
     assert cell.encoder.values.tolist() == ["trained", *controls]
     assert cell.eval_ratio.values.tolist() == ["0", "0.5", "training"]
     there = np.isfinite(cell.r2.sel(target="latent", level=[1, 2, 3])).all("level")
@@ -57,18 +59,19 @@ def test_every_score_that_should_be_there_is(cell):
         for layer in range(3):
             last = layer == 2
             expected = every if last else every - {"concat"}
+            whole = last and ratio == "0"
             at = {"layer": layer, "eval_ratio": ratio}
             assert poolings(encoder="trained", **at) == expected
             assert poolings(encoder="random_init", **at) == (expected if own else set())
             assert poolings(encoder="pixels", **at) == (every - {"cls"} if own and last else set())
-            assert poolings(encoder="pca", **at) == (every - {"concat"} if own and last else set())
             assert poolings(encoder="shuffled", **at) == (every if last else set())
-            assert poolings(encoder="linear_mae", **at) == ({"global", "cls"} if last else set())
+            assert poolings(encoder="linear_mae", **at) == ({"concat", "aligned"} if last else set())
             hidden = last and ratio != "0"
             assert poolings(encoder="positions", **at) == ({"global", "cls"} if hidden else set())
             for encoder in cell.encoder.values:
-                kernel = last and ratio == "0" and encoder in ("trained", "shuffled")
-                assert poolings("kernel_ridge", encoder=encoder, **at) == ({"global"} if kernel else set())
+                runs = whole and encoder in ("trained", "shuffled")
+                assert poolings("kernel_ridge", encoder=encoder, **at) == ({"global"} if runs else set())
+                assert poolings("attentive", encoder=encoder, **at) == ({"tokens"} if runs else set())
     # what has latents has noise, but for the shuffled ones
     noise = np.isfinite(cell.r2.sel(target="noise")).all("level")
     assert (noise == there).drop_sel(encoder="shuffled").all()
@@ -98,12 +101,41 @@ def test_positions_alone_tell_nothing(cell):
     assert (found.r2.sel(encoder="trained", pooling="global") > 0.05).all()
 
 
-def test_the_linear_mae_reads_no_less_than_the_mean_pixel_and_no_more_than_all(cell, controls):
+def test_the_linear_mae_tells_no_more_than_all_pixels(cell, controls):
     at = {"layer": 2, "eval_ratio": "0", "probe": "ridge", "target": "latent", "level": [1, 2, 3]}
-    linear = cell.r2.sel(at | {"encoder": "linear_mae", "pooling": "global"})
-    assert (linear > controls.r2.sel(at | {"encoder": "pixels", "pooling": "global"})).all()
+    linear = cell.r2.sel(at | {"encoder": "linear_mae", "pooling": "aligned"})
     assert (linear < controls.r2.sel(at | {"encoder": "pixels", "pooling": "concat"}) + 0.02).all()
-    np.testing.assert_array_equal(linear, cell.r2.sel(at | {"encoder": "linear_mae", "pooling": "cls"}))
+    # at the root its few numbers are told from the whole image, as those of the mean pixel are
+    assert linear[-1] > controls.r2.sel(at | {"encoder": "pixels", "pooling": "global"})[-1]
+    np.testing.assert_array_equal(linear, cell.r2.sel(at | {"encoder": "linear_mae", "pooling": "concat"}))
+
+
+def test_brief_scores_are_those_of_the_detailed_evaluation(world, cell, controls):
+    brief = replace(SETTINGS, detail="none")
+    model = initial_model(CFG, 1, 0)
+    parts = {
+        "cell": (_dataset(score_cell(model, world, MaskPatches(world.grid), 2, 0, brief)), cell),
+        "controls": (_dataset(score_controls(CFG, world, 0, brief)), controls),
+    }
+    for found, whole in parts.values():
+        axes = {name: found[name].values.tolist() for name in ("layer", "pooling", "eval_ratio", "target")}
+        assert axes == {
+            "layer": [2], "pooling": ["concat", "aligned"], "eval_ratio": ["0"], "target": ["latent"]
+        }  # fmt: skip
+        assert found.probe.values.tolist() == ["ridge"]
+        same = whole.sel({axis: found[axis] for axis in (*axes, "encoder", "probe", "level")})
+        for name in ("r2", "r2_low", "r2_boot", "n_test"):
+            np.testing.assert_allclose(found[name], same[name], atol=1e-5)
+    assert parts["cell"][0].encoder.values.tolist() == ["trained", "linear_mae"]
+
+
+def test_detail_is_of_the_first_seed_unless_it_is_asked_for():
+    asked = {detail: Evaluation(detail=detail) for detail in ("first", "all", "none")}
+    first, others = ({d: s.of_world(first).detail for d, s in asked.items()} for first in (True, False))
+    assert first == {"first": "all", "all": "all", "none": "none"}
+    assert others == {"first": "none", "all": "all", "none": "none"}
+    with pytest.raises(ProbeError, match="detail='some' must be one of: all, first, none"):
+        Evaluation(detail="some")
 
 
 def test_aligned_counts_the_images_in_which_the_node_is_visible(cell, world):
@@ -154,7 +186,7 @@ def test_more_images_than_fit_in_memory_at_once_change_nothing(world, monkeypatc
 def test_one_array_under_two_poolings_is_scored_once(world, monkeypatch):
     settings = Evaluation(probe_train=200, test=200, replicates=5, probes=("ridge",))
     data = ProbeData.draw(world, 200, 200, 5)
-    book = ScoreBook(world, ["it"], 0, ["0"], ["ridge"], 5)
+    book = ScoreBook(world, ["it"], 0, ["0"], settings)
     features, fits = data.images.reshape(400, -1), []
     fit = ridge.Probe.fit
     monkeypatch.setattr(ridge.Probe, "fit", lambda *args: fits.append(1) or fit(*args))
@@ -186,25 +218,25 @@ def test_discrete_latents_have_an_accuracy():
 
 
 def test_controls_fill_what_the_cell_leaves_out(cell, controls):
-    assert controls.encoder.values.tolist() == ["random_init", "pixels", "pca", "posterior"]
+    assert controls.encoder.values.tolist() == ["random_init", "pixels", "posterior"]
     assert controls.eval_ratio.values.tolist() == ["0", "0.5"]
     at = {"layer": 2, "pooling": "global", "probe": "ridge", "target": "noise", "level": [0, 1, 2, 3]}
-    both = ["random_init", "pixels", "pca"]
-    assert np.isfinite(controls.r2.sel(at)).all()
+    both = ["random_init", "pixels"]
+    assert np.isfinite(controls.r2.sel(at).sel(encoder=both)).all()
     assert np.isnan(cell.r2.sel(at | {"encoder": both, "eval_ratio": controls.eval_ratio})).all()
     assert np.isfinite(cell.r2.sel(at | {"encoder": both, "eval_ratio": "training"})).all()
     kernel = np.isfinite(controls.r2.sel(probe="kernel_ridge", target="noise")).all("level")
-    assert kernel.sum() == 4 and kernel.sel(layer=2, pooling="global", eval_ratio="0").all()
+    assert kernel.sum() == 2 and kernel.sel(encoder=both).sel(layer=2, pooling="global", eval_ratio="0").all()
 
 
 def test_trained_controls_are_there_where_images_are_given(world):
     settings = Evaluation(probe_train=300, test=300, replicates=5, probes=("ridge",), control_images=512)
     found = _dataset(score_controls(CFG, world, 0, settings))
-    names = ["random_init", "pixels", "pca", "posterior", "autoencoder", "supervised"]
+    names = ["random_init", "pixels", "posterior", "autoencoder", "supervised"]
     assert found.encoder.values.tolist() == names
     r2 = found.r2.sel(target="latent", level=[1, 2, 3], probe="ridge", encoder=["autoencoder", "supervised"])
-    assert np.isfinite(r2.sel(layer=2, pooling=["global", "cls", "aligned"])).all()
-    assert np.isnan(r2.sel(layer=[0, 1])).all() and np.isnan(r2.sel(pooling="concat")).all()
+    assert np.isfinite(r2.sel(layer=2, pooling=["global", "cls", "aligned", "concat"])).all()
+    assert np.isnan(r2.sel(layer=[0, 1])).all()
 
 
 def test_differences_between_encoders_are_paired(cell, controls):

@@ -10,7 +10,7 @@ from maestrata.geometry import TokenGrid, patchify
 from maestrata.inference.gaussian_tree import joint as joint_of
 from maestrata.masks import MaskPatches, evaluation_masks
 from maestrata.model.mae import MAEConfig
-from maestrata.regression.controls import fit_linear_mae, linear, pca, pixels, principal_axes
+from maestrata.regression.controls import fit_linear_mae, linear, pixels, principal_axes, reduced
 from maestrata.regression.data import EvalMasks
 from maestrata.regression.encoders import of_model, of_positions
 from maestrata.representation.pooling import POOLINGS
@@ -42,22 +42,23 @@ def test_pixels_are_pooled_as_tokens_are(ratio):
     kept = tokens * shown[..., None]
     np.testing.assert_allclose(features["global"], kept.sum(1) / shown.sum(1)[:, None], rtol=1e-4, atol=1e-6)
     np.testing.assert_array_equal(features["concat"], kept.reshape(200, -1))
-    leaves = features["aligned"][0]
-    np.testing.assert_array_equal(leaves[shown], tokens[shown])
-    assert np.isnan(leaves[~shown]).all()
+    # of a node all pixels under it, side by side
+    leaves, *_, root = features["aligned"]
+    np.testing.assert_array_equal(leaves, kept)
+    assert [nodes.shape[1:] for nodes in features["aligned"]] == [(16 >> k, 12 << k) for k in range(5)]
+    np.testing.assert_array_equal(root[:, 0], kept.reshape(200, -1))
 
 
 def _linear(tokens, width=8, patches=None, visible=4, n_train=150):
     return linear(tokens, 3, n_train, width, patches or MaskPatches(GRID), visible)
 
 
-@pytest.mark.parametrize("control", [lambda t: pixels(t, 3), lambda t: pca(t, 3, 150, 8)])
-def test_controls_see_no_masked_pixel(control):
+def test_controls_see_no_masked_pixel():
     tokens, masks = _tokens(), EvalMasks.common(0.5, GRID, 0, (150, 50))
     other = tokens.copy()
     hidden = np.stack([np.setdiff1d(np.arange(16), ids) for ids in masks.visible_ids])
     np.put_along_axis(other, np.repeat(hidden[..., None], 12, -1), np.float32(9), axis=1)
-    before, after = (_features(control(t), masks) for t in (tokens, other))
+    before, after = (_features(pixels(t, 3), masks) for t in (tokens, other))
     assert len(before) == 3
     for pooling, features in before.items():
         for a, b in zip(features, after[pooling], strict=True):
@@ -66,7 +67,7 @@ def test_controls_see_no_masked_pixel(control):
 
 def test_the_linear_mae_sees_no_masked_pixel_and_a_masked_one_counts_as_the_mean():
     tokens, masks = _tokens() + 2, EvalMasks.common(0.5, GRID, 0, (150, 50))
-    before = _features(_linear(tokens), masks)["global"]
+    before = _features(_linear(tokens), masks)["concat"]
     mean = tokens[:150].mean(0)
     hidden = np.stack([np.setdiff1d(np.arange(16), ids) for ids in masks.visible_ids])
     filled = tokens.copy()
@@ -76,7 +77,7 @@ def test_the_linear_mae_sees_no_masked_pixel_and_a_masked_one_counts_as_the_mean
     np.testing.assert_allclose(before, (filled - mean).reshape(200, -1) @ encoder.T, rtol=1e-3, atol=1e-4)
     other = tokens.copy()
     np.put_along_axis(other[150:], np.repeat(hidden[150:, :, None], 12, -1), np.float32(9), axis=1)
-    np.testing.assert_array_equal(_features(_linear(other), masks)["cls"], before)
+    np.testing.assert_array_equal(_features(_linear(other), masks)["aligned"], before)
 
 
 @pytest.mark.parametrize(("patch", "visible"), [((1, 1), 8), ((2, 1), 2)])
@@ -141,19 +142,22 @@ def test_positions_see_the_mask_and_no_pixel():
     assert (vectors[first == first[0]] == vectors[0]).all()
 
 
-def test_components_are_those_of_the_training_images():
-    tokens = _tokens() * np.linspace(0.1, 3, 12, dtype=np.float32) + 2
-    features = _features(pca(tokens, 3, 150, 8), EvalMasks.common(0.0, GRID, 0, (150, 50)))
-    flat = tokens.reshape(200, -1)
-    oracle = PCA(8).fit(flat[:150].astype(np.float64))
-    found = features["global"]
-    assert found.shape == (200, 8)
-    expected = oracle.transform(flat)
-    for k in range(8):
-        assert abs(np.corrcoef(found[:, k], expected[:, k])[0, 1]) > 1 - 1e-6
-    assert features["cls"] is found  # one array, so that it is scored once
-    widths = [nodes.shape[1:] for nodes in features["aligned"]]
-    assert widths == [(16, 8), (8, 8), (4, 8), (2, 8), (1, 8)]
+def test_all_tokens_are_reduced_to_the_components_of_the_training_images():
+    rng = np.random.default_rng(0)
+    features = (rng.standard_normal((900, 300)) * np.linspace(0.1, 3, 300) + 2).astype(np.float32)
+    found = reduced(features, 700)
+    oracle = PCA(256, svd_solver="full").fit(features[:700].astype(np.float64))
+    assert found.shape == (900, 256)
+    # components of like variance may mix: the space is what is compared
+    kept = np.linalg.qr(found[:700] - found[:700].mean(0))[0]
+    same = np.linalg.svd(kept.T @ np.linalg.qr(oracle.transform(features[:700]))[0])[1]
+    np.testing.assert_allclose(same, 1, atol=1e-3)
+    share = found[:700].var(0).sum() / features[:700].var(0).sum()
+    assert share == pytest.approx(oracle.explained_variance_ratio_.sum(), rel=1e-4)
+    np.testing.assert_array_equal(reduced(features, 700), found)
+    np.testing.assert_array_equal(found[:700], reduced(features[:700], 700))  # test images change nothing
+    narrow = features[:, :256]
+    assert reduced(narrow, 700) is narrow
 
 
 def test_axes_of_few_values_span_them_all():
@@ -176,18 +180,20 @@ def test_features_of_a_model_are_of_every_layer_and_concat_of_the_last():
     masks = EvalMasks.draw("training", GRID, 0, (5, 4), MaskPatches(GRID, 2, 1), 3)
     model = initial_model(cfg, 0, 0)
     shapes = {
-        (layer, pooling): x.shape if pooling != "aligned" else [part.shape for part in x]
+        (layer, pooling): x.shape if isinstance(x, np.ndarray) else [part.shape for part in x]
         for layer, pooling, x in of_model(model, images)(masks, POOLINGS)
     }
     assert sorted(shapes) == sorted(
-        [*((layer, name) for layer in range(3) for name in ("global", "cls", "aligned")), (2, "concat")]
+        [(layer, name) for layer in range(3) for name in ("global", "cls", "aligned")]
+        + [(2, "concat"), (2, "tokens")]
     )
     assert shapes[2, "concat"] == (9, 256) and shapes[1, "cls"] == (9, 16)
     assert shapes[0, "aligned"] == [(9, nodes, 16) for nodes in (16, 8, 4, 2, 1)]
     brief = [
         (layer, name) for layer, name, _ in of_model(model, images, brief=True)(masks, ("cls", "concat"))
     ]
-    assert brief == [(2, "cls")]
+    assert brief == [(2, "cls"), (2, "concat")]
+    assert shapes[2, "tokens"] == [(9, 16 >> k, 1 << k, 16) for k in range(5)]
 
 
 def test_masks_are_the_same_for_every_model_and_differ_by_geometry():

@@ -27,7 +27,7 @@ WORLDS = {
 def test_probes_on_the_posterior_reach_the_ceiling_and_no_more(name):
     world = worlds.make(name, 1, **WORLDS[name])
     settings = Evaluation(
-        probe_train=N, test=N, replicates=100, probes=("ridge",), poolings=("global", "aligned")
+        probe_train=N, test=N, replicates=100, probes=("ridge",), poolings=("concat", "aligned")
     )
     book = score_controls(CFG, world, 0, settings)
     limits = Limits(world, samples=N, replicates=100)
@@ -36,7 +36,7 @@ def test_probes_on_the_posterior_reach_the_ceiling_and_no_more(name):
     for ratio in ("0", "0.5"):
         patches = None if ratio == "0" else MaskPatches(world.grid)
         exact = limits.at(limits.visible(patches, 4))["exact"]
-        for pooling, scores in (("global", exact.scores), ("aligned", exact.present)):
+        for pooling, scores in (("concat", exact.scores), ("aligned", exact.present)):
             # at the last layer, by ridge, of latents
             at = (encoder, 1, labels[2].index(pooling), labels[1].index(ratio), 0, 0)
             for level in range(1, world.levels + 1):
@@ -52,7 +52,7 @@ def test_features_are_the_posterior_of_the_images_and_masks_that_models_are_scor
     images = world.sample(60, "test").images
     masks = EvalMasks.common(0.5, world.grid, world.seed, (40, 20))
     found = list(posterior_means(world, images, 3)(masks, POOLINGS))
-    assert [(layer, pooling) for layer, pooling, _ in found] == [(3, "global"), (3, "aligned")]
+    assert [(layer, pooling) for layer, pooling, _ in found] == [(3, "concat"), (3, "aligned")]
     shown = np.zeros((60, 8), bool)
     np.put_along_axis(shown, masks.visible_ids, True, 1)
     expected = posterior(world, images, shown)

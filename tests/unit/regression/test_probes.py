@@ -103,7 +103,7 @@ def test_says_where_it_is_run(name):
 
 
 def test_an_unknown_probe_or_setting_lists_the_known_ones():
-    assert {"ridge", "kernel_ridge"} <= set(PROBES)
+    assert {"attentive", "ridge", "kernel_ridge"} <= set(PROBES)
     with pytest.raises(ProbeError, match=r"'lasso' must be one of: .*kernel_ridge, .*ridge"):
         make("lasso")
     with pytest.raises(ProbeError, match=r"ridge: setting 'alpha' must be one of: alphas, validation"):

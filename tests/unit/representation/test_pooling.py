@@ -6,7 +6,15 @@ import pytest
 from maestrata.errors import MaskError, ProbeError
 from maestrata.geometry import TokenGrid
 from maestrata.masks import MaskPatches, evaluation_masks
-from maestrata.representation.pooling import POOLINGS, node_means, place_tokens, pool, visible_under
+from maestrata.representation.pooling import (
+    BY_NODE,
+    POOLINGS,
+    node_means,
+    place_tokens,
+    pool,
+    pooled,
+    visible_under,
+)
 
 GRIDS = [TokenGrid.for_leaves(8), TokenGrid.for_leaves(16), TokenGrid.for_leaves(32)]
 
@@ -74,6 +82,20 @@ def test_tokens_without_cls():
         pool(tokens, ids, "cls", GRIDS[1], has_cls=False)
 
 
+def test_tokens_under_a_node_average_to_its_aligned_features():
+    tokens, ids = _tokens(GRIDS[1], 6)
+    by_level = {name: list(x) for name, x in pooled(tokens, ids, BY_NODE, GRIDS[1])}
+    for level, (mean, every) in enumerate(zip(*by_level.values(), strict=True)):
+        assert every.shape == (6, GRIDS[1].n_nodes(level), 2**level, 3)
+        np.testing.assert_array_equal(every, pool(tokens, ids, "tokens", GRIDS[1], level))
+        shown = visible_under(ids, GRIDS[1], level)
+        seen = shown > 0
+        np.testing.assert_allclose(
+            every.sum(2)[seen] / shown[seen][:, None], mean[seen], rtol=1e-5, atol=1e-6
+        )
+        assert not every[~seen].any()
+
+
 def test_visible_under_counts():
     ids = np.array([[0, 1, 15]])
     assert visible_under(ids, GRIDS[1], 2).tolist() == [[2, 0, 0, 1]]
@@ -81,11 +103,11 @@ def test_visible_under_counts():
 
 def test_bad_input_is_named():
     tokens, ids = _tokens(GRIDS[1], 4)
-    with pytest.raises(ProbeError, match="'mean' must be one of: aligned, cls, concat, global"):
+    with pytest.raises(ProbeError, match="'mean' must be one of: aligned, cls, concat, global, tokens"):
         pool(tokens, ids, "mean", GRIDS[1])
     for pooling in POOLINGS:
         with pytest.raises(ProbeError, match="a level goes with 'aligned'"):
-            pool(tokens, ids, pooling, GRIDS[1], None if pooling == "aligned" else 1)
+            pool(tokens, ids, pooling, GRIDS[1], None if pooling in BY_NODE else 1)
     with pytest.raises(ProbeError, match="4 patch tokens do not fit"):
         pool(tokens, None, "global", GRIDS[1])
     with pytest.raises(MaskError, match="level=5"):

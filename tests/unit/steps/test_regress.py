@@ -72,7 +72,7 @@ def test_scores_are_a_valid_file_that_says_what_made_it(folder):
     config = json.loads(scores.attrs["config"])
     assert (config["patch"], config["visible"], config["probe_train"]) == ("2x1", 2, 400)
     assert not any(str(folder) in str(value) for value in scores.attrs.values())
-    primary = scores.r2.sel(encoder="trained", layer=1, pooling="global", eval_ratio="0", probe="ridge")
+    primary = scores.r2.sel(encoder="trained", layer=1, pooling="aligned", eval_ratio="0", probe="ridge")
     assert np.isfinite(primary.sel(target="latent", level=[1, 2, 3])).all()
 
 
@@ -104,7 +104,7 @@ def test_the_cube_of_a_cell_has_its_controls_and_a_paired_gain(folder, tmp_path)
     )
     at = {
         "layer": 1,
-        "pooling": "global",
+        "pooling": "aligned",
         "eval_ratio": "0",
         "probe": "ridge",
         "target": "latent",
@@ -117,17 +117,17 @@ def test_the_cube_of_a_cell_has_its_controls_and_a_paired_gain(folder, tmp_path)
     ends = np.quantile((trained.r2_boot - start.r2_boot).values.astype(float), [0.025, 0.975])
     np.testing.assert_allclose([found.gain_low, found.gain_high], ends, atol=1e-5)
     # those of the cell, those that are read in both, and those that are trained beside it
-    names = ["trained", "shuffled", "linear_mae", "random_init", "pixels", "pca", "autoencoder", "supervised"]
+    names = ["trained", "shuffled", "linear_mae", "random_init", "pixels", "autoencoder", "supervised"]
     assert np.isfinite(cube.r2.sel(at).sel(encoder=names)).all()
     assert np.isfinite(cube.gain.sel(at).sel(encoder=names)).all()
-    hidden = cube.r2.sel(at | {"eval_ratio": ["0.5", "training"]})
+    hidden = cube.r2.sel(at | {"eval_ratio": ["0.5", "training"], "pooling": "global"})
     assert np.isfinite(hidden.sel(encoder="positions")).all()
 
 
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--probes", "lasso"], "probe 'lasso' must be one of: kernel_ridge, ridge"),
+        (["--probes", "lasso"], "probe 'lasso' must be one of: attentive, kernel_ridge, ridge"),
         (
             ["--probe-settings", '{"ridge": {"alpha": 1}}'],
             "setting 'alpha' must be one of: alphas, validation",

@@ -34,7 +34,7 @@ def _plan(root: Path) -> dict:
             "test": 128,
             "probes": ["ridge"],
             "replicates": 10,
-            "poolings": ["global"],
+            "poolings": ["aligned"],
         },
         "cells": cells,
         "code": {"w": {"pretrain": "p", "stack": "s", "regress": "r", "controls": "c"}},
@@ -52,7 +52,7 @@ def test_a_plan_is_carried_out_and_not_done_again(tmp_path: Path, capsys: pytest
         assert load_model(folder / "weights.safetensors").cfg == MAEConfig(4, 2, 12, 16, 1, decoder_width=16)
         assert open_cube(folder / "history.nc").loss.size == 4
         scores = open_cube(folder / "scores.nc")
-        assert float(scores.r2.sel(encoder="trained", pooling="global", eval_ratio="0").notnull().sum()) > 0
+        assert float(scores.r2.sel(encoder="trained", pooling="aligned", eval_ratio="0").notnull().sum()) > 0
         assert open_cube(folder / "reconstructions.nc").image.ndim == 4
     assert (tmp_path / "run" / "controls" / "w" / "w1" / "s0.nc").exists()
     before = (folder / "weights.safetensors").stat().st_mtime_ns
