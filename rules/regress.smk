@@ -44,8 +44,9 @@ rule controls:
     params:
         world=PLAN.flags.world,
         model=PLAN.flags.section("model"),
+        null=PLAN.flags.null,
         evaluation=PLAN.flags.evaluation,
         code=lambda wildcards: PLAN.code("controls", wildcards),
     shell:
-        "python -m maestrata.steps.controls {params.world} --seed {wildcards.seed} {params.model} {params.evaluation} "
+        "python -m maestrata.steps.controls {params.world} {params.model} {params.null} {params.evaluation} "
         "--output {output} --fingerprint {params.code} > {log} 2>&1"

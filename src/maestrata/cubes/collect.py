@@ -20,7 +20,7 @@ from maestrata.cubes.manifest import Entry, Manifest
 from maestrata.cubes.netcdf import CubeFile, write
 from maestrata.cubes.part import Part
 from maestrata.cubes.schema import AXES, KINDS, SCORE
-from maestrata.cubes.scores import CellScores
+from maestrata.cubes.scores import PROGRESS, CellScores
 from maestrata.cubes.sweep import DONE, MISSING, Arrays, Grid, Scan
 from maestrata.errors import CubeError, one_of
 
@@ -93,8 +93,10 @@ def _regression(kind: str, manifest: Manifest, where: str, provenance: dict[str,
         grid = Grid(manifest.entries, where)
         coords = {axis: scan.coords[axis] for axis in SCORE}
         names = [name for name in _SCORES if name in scan.names]
-        variables = [n for n, v in KINDS[kind].variables.items() if not v.optional or n in names]
-        images = np.full(grid.shape, np.nan)
+        variables = [
+            n for n, v in KINDS[kind].variables.items() if not v.optional or n in (*names, *PROGRESS)
+        ]
+        whole = {name: np.full(grid.shape, np.nan) for name in ("images_seen", *PROGRESS)}
         with CubeFile(where, kind, {**grid.coords, **coords}, {}, variables, {}, provenance) as cube:
             shared = CellScores(coords, names)
             shared_path: Path | None = None
@@ -112,10 +114,11 @@ def _regression(kind: str, manifest: Manifest, where: str, provenance: dict[str,
                 for at in grid.index(entry):
                     for name, values in joined.values.items():
                         cube.put(name, values, at)
-                    images[at] = entry.images
+                    for name, value in ({"images_seen": entry.images} | joined.progress).items():
+                        whole[name][at] = value
                     grid.status[at] = DONE
             cube.annotate(scan.provenance())
-            return _finish(cube, grid, {"images_seen": images})
+            return _finish(cube, grid, whole)
 
     return _fill(attempt)
 

@@ -176,6 +176,21 @@ def scores(dims: tuple[str, ...]) -> dict[str, Variable]:
     }
 
 
+def progress(dims: tuple[str, ...]) -> dict[str, Variable]:
+    """Variables that tell how far a cell's model has learnt (`maestrata.training.progress`)."""
+    fresh = "on test images under masks like those of training"
+    loss = partial(float64, dims, units=MSE, within=POSITIVE, optional=True)
+    share = partial(float64, dims, optional=True)
+    return {
+        "test_loss": loss(f"mean squared error on masked tokens, {fresh}"),
+        "test_variance": loss(f"variance of the masked tokens, {fresh}"),
+        "test_bayes_loss": loss(f"squared error of exact inference on masked tokens, {fresh}"),
+        "progress": share("share explained of what can be: (variance - loss) / (variance - Bayes loss)"),
+        "progress_low": share(f"lower end of progress {INTERVAL}, paired"),
+        "progress_high": share(f"upper end of progress {INTERVAL}, paired"),
+    }
+
+
 # Shape of the patches and realised ratios, beside every axis of patches and asked ratios.
 PATCHES = {
     "patch_height": index(("patch_size",), "height of the mask patch", "token"),

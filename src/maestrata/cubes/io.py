@@ -196,7 +196,7 @@ def _validate(ds: xr.Dataset, where: str) -> None:
             )
         for (slab,) in _slabs(ds, name):
             check_values(name, variable, slab, where)
-    for lower, upper in kind.ordered:
+    for lower, upper in (pair for pair in kind.ordered if set(pair) <= set(ds.data_vars)):
         for low, high in _slabs(ds, lower, upper):
             check_order(lower, upper, low, high, where)
 

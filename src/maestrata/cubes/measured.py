@@ -17,6 +17,7 @@ from maestrata.cubes.fields import (
     count,
     float64,
     index,
+    progress,
     scores,
 )
 
@@ -67,6 +68,7 @@ MEASURED: dict[str, Kind] = {
     "scores": Kind(
         "Latent regression scores of one cell, or of the controls that no mask touches",
         scores(SCORE)
+        | progress(())
         | {
             "r2_boot": Variable(
                 (*SCORE, "replicate"),
@@ -82,7 +84,7 @@ MEASURED: dict[str, Kind] = {
                 optional=True,
             ),
         },
-        ordered=(("r2_low", "r2_high"),),
+        ordered=(("r2_low", "r2_high"), ("progress_low", "progress_high")),
     ),
     "reconstruction": Kind(
         "Display images of one cell: original, prediction, mask",
@@ -100,6 +102,7 @@ MEASURED: dict[str, Kind] = {
     "regression": Kind(
         "R2 of every level's latents from representations, over the whole sweep",
         scores((*CELL, *SCORE))
+        | progress(CELL)
         | {
             "gain": Variable((*CELL, *SCORE), "r2 minus r2 of null_trained, all else equal"),
             "gain_low": Variable((*CELL, *SCORE), f"lower end of gain {INTERVAL}, paired"),
@@ -108,7 +111,7 @@ MEASURED: dict[str, Kind] = {
         }
         | STATUS
         | PATCHES,
-        ordered=(("r2_low", "r2_high"), ("gain_low", "gain_high")),
+        ordered=(("r2_low", "r2_high"), ("gain_low", "gain_high"), ("progress_low", "progress_high")),
     ),
     "training": Kind(
         "Training histories over the whole sweep; `record` counts what was logged",

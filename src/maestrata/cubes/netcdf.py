@@ -69,7 +69,7 @@ def write(
         if dim not in coords
     }
     with CubeFile(path, kind, coords, sizes, data, attrs, provenance) as file:
-        for lower, upper in declared.ordered:
+        for lower, upper in (pair for pair in declared.ordered if set(pair) <= set(data)):
             check_order(lower, upper, np.asarray(data[lower]), np.asarray(data[upper]), file.where)
         for name in file.variables:
             file.put(name, data[name])

@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maestrata.cubes.fields import progress
 from maestrata.cubes.part import Part
 from maestrata.cubes.schema import SCORE
 from maestrata.errors import CubeError
 from maestrata.resampling import percentiles
 
-__all__ = ["CellScores"]
+__all__ = ["PROGRESS", "CellScores"]
 
+PROGRESS = tuple(progress(()))
+"""What a cell's file says of the cell's model as a whole."""
 _REFERENCE = "null_trained"
 
 
@@ -47,6 +50,7 @@ class CellScores:
             name: base.values[name].copy() if base else np.full(shape, np.nan, np.float32)
             for name in (*names, *gains)
         }
+        self.progress: dict[str, float] = {}
         self.reference: NDArray[Any] | None = (
             None if base is None or base.reference is None else base.reference.copy()
         )
@@ -54,6 +58,7 @@ class CellScores:
     def add(self, part: Part) -> None:
         """Add a file's scores, and the gain of every score in it."""
         data = {name: part.read(name) for name in self.names if name in part.names}
+        self.progress |= {name: float(part.read(name)) for name in PROGRESS if name in part.names}
         for name, values in data.items():
             _place(self.values[name], part, values, self.coords, SCORE)
         if _REFERENCE not in self.coords["encoder"]:

@@ -5,19 +5,26 @@ Which encoder is scored by which, and under which masks: `encoders.ENCODERS`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAE, MAEConfig
 from maestrata.regression.data import EvalMasks, ProbeData
-from maestrata.regression.encoders import ENCODERS, Case, CellCase
+from maestrata.regression.encoders import ENCODERS, Case, CellCase, ControlsCase
 from maestrata.regression.evaluate import Evaluator
 from maestrata.regression.probes import make
 from maestrata.regression.scorebook import ScoreBook
 from maestrata.regression.settings import Evaluation
 from maestrata.representation.encode import BATCH
 from maestrata.scoring import KINDS
+from maestrata.training.progress import Explainable, Progress
+from maestrata.training.recipe import PlannedCell
 from maestrata.worlds.base import World
+
+log = logging.getLogger(__name__)
 
 COMMON_RATIOS = (0.0, 0.5)
 TRAINING = "training"
@@ -65,6 +72,7 @@ def score_cell(
     data, common = _data(world, settings)
     case = CellCase(data, model.cfg, seed, settings, device, batch, model.to(device), patches, visible)
     book = _in_detail(case, common) if settings.detailed else _score(case, {"cell": common}, common)
+    book.add_progress(_progress(case))
     return book
 
 
@@ -75,6 +83,7 @@ def score_controls(
     settings: Evaluation | None = None,
     device: str = "cpu",
     batch: int = BATCH,
+    null: PlannedCell | None = None,
 ) -> ScoreBook:
     """Score the controls at the common evaluation ratios; train those that are trained.
 
@@ -87,6 +96,8 @@ def score_controls(
         Training seed of those models.
     settings, device, batch
         As of `score_cell`.
+    null : PlannedCell, optional
+        Whose masks and recipe `null_trained` is trained with; without it there is none.
 
     Returns
     -------
@@ -94,7 +105,7 @@ def score_controls(
     """
     settings = (settings or Evaluation()).asked()
     data, common = _data(world, settings)
-    case = Case(data, cfg, seed, settings, device, batch)
+    case = ControlsCase(data, cfg, seed, settings, device, batch, null)
     return _score(case, {"both": common, "controls": common}, common)
 
 
@@ -118,6 +129,16 @@ def _in_detail(case: CellCase, common: list[EvalMasks]) -> ScoreBook:
             if encoder.scored == "cell":
                 book.copy_ratio(twin.label, own.label, encoder.name)
     return book
+
+
+def _progress(case: CellCase) -> Progress:
+    """Measure how far the cell's model has learnt."""
+    settings = case.settings
+    held = Explainable.of(case.data.world, case.patches, case.visible, settings.test, settings.replicates)
+    if case.cfg.norm_pixels:
+        log.info("a model that predicts normalised pixels (norm_pixels) has no progress")
+        return held.of_predictions(np.full_like(held.tokens, np.nan))
+    return held.progress(case.model, case.device)
 
 
 def _score(case: Case, masks: Mapping[str, Sequence[EvalMasks]], every: Sequence[EvalMasks]) -> ScoreBook:

@@ -22,8 +22,9 @@ from maestrata.regression.data import Encode, EvalMasks, Labelled, ProbeData, Ve
 from maestrata.regression.settings import Evaluation
 from maestrata.representation.encode import BATCH, image_tokens, layer_passes, represent
 from maestrata.representation.pooling import pool, pooled
-from maestrata.training.controls import train_autoencoder, train_supervised
+from maestrata.training.controls import train_autoencoder, train_null, train_supervised
 from maestrata.training.data import initial_model
+from maestrata.training.recipe import PlannedCell
 
 NAMES = (
     "trained",
@@ -92,6 +93,19 @@ class CellCase(Case):
 
 
 @dataclass(frozen=True)
+class ControlsCase(Case):
+    """What the controls of a world and training seed are made from.
+
+    Attributes
+    ----------
+    null : PlannedCell, optional
+        Whose masks and recipe `null_trained` is trained with.
+    """
+
+    null: PlannedCell | None
+
+
+@dataclass(frozen=True)
 class Encoder:
     """Declaration of an encoder.
 
@@ -115,7 +129,7 @@ class Encoder:
     scored: Literal["cell", "both", "controls"]
     encode: Callable[[Any], Encode] | None = None
     brief: bool = False
-    there: Callable[[Case], bool] = lambda case: True
+    there: Callable[[Any], bool] = lambda case: True
     shuffles: str = ""
 
 
@@ -209,6 +223,14 @@ def _posterior(case: Case) -> Encode:
     return posterior_means(case.data.world, case.data.images, case.cfg.depth)
 
 
+def _null(case: ControlsCase) -> Encode:
+    world, null = case.data.world, case.null
+    assert null is not None  # or the encoder is not there
+    masks = MaskPatches.parse(null.cell.patch, world.grid), null.cell.visible
+    model, _ = train_null(world, *masks, case.cfg, case.seed, null.training, case.device)
+    return _features(case, model)
+
+
 def _control(train: Callable[..., tuple[MAE, Any]]) -> Callable[[Case], Encode]:
     """Features of a control that is trained first."""
 
@@ -235,6 +257,7 @@ ENCODERS = (
     Encoder("shuffled", "cell", shuffles="trained", there=_detailed),
     Encoder("linear_mae", "cell", _linear, brief=True),
     Encoder("positions", "cell", _positions, brief=True, there=_detailed),
+    Encoder("null_trained", "controls", _null, there=lambda case: case.null is not None),
     Encoder("posterior", "controls", _posterior, there=lambda case: has_posterior(case.data.world)),
     Encoder("autoencoder", "controls", _control(train_autoencoder), brief=True, there=_wanted),
     Encoder("supervised", "controls", _control(train_supervised), brief=True, there=_wanted),

@@ -12,9 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maestrata.regression.settings import Evaluation
+from maestrata.resampling import percentiles
 from maestrata.scoring import KINDS, Scores
+from maestrata.training.progress import Progress
 from maestrata.worlds.base import World
 
+PROGRESS = ("test_loss", "test_variance", "test_bayes_loss", "progress", "progress_low", "progress_high")
 _SCALARS = {"r2": "r2", "r2_low": "low", "r2_high": "high", "accuracy": "accuracy", "n_test": "n"}
 """Variable of the file -> what it is of a `LevelScore`."""
 
@@ -59,6 +62,7 @@ class ScoreBook:
         self.boot = np.full((*shape, settings.replicates), np.nan, np.float32)
         at_nodes = [len(self.coords[axis]) for axis in ("encoder", "pooling", "target", "node")]
         self.node = np.full(at_nodes, np.nan, np.float32)
+        self.progress: dict[str, float] = {}
         self._first_node = np.cumsum([0, *(len(level) for level in names)])
 
     def add(
@@ -80,6 +84,12 @@ class ScoreBook:
                 start = self._first_node[level]
                 self.node[at[0], at[2], at[5], start : start + len(score.node)] = score.node
 
+    def add_progress(self, progress: Progress) -> None:
+        """File how far the model has learnt."""
+        low, high = percentiles(progress.share[1:])
+        numbers = (progress.loss[0], progress.variance[0], progress.bayes[0], progress.share[0], low, high)
+        self.progress = dict(zip(PROGRESS, map(float, numbers), strict=True))
+
     def copy_ratio(self, source: str, target: str, encoder: str) -> None:
         """Copy an encoder's scores at one evaluation ratio to another: the masks are the same ones."""
         i = self._index("encoder", encoder)
@@ -87,9 +97,10 @@ class ScoreBook:
         for values in (*self.values.values(), self.boot):
             values[i, :, :, b] = values[i, :, :, a]
 
-    def arrays(self) -> dict[str, NDArray[np.float32]]:
+    def arrays(self) -> dict[str, NDArray[np.floating]]:
         """Return every variable of the kind `scores` that there is (see `cubes.io.build`)."""
-        data = {**self.values, "r2_boot": self.boot, "r2_node": self.node}
+        progress = {name: np.array(value) for name, value in self.progress.items()}
+        data = {**self.values, "r2_boot": self.boot, "r2_node": self.node, **progress}
         if not self.discrete:
             del data["accuracy"]
         return data

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from maestrata import modules
 from maestrata.config.grid import world_grid
+from maestrata.training.recipe import PlannedCell
 
 if TYPE_CHECKING:
     from maestrata.run.plan import Plan
@@ -53,8 +54,7 @@ class Cost:
         config = self._plan.config
         match rule:
             case "pretrain":
-                tokens = world_grid(config, wildcards.world).n_tokens
-                return self._plan.cell(wildcards).training.images * tokens / 16 / _IMAGES
+                return self._training(self._plan.cell(wildcards))
             case "experiment":
                 if modules.constant("experiments", wildcards.experiment, "CELLS", False):
                     return _READING
@@ -71,7 +71,8 @@ class Cost:
                 masks = self._masks[wildcards.world, wildcards.world_seed]
                 return _SHORT[rule] + milliseconds / 1000 * config.limits.grid_samples * masks
             case "controls":
-                return _SHORT[rule] + config.evaluation.control_images / _CONTROL_IMAGES
+                null = self._training(self._plan.plainest(wildcards))
+                return _SHORT[rule] + null + config.evaluation.control_images / _CONTROL_IMAGES
             case _:
                 return _SHORT[rule]
 
@@ -88,6 +89,10 @@ class Cost:
         if rule == "pretrain":
             waiting += max(_SHORT["regress"], _READING if wildcards.world in self._read else 0)
         return round(self.seconds(rule, wildcards) + waiting)
+
+    def _training(self, planned: PlannedCell) -> float:
+        tokens = world_grid(self._plan.config, planned.cell.world).n_tokens
+        return planned.training.images * tokens / 16 / _IMAGES
 
     @cached_property
     def _read(self) -> set[str]:

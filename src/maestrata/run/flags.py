@@ -73,6 +73,12 @@ class Flags:
             self._known[training] = as_flags(asdict(training))
         return self._known[training]
 
+    def null(self, wildcards: Any) -> str:
+        """Return the flags by which `null_trained` of a world, world seed and training seed is trained."""
+        one = self._plan.plainest(wildcards)
+        masks = {name: getattr(one.cell, name) for name in ("patch", "visible", "seed")}
+        return as_flags(masks | asdict(one.training))
+
     def section(self, name: str) -> str:
         """Return the flags of a section of the config that is the same for all jobs."""
         return as_flags(asdict(getattr(self._config, name)))

@@ -37,7 +37,7 @@ PLUGINS: dict[str, tuple[str, ...]] = {
     "theory": ("worlds.{process}",),
     "limits": ("worlds.{process}", "inference.{process}"),
     "pretrain": ("worlds.{process}",),
-    "regress": ("worlds.{process}", "regression.probes.{probe}"),
+    "regress": ("worlds.{process}", "inference.{process}", "regression.probes.{probe}"),
     "controls": ("worlds.{process}", "inference.{process}", "regression.probes.{probe}"),
     "experiment": (
         "worlds.{process}",

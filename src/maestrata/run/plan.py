@@ -14,14 +14,14 @@ from typing import Any
 
 from maestrata import modules
 from maestrata.cells import Cell, first_seeds
-from maestrata.config.grid import build_cells
+from maestrata.config.grid import build_cells, world_grid
 from maestrata.config.sections import Config, Experiment
 from maestrata.run.cost import Cost
 from maestrata.run.fingerprint import fingerprint
 from maestrata.run.flags import Flags
 from maestrata.run.layout import EXPERIMENTS, FILES, PLUGINS, SOURCES, STACK, wildcards_of
 from maestrata.run.manifest import manifest
-from maestrata.training.recipe import PlannedCell
+from maestrata.training.recipe import PlannedCell, plainest
 
 _PACKAGE = Path(__file__).parent.parent
 _EXPERIMENT = ("experiment", "world", "world_seed", "seed")
@@ -204,6 +204,19 @@ class Plan:
     @cached_property
     def _planned(self) -> dict[tuple[str, ...], PlannedCell]:
         return {tuple(place.values()): one for place, one in zip(self._places, self.cells, strict=True)}
+
+    def plainest(self, wildcards: Any) -> PlannedCell:
+        """Return the cell whose masks and recipe the control `null_trained` of a job takes."""
+        return self._plainest[wildcards.world, str(wildcards.world_seed), str(wildcards.seed)]
+
+    @cached_property
+    def _plainest(self) -> dict[tuple[str, str, str], PlannedCell]:
+        sharing: dict[tuple[str, str, str], list[PlannedCell]] = defaultdict(list)
+        for one in self.cells:
+            sharing[one.cell.world, str(one.cell.world_seed), str(one.cell.seed)].append(one)
+        return {
+            key: plainest(cells, world_grid(self.config, key[0]).n_tokens) for key, cells in sharing.items()
+        }
 
     def experiment(self, wildcards: Any) -> Experiment:
         """Return the entry of the config that an experiment's job is from."""

@@ -25,7 +25,7 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 def add_evaluation(parser: argparse.ArgumentParser) -> None:
     """Add the flags of the config's section `evaluation`, and where and how images are encoded."""
     add_settings(parser, Evaluation)
-    parser.add_argument("--batch", type=int, default=BATCH, help="images encoded at a time")
+    parser.add_argument("--encode-batch", type=int, default=BATCH, help="images encoded at a time")
     parser.add_argument("--device", default="auto", help="where images are encoded: cpu, cuda, or auto")
 
 

@@ -23,7 +23,11 @@ from maestrata.training.stacks import Sweep
 __all__ = ["about", "differences", "evaluation_of", "values_of"]
 
 # Rule of the workflow that makes the same file -> the sections of the plan that its values are from.
-PARTS = {"pretrain": ("model", "training"), "regress": ("evaluation",), "controls": ("model", "evaluation")}
+PARTS = {
+    "pretrain": ("model", "training"),
+    "regress": ("evaluation",),
+    "controls": ("model", "training", "evaluation"),
+}
 
 
 def evaluation_of(sweep: Sweep, cell: Cell) -> Evaluation:
@@ -41,9 +45,9 @@ def values_of(sweep: Sweep, planned: PlannedCell, rule: str) -> dict[str, Any]:
         "world_settings": dict(world["settings"]),
         "world_seed": cell.world_seed,
         "seed": cell.seed,
+        "patch": cell.patch,
+        "visible": cell.visible,
     }
-    if rule != "controls":  # which no mask touches
-        values |= {"patch": cell.patch, "visible": cell.visible}
     sections = {
         "model": asdict(sweep.model),
         "training": asdict(planned.training),

@@ -1,6 +1,6 @@
-"""Score the controls that no cell's mask touches: the untrained model, pixels, their components, exact
-inference; and, where --control-images is given, train a plain autoencoder and a supervised encoder and score
-them.
+"""Score the controls that the cells of a world and training seed share: the untrained model, pixels, exact
+inference; a model trained on the targets of other images, with the recipe and the masks that are given; and,
+where --control-images is given, a plain autoencoder and a supervised encoder, which are trained too.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from maestrata.cells import Cell
 from maestrata.model.mae import MAEConfig
 from maestrata.model.sizes import Sizes
 from maestrata.regression.cell import score_controls
@@ -18,18 +19,18 @@ from maestrata.steps._evaluation import (
     keep_freed_memory,
     write_scores,
 )
-from maestrata.steps._flags import add_settings, add_world, read_settings, read_world
+from maestrata.steps._flags import add_cell, add_settings, add_world, read_settings, read_world
 from maestrata.steps._run import Parser, add_provenance, provenance, run
+from maestrata.training.recipe import PlannedCell, Recipe
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Score the controls of a world, world seed and training seed, and write the scores."""
     parser = Parser(__doc__)
     add_world(parser)
-    parser.add_argument(
-        "--seed", type=int, required=True, help="training seed of the cells they are compared with"
-    )
+    add_cell(parser)
     add_settings(parser, Sizes)
+    add_settings(parser, Recipe)
     add_evaluation(parser)
     parser.add_argument("--output", type=Path, required=True, help="NetCDF file of kind scores")
     add_provenance(parser)
@@ -39,7 +40,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     evaluation, device = evaluation_of(args), find_device(args.device)
     world = read_world(args)
     cfg = MAEConfig.of(world, read_settings(args, Sizes))
-    book = score_controls(cfg, world, args.seed, evaluation, device, args.batch)
+    label = args.world or world.name
+    cell = Cell(label, world.seed, args.patch, args.visible, args.seed)
+    null = PlannedCell(cell, read_settings(args, Recipe))
+    book = score_controls(cfg, world, args.seed, evaluation, device, args.encode_batch, null)
     write_scores(book, args.output, provenance(args, device=device))
 
 

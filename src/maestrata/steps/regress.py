@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     patches = MaskPatches.parse(args.patch, world.grid)
     model = load_model(args.weights)
     about = provenance(args, device=device)
-    book = score_cell(model, world, patches, args.visible, args.seed, evaluation, device, args.batch)
+    book = score_cell(model, world, patches, args.visible, args.seed, evaluation, device, args.encode_batch)
     write_reconstructions(model, world, patches, args.visible, args.reconstructions, about)
     write_scores(book, args.scores, about)
 

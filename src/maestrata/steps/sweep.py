@@ -33,7 +33,7 @@ from maestrata.steps._made import about, differences, evaluation_of, values_of
 from maestrata.steps._run import Parser, run
 from maestrata.steps._trained import write_run
 from maestrata.steps.regress import write_reconstructions
-from maestrata.training.recipe import PlannedCell
+from maestrata.training.recipe import PlannedCell, plainest
 from maestrata.training.stacked import StackedTrainer, StackResult
 from maestrata.training.stacks import Sweep, group, split, stack_limit
 from maestrata.training.weights import load_model
@@ -62,12 +62,12 @@ def score(sweep: Sweep, planned: PlannedCell, device: str, name: str) -> None:
 
 
 def score_shared(sweep: Sweep, planned: PlannedCell, device: str, name: str) -> None:
-    """Score the controls that a (world, world seed, seed) shares; a worker's task."""
+    """Score the controls of a (world, world seed, seed), given by its plainest cell; a worker's task."""
     torch.set_num_threads(1)
     cell = planned.cell
     world = sweep.world(cell)
     cfg = MAEConfig.of(world, sweep.model)
-    book = score_controls(cfg, world, cell.seed, evaluation_of(sweep, cell), device)
+    book = score_controls(cfg, world, cell.seed, evaluation_of(sweep, cell), device, null=planned)
     write_scores(book, controls_path(sweep, cell), about(sweep, planned, "controls", name))
 
 
@@ -183,10 +183,14 @@ class Stale:
 
     def controls(self) -> list[PlannedCell]:
         """One cell for each file of controls that is to be made."""
-        first: dict[Path, PlannedCell] = {}
+        sharing: dict[Path, list[PlannedCell]] = {}
         for planned in self._sweep.cells:
-            first.setdefault(controls_path(self._sweep, planned.cell), planned)
-        return [planned for path, planned in first.items() if self._is(path, planned, "controls")]
+            sharing.setdefault(controls_path(self._sweep, planned.cell), []).append(planned)
+        each = ((path, self._plainest(cells)) for path, cells in sharing.items())
+        return [planned for path, planned in each if self._is(path, planned, "controls")]
+
+    def _plainest(self, cells: Sequence[PlannedCell]) -> PlannedCell:
+        return plainest(cells, self._sweep.world(cells[0].cell).grid.n_tokens)
 
     def _is(self, path: Path, planned: PlannedCell, rule: str) -> bool:
         code = self._sweep.code[planned.cell.world]

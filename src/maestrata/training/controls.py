@@ -1,12 +1,14 @@
 """Controls that are trained like the masked autoencoder, on the same images, but to another end.
 
-=============== ==============================================================================================
-``autoencoder`` the same network at r = 0: every token visible, the loss on all of them
-``supervised``  the same encoder, its tokens of the last layer averaged, and a linear head on them that
-                predicts all latents of all levels
-=============== ==============================================================================================
+================ =============================================================================================
+``null_trained`` the same network, recipe, images and masks, but every image is to predict the masked tokens
+                 of the next image: what training does to the weights where there is nothing to learn
+``autoencoder``  the same network at r = 0: every token visible, the loss on all of them
+``supervised``   the same encoder, its tokens of the last layer averaged, and a linear head on them that
+                 predicts all latents of all levels
+================ =============================================================================================
 
-Both start from the weights that the masked autoencoder starts from, see the images that it sees (the first
+All start from the weights that the masked autoencoder starts from, see the images that it sees (the first
 ones, where they are trained on fewer), and follow its recipe.
 
 The loss of ``supervised`` is one minus the R2 that a probe is scored by: the mean over levels of the mean
@@ -24,8 +26,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAE, MAEConfig
-from maestrata.training.data import as_tokens, initial_model, training_images
+from maestrata.training.data import Batches, as_tokens, initial_model, training_images
 from maestrata.training.loop import Batch, fit
 from maestrata.training.recipe import Recipe
 from maestrata.worlds.base import World
@@ -144,6 +147,41 @@ def train_supervised(
 
     name = f"supervised {world.name} w{world.seed} s{seed}"
     return model, fit(model, batch, model.column_loss, recipe, name, device)
+
+
+def train_null(
+    world: World,
+    patches: MaskPatches,
+    visible: int,
+    cfg: MAEConfig,
+    seed: int,
+    recipe: Recipe,
+    device: str = "cpu",
+) -> tuple[MAE, NDArray[np.float32]]:
+    """Train as `maestrata.training.train.train` does, with targets rolled over the batch.
+
+    Each image is to predict the next image's tokens at its own masked positions. They are independent of what
+    it shows, so that the best prediction is the mean of the position. Arguments are those of `train`.
+
+    Returns
+    -------
+    model : MAE
+    losses : ndarray (steps,)
+
+    Raises
+    ------
+    TrainingError
+        If the loss stops being finite.
+    """
+    model = initial_model(cfg, seed, world.seed)
+    batches = Batches(world, patches, visible, seed, recipe)
+
+    def loss(tokens: Tensor, visible_ids: Tensor, masked_ids: Tensor) -> Tensor:
+        target = model.targets(tokens.roll(-1, 0), masked_ids)
+        return F.mse_loss(model(tokens, visible_ids, masked_ids), target)
+
+    name = f"null_trained {world.name} w{world.seed} s{seed}"
+    return model, fit(model, batches, loss, recipe, name, device)
 
 
 def latent_columns(world: World, latents: dict[int, Any]) -> NDArray[np.float32]:

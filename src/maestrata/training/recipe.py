@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import cos, pi
 
 from maestrata.bounds import MOST_IMAGES, MOST_ROWS
-from maestrata.cells import Cell
+from maestrata.cells import Cell, PatchShape
 from maestrata.errors import TrainingError
 from maestrata.settings import check, setting
 
@@ -67,6 +68,33 @@ class PlannedCell:
     cell: Cell
     training: Recipe
     mask_ratios: tuple[float, ...] = ()
+
+
+def plainest(cells: Iterable[PlannedCell], n_tokens: int) -> PlannedCell:
+    """Return the cell whose masks and recipe `null_trained` takes: small patches, then a ratio near .5, then
+    many images.
+
+    Parameters
+    ----------
+    cells : iterable of PlannedCell
+        Of one world and world seed; the first of the best is taken.
+    n_tokens : int
+        Tokens of an image.
+
+    Examples
+    --------
+    >>> cells = [PlannedCell(Cell("w", 0, patch, visible, 0), Recipe())
+    ...          for patch, visible in (("2x2", 2), ("1x1", 15), ("1x1", 12), ("1x1", 4))]
+    >>> plainest(cells, 16).cell.stem
+    'w/w0/p1x1/v12/s0'
+    """
+
+    def order(planned: PlannedCell) -> tuple[float, ...]:
+        shape = PatchShape.parse(planned.cell.patch)
+        ratio = 1 - planned.cell.visible * shape.size / n_tokens
+        return shape.size, shape.offset, round(abs(ratio - 0.5), 9), -planned.training.images
+
+    return min(cells, key=order)
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from maestrata.cubes.fields import progress
 from maestrata.cubes.io import build, write_cube
 from maestrata.cubes.manifest import Manifest
 from maestrata.cubes.schema import SCORE
@@ -36,7 +37,8 @@ def scores() -> Callable[..., Any]:
         data = {"r2": r2, "r2_low": r2 - 0.01, "r2_high": r2 + 0.01, "n_test": np.full(r2.shape, 100)}
         if replicates:
             data["r2_boot"] = r2[..., None] + 0.005 * rng.standard_normal((*r2.shape, replicates))
-        return build("scores", coords, data)
+        learnt = dict.fromkeys(progress(()), 0.5)
+        return build("scores", coords, data | {name: np.array(value) for name, value in learnt.items()})
 
     return make
 
@@ -74,6 +76,7 @@ def sweep(tmp_path: Path, scores: Callable[..., Any]) -> Callable[..., Manifest]
             # In a cell's own file the controls stand at the training ratio only.
             for name in ("r2", "r2_low", "r2_high", "n_test", "r2_boot"):
                 own[name].loc[{"encoder": "null_trained", "eval_ratio": "0"}] = np.nan
+            own["progress"].values[...] = cell.visible / 10
             write_cube(
                 own, manifest.path("scores", cell), {"config": json.dumps({"visible": cell.visible, "lr": 1})}
             )

@@ -49,6 +49,7 @@ def test_values_stand_at_their_labels(sweep: Sweep, tmp_path: Path) -> None:
             )
             assert float(at.realised_ratio.squeeze()) == entry.realised_ratio
             assert int(at.status) == 1 and float(at.images_seen) == 1000
+            assert float(at.progress) == entry.cell.visible / 10 and float(at.test_loss) == 0.5
     chosen = cube.r2.sel(mask_ratio=0.5, level=4)
     assert chosen.size == cube.r2.size / 3 / 4
 
@@ -89,7 +90,10 @@ def test_missing_cell_is_nan_with_a_status(sweep: Sweep, tmp_path: Path) -> None
     assert status.sel(world_seed=1, mask_ratio=0.9) == 2
     assert status.sel(world_seed=0, mask_ratio=0.9) == 1
     missing = cube.sel(world_seed=1, mask_ratio=0.9)
-    assert all(np.isnan(missing[name]).all() for name in ("r2", "r2_low", "gain", "n_test", "images_seen"))
+    assert all(
+        np.isnan(missing[name]).all()
+        for name in ("r2", "r2_low", "gain", "n_test", "images_seen", "progress")
+    )
     assert np.isfinite(cube.r2.sel(world_seed=0, mask_ratio=0.9, encoder="trained")).all()
 
 

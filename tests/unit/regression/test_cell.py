@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import maestrata.worlds as worlds
+from maestrata.cells import Cell
 from maestrata.cubes.io import build
 from maestrata.errors import MaskError, ProbeError
 from maestrata.masks import MaskPatches
@@ -17,6 +18,8 @@ from maestrata.regression.probes import ridge
 from maestrata.regression.scorebook import ScoreBook
 from maestrata.regression.settings import Evaluation
 from maestrata.training.data import initial_model
+from maestrata.training.progress import Explainable
+from maestrata.training.recipe import PlannedCell, Recipe
 
 SETTINGS = Evaluation(
     probe_train=600, test=500, replicates=40, probe_settings={"kernel_ridge": {"points": 150}}
@@ -237,6 +240,36 @@ def test_trained_controls_are_there_where_images_are_given(world):
     r2 = found.r2.sel(target="latent", level=[1, 2, 3], probe="ridge", encoder=["autoencoder", "supervised"])
     assert np.isfinite(r2.sel(layer=2, pooling=["global", "cls", "aligned", "concat"])).all()
     assert np.isnan(r2.sel(layer=[0, 1])).all()
+
+
+def test_the_null_is_read_as_the_trained_model_is(world):
+    settings = Evaluation(probe_train=300, test=300, replicates=5, probes=("ridge",))
+    planned = PlannedCell(Cell("w", 0, "1x1", 4, 0), Recipe(images=640))
+    found = _dataset(score_controls(CFG, world, 0, settings, null=planned))
+    at = {"target": "latent", "level": [1, 2, 3], "probe": "ridge", "layer": 2}
+    null, start = (
+        found.r2.sel(at | {"pooling": ["aligned", "concat"], "encoder": encoder})
+        for encoder in ("null_trained", "random_init")
+    )
+    assert np.isfinite(null).all() and not (null == start).any()
+
+
+def test_progress_is_that_of_the_model_under_its_own_masks(cell, world):
+    model, patches = initial_model(CFG, 1, 0), MaskPatches(world.grid)
+    reached = Explainable.of(world, patches, 2, SETTINGS.test, SETTINGS.replicates).progress(model)
+    expected = (reached.loss[0], reached.variance[0], reached.bayes[0], reached.share[0])
+    names = ("test_loss", "test_variance", "test_bayes_loss", "progress")
+    assert [float(cell[name]) for name in names] == list(map(float, expected))
+    assert cell.progress_low < cell.progress < cell.progress_high < 0.1
+
+
+def test_a_model_of_normalised_pixels_has_no_progress(world, caplog):
+    settings = Evaluation(probe_train=200, test=200, replicates=5, probes=("ridge",))
+    model = initial_model(replace(CFG, norm_pixels=True), 1, 0)
+    with caplog.at_level("INFO"):
+        found = _dataset(score_cell(model, world, MaskPatches(world.grid), 2, 0, settings))
+    assert np.isnan([found.test_loss, found.progress, found.progress_low]).all()
+    assert found.test_bayes_loss > 0 and "norm_pixels" in caplog.text
 
 
 def test_differences_between_encoders_are_paired(cell, controls):

@@ -83,6 +83,21 @@ def test_flags_of_a_cell(plan: Plan) -> None:
     assert "samples" not in plan.flags.training(cell)
 
 
+def test_the_null_has_masks_and_recipe_of_the_plainest_cell() -> None:
+    grid = [
+        {"worlds": ["grammar"], "patches": ["2x1"], "mask_ratios": [0.5], "images": 9_000},
+        {"worlds": ["grammar"], "mask_ratios": [0.1, 0.5], "seeds": 2, "images": 7_000},
+        {"worlds": ["additive"], "patches": ["2x1"], "mask_ratios": [0.75], "images": 8_000},
+    ]
+    plan = Plan(load_config(CONFIGS / "smoke.yaml", overrides={"grid": grid}))
+    flags = {
+        place["world"] + place["seed"]: plan.flags.null(job(**place)) for place in plan.places("controls")
+    }
+    assert flags["grammar1"].startswith("--patch 1x1 --visible 4 --seed 1 --images 7000 --batch 128 --lr")
+    assert flags["grammar0"].startswith("--patch 1x1 --visible 4 --seed 0 --images 7000")
+    assert flags["additive0"].startswith("--patch 2x1 --visible 1 --seed 0 --images 8000")
+
+
 @pytest.mark.parametrize("note", ["-draft", "--x", "$$ 'a' \"b\" \\ {c} %", "two\nlines", "試験"])
 def test_a_note_is_one_argument_whatever_it_holds(note: str) -> None:
     config = load_config(CONFIGS / "smoke.yaml", overrides={"note": note})

@@ -54,7 +54,7 @@ def _regress(folder, *more, visible="2"):
 
 def _controls(path, *more):
     sizes = ["--width", "16", "--depth", "1", "--decoder-width", "16"]
-    sizes += ["--control-images", "512"]
+    sizes += ["--control-images", "512", "--patch", "2x1", "--visible", "2", "--images", "640"]
     controls.main([*WORLD, "--seed", "4", *sizes, *READ, "--output", str(path), *more])
 
 
@@ -111,7 +111,7 @@ def test_the_cube_of_a_cell_has_its_controls_and_a_paired_gain(folder, tmp_path)
         "level": 2,
     }
     cell, shared = (open_cube(folder / name).sel(at) for name in ("scores.nc", "controls.nc"))
-    trained, start = cell.sel(encoder="trained"), shared.sel(encoder="random_init")
+    trained, start = cell.sel(encoder="trained"), shared.sel(encoder="null_trained")
     found = cube.sel(at).sel(encoder="trained")
     np.testing.assert_allclose(found.gain, trained.r2 - start.r2, atol=1e-6)
     ends = np.quantile((trained.r2_boot - start.r2_boot).values.astype(float), [0.025, 0.975])
@@ -120,6 +120,10 @@ def test_the_cube_of_a_cell_has_its_controls_and_a_paired_gain(folder, tmp_path)
     names = ["trained", "shuffled", "linear_mae", "random_init", "pixels", "autoencoder", "supervised"]
     assert np.isfinite(cube.r2.sel(at).sel(encoder=names)).all()
     assert np.isfinite(cube.gain.sel(at).sel(encoder=names)).all()
+    for name in ("test_loss", "test_variance"):  # of the cell alone
+        assert float(cube[name]) == float(open_cube(folder / "scores.nc")[name]) > 0
+        assert name not in open_cube(folder / "controls.nc")
+    assert np.isnan([cube.test_bayes_loss, cube.progress]).all()  # there is no exact inference in this world
     hidden = cube.r2.sel(at | {"eval_ratio": ["0.5", "training"], "pooling": "global"})
     assert np.isfinite(hidden.sel(encoder="positions")).all()
 

@@ -54,7 +54,9 @@ def test_a_plan_is_carried_out_and_not_done_again(tmp_path: Path, capsys: pytest
         scores = open_cube(folder / "scores.nc")
         assert float(scores.r2.sel(encoder="trained", pooling="aligned", eval_ratio="0").notnull().sum()) > 0
         assert open_cube(folder / "reconstructions.nc").image.ndim == 4
-    assert (tmp_path / "run" / "controls" / "w" / "w1" / "s0.nc").exists()
+    shared = open_cube(tmp_path / "run" / "controls" / "w" / "w0" / "s0.nc")
+    assert shared.r2.sel(encoder="null_trained", pooling="global", eval_ratio="0").notnull().any()
+    assert json.loads(shared.attrs["config"])["visible"] == 4  # of 4 and 2 visible tokens of 8
     before = (folder / "weights.safetensors").stat().st_mtime_ns
     sweep.main(["--plan", str(path), "--workers", "1", "--device", "cpu"])
     assert '"trained_now": 0' in capsys.readouterr().out
@@ -94,7 +96,7 @@ def test_files_record_what_made_them_and_what_changed_is_made_again(
 
     assert changed() == set()
     plan["cells"][0]["training"]["lr"] = 0.001
-    assert changed() == {"weights.safetensors", "scores.nc"}
+    assert changed() == {"weights.safetensors", "scores.nc", "s0.nc"}  # null_trained has the recipe too
     assert "weights.safetensors is made again: lr was 0.003 and is 0.001" in capsys.readouterr().out
     plan["evaluation"]["test"] = 256
     assert changed() == {"scores.nc", "s0.nc"}

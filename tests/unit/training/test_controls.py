@@ -17,9 +17,11 @@ from maestrata.training.controls import (
     level_weights,
     reconstruct_all,
     train_autoencoder,
+    train_null,
     train_supervised,
 )
-from maestrata.training.data import initial_model
+from maestrata.training.data import Batches, initial_model
+from maestrata.training.progress import Explainable
 from maestrata.training.recipe import Recipe
 
 CFG = MAEConfig(4, 2, width=16, depth=2, decoder_width=16)
@@ -72,6 +74,26 @@ def test_normalised_pixels_are_the_target_where_the_model_predicts_those():
     normal = (tokens - tokens.mean(-1, keepdim=True)) / tokens.std(-1, keepdim=True)
     expected = (reconstruct_all(model, tokens) - normal).square().mean()
     torch.testing.assert_close(autoencoder_loss(model, tokens), expected, rtol=1e-4, atol=0)
+
+
+def test_the_null_is_trained_alike_on_the_targets_of_the_next_image(cell):
+    """One step by hand, and over a run the loss stays that of the mean."""
+    _, losses = train_null(**cell)
+    start = initial_model(cell["cfg"], cell["seed"], cell["world"].seed)
+    masks = {name: cell[name] for name in ("world", "patches", "visible", "seed", "recipe")}
+    tokens, visible_ids, masked_ids = Batches(**masks)(0)
+    predicted = start(tokens, visible_ids, masked_ids)
+    following = torch.cat([tokens[1:], tokens[:1]])
+    target = torch.stack([image[ids] for image, ids in zip(following, masked_ids, strict=True)])
+    assert losses[0] == pytest.approx((predicted - target).square().mean().item(), rel=1e-5)
+    assert losses[0] != pytest.approx(start.loss(tokens, visible_ids, masked_ids).item(), rel=1e-3)
+    long = cell | {"recipe": Recipe(images=600 * 32, batch=32, lr=5e-3)}
+    null, losses = train_null(**long)
+    held = Explainable.of(cell["world"], cell["patches"], cell["visible"], 1024, 20)
+    assert abs(held.progress(null).share[0]) < 0.1
+    assert losses[-100:].mean() > 0.95 * held.progress(null).variance[0]
+    changed = (null.embed.weight - start.embed.weight).norm() / start.embed.weight.norm()
+    assert changed > 0.05  # it is trained all the same
 
 
 def test_supervised_starts_from_the_encoder_that_the_autoencoder_starts_from():
