@@ -45,7 +45,12 @@ def truth(world: str, encoder: str, layer: int, level: int, size: int, ratio: fl
     if encoder == "trained":
         peak = 0.35 + 0.12 * level + 0.05 * np.log2(size)
         return float(r2 * (1 - 0.5 * (realised(size, ratio) - peak) ** 2) * (0.8 + 0.2 * layer / 3))
-    return float(r2 * {"random_init": 0.72, "pixels": 0.35, "pca": 0.55, "shuffled": 0.0}[encoder])
+    return float(
+        r2
+        * {"null_trained": 0.75, "random_init": 0.72, "pixels": 0.35, "shuffled": 0.0, "linear_mae": 0.6}[
+            encoder
+        ]
+    )
 
 
 def regression(
@@ -59,7 +64,7 @@ def regression(
         "offset": [0],
         "mask_ratio": RATIOS,
         "seed": list(range(seeds)),
-        "encoder": ["trained", "random_init", "pixels", "pca", "shuffled"],
+        "encoder": ["trained", "random_init", "null_trained", "pixels", "shuffled", "linear_mae"],
         "layer": [0, 1, 2, 3],
         "pooling": ["global", "aligned"],
         "eval_ratio": ["0", "0.5"],
@@ -98,12 +103,12 @@ def _fill(data: Any, coords: Any, cell: Any, about: Any, shift: float, rng: np.r
     world, size, ratio = about
     for e, encoder in enumerate(coords["encoder"]):
         for layer in coords["layer"]:
-            if encoder not in ("trained", "random_init") and layer < 3:
+            if encoder not in ("trained", "random_init", "null_trained") and layer < 3:
                 continue
             for level in LEVELS[1:]:
                 value = truth(world, encoder, layer, level, size, ratio) + shift
                 value += 0.004 * rng.standard_normal() if encoder == "trained" else 0
-                base = truth(world, "random_init", layer, level, size, ratio) + shift
+                base = truth(world, "null_trained", layer, level, size, ratio) + shift
                 at = (*cell, e, layer, slice(None), slice(None), slice(None), 0, level)
                 for name, found in (
                     ("r2", value), ("r2_low", value - 0.008), ("r2_high", value + 0.008), ("n_test", 8192),

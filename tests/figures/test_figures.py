@@ -30,8 +30,8 @@ NAMES = registry.available()
 MADE_UP = [n for n in NAMES if "theory" not in registry.load(n).NEEDS]
 # Those of the sweep's own cells.
 SWEPT = [n for n in MADE_UP if {"regression", "training", "reconstructions"} & set(registry.load(n).NEEDS)]
-FIGURES = ("world", "r2_by_ratio", "level_by_ratio_map", "r2_by_patch", "reconstructions", "training_curves",
-           "layer_by_level")  # fmt: skip
+FIGURES = ("world", "recovery_by_level", "level_by_ratio_map", "r2_by_patch", "reconstructions",
+           "training_curves", "layer_by_level")  # fmt: skip
 
 
 def draw(name: str, cubes: CubeSet, note: str = "") -> Figure:
@@ -140,7 +140,7 @@ def test_missing_cells_are_told(name: str, made_up: Make) -> None:
     assert "cells missing" in text
 
 
-@pytest.mark.parametrize("name", ["r2_by_ratio", "r2_by_patch", "level_by_ratio_map", "layer_by_level"])
+@pytest.mark.parametrize("name", ["recovery_by_level", "r2_by_patch", "level_by_ratio_map", "layer_by_level"])
 def test_intervals_over_worlds(name: str, made_up: Make) -> None:
     text = all_text(draw(name, made_up(("additive",), world_seeds=5, seeds=2)))
     assert "95 % t interval over 5 worlds (ci_world)" in text
@@ -150,40 +150,65 @@ def test_intervals_over_worlds(name: str, made_up: Make) -> None:
 
 def test_a_cube_that_is_not_given(cubes: CubeSet) -> None:
     with pytest.raises(CubeError, match="'regression' is needed; given: training"):
-        draw("r2_by_ratio", CubeSet(cubes.all("training")))
+        draw("recovery_by_level", CubeSet(cubes.all("training")))
     with pytest.raises(FigureError, match="'worlds' is needed"):
         draw("world", CubeSet([]))
     with pytest.raises(CubeError, match="2 cubes of kind 'regression'"):
-        draw("r2_by_ratio", CubeSet(cubes.all("regression") * 2))
+        draw("recovery_by_level", CubeSet(cubes.all("regression") * 2))
 
 
 def test_unknown_figure() -> None:
-    with pytest.raises(FigureError, match=r"'histogram' must be one of: .*r2_by_ratio"):
+    with pytest.raises(FigureError, match=r"'histogram' must be one of: .*recovery_by_level"):
         registry.load("histogram")
     with pytest.raises(FigureError):
         registry.load("style")
 
 
 def test_controls_and_ceiling_are_shown(cubes: CubeSet, drawn: Callable[[str], Figure]) -> None:
-    text = all_text(drawn("r2_by_ratio"))
-    for label in ("random init", "pixels", "PCA", "limit", "ceiling by exact inference (additive, grammar"):
+    text = all_text(drawn("r2_by_patch"))
+    for label in ("random init", "pixels", "null-trained", "limit", "ceiling by exact inference (additive)"):
         assert label in text
     without = CubeSet(cubes.all("regression"))
-    assert "limit" not in all_text(draw("r2_by_ratio", without))
+    assert "limit" not in all_text(draw("r2_by_patch", without))
+
+
+def test_recovery_has_a_panel_for_each_world_of_three_ratios(cubes: CubeSet, made_up: Make) -> None:
+    figure = draw("recovery_by_level", cubes)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == [
+        "additive",
+        "grammar",
+        "gaussian",
+        "invertible",
+    ]
+    text = all_text(figure)
+    assert "ceiling by exact inference (additive, grammar" in text and "linear MAE" in text
+    # the made-up root peaks at .75 or .875, whichever the noise says: it is that of the cube
+    root = scores(cubes.one("regression")).r2.sel(
+        world="gaussian", level=4, patch_size=1, offset=0, world_seed=0, seed=0
+    )
+    best = root.realised_ratio.values[root.values.argmax()]
+    assert f"{f'{best:g}'[1:]} in gaussian" in text
+    (panel,) = (axes for axes in figure.axes if axes.get_title(loc="left") == "gaussian")
+    null = scores(cubes.one("regression"), "null_trained").r2.sel(world="gaussian", patch_size=1, level=4)
+    dashed = [line for line in panel.lines if line.get_color() == level_look(4, 4).color]
+    flat = [line.get_ydata() for line in dashed if len(line.get_xdata()) == 5]
+    assert any(np.allclose(y, null.isel(world_seed=0, seed=0, offset=0)) for y in flat)
+    few = cubes.one("regression").sel(mask_ratio=[0.5, 0.75])
+    assert "no world with 3 masking ratios" in all_text(draw("recovery_by_level", CubeSet([few])))
 
 
 def test_values_are_those_of_the_cube(cubes: CubeSet, drawn: Callable[[str], Figure]) -> None:
     cube = cubes.one("regression")
     expected = scores(cube).r2.sel(world="gaussian", world_seed=0, patch_size=1, offset=0, seed=0, level=4)
-    figure = drawn("r2_by_ratio")
+    figure = drawn("recovery_by_level")
     (panel,) = (axes for axes in figure.axes if "gaussian" in axes.get_title(loc="left"))
     lines = [
         line
         for line in panel.lines
         if line.get_color() == level_look(4, 4).color and len(line.get_xdata()) == 5
     ]
-    np.testing.assert_allclose(lines[0].get_ydata(), expected.values, rtol=1e-6)
-    np.testing.assert_allclose(lines[0].get_xdata(), [0.125, 0.25, 0.5, 0.75, 0.875])
+    (shown,) = (line for line in lines if np.allclose(line.get_ydata(), expected.values, rtol=1e-6))
+    np.testing.assert_allclose(shown.get_xdata(), [0.125, 0.25, 0.5, 0.75, 0.875])
 
 
 def test_map_marks_what_is_decided(cubes: CubeSet, drawn: Callable[[str], Figure]) -> None:

@@ -10,14 +10,18 @@ import xarray as xr
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from maestrata.figures.arms import CONTROLS
 from maestrata.figures.looks import ENCODERS, MARKERS, Look, level_look
 from maestrata.figures.sheet import Sheet
 from maestrata.figures.words import patch_text
 from maestrata.results import along_cells, scores
 
+MASKS = ["patch_size", "offset", "mask_ratio"]
 # The x axis of a panel with controls: the curves in [0, 1], then the controls, then the limit.
 _FIRST, _STEP = 1.14, 0.11
+
+
+CONTROLS = ("null_trained", "random_init", "pixels")
+"""Encoders that no mask changes, in the order in which figures of the sweep show them."""
 
 
 class Place(NamedTuple):
@@ -93,13 +97,8 @@ class Aside:
 
     def __init__(self, cube: xr.Dataset, limits: xr.Dataset | None = None) -> None:
         # The same value stands at every cell of a world.
-        masks = ["patch_size", "offset", "mask_ratio"]
-        self._controls = {encoder: scores(cube, encoder).max(masks) for encoder in CONTROLS}
-        self._limits: dict[str, tuple[str, xr.DataArray]] = {}
-        if limits is not None and "0" in limits.eval_ratio.values and "latent" in limits.target.values:
-            whole = limits.r2.sel(eval_ratio="0", target="latent").mean(["world_seed", *masks])
-            known = {str(world): bounded(whole.sel(world=world)) for world in limits.world.values}
-            self._limits = {world: limit for world, limit in known.items() if limit is not None}
+        self._controls = {encoder: scores(cube, encoder).max(MASKS) for encoder in CONTROLS}
+        self._limits = whole_image_limits(limits)
 
     def draw(self, sheet: Sheet, axes: Axes, world: str) -> None:
         """Draw what each control reaches with the primary features, and the limit."""
@@ -142,6 +141,15 @@ class Aside:
             [(world, self._limits[world][0]) for world in worlds if world in self._limits], names
         )
         return f"limit for the whole image; {text}" if text else ""
+
+
+def whole_image_limits(limits: xr.Dataset | None) -> dict[str, tuple[str, xr.DataArray]]:
+    """Limits of R2 for the whole image, by world: the kind of bound, and its mean over worlds by level."""
+    if limits is None or "0" not in limits.eval_ratio.values or "latent" not in limits.target.values:
+        return {}
+    whole = limits.r2.sel(eval_ratio="0", target="latent").mean(["world_seed", *MASKS])
+    known = {str(world): bounded(whole.sel(world=world)) for world in limits.world.values}
+    return {world: limit for world, limit in known.items() if limit is not None}
 
 
 def bounded(limit: xr.DataArray) -> tuple[str, xr.DataArray] | None:

@@ -18,8 +18,9 @@ TITLE = "What is recovered at each level, by size of the mask patch"
 CAPTION = (
     "R2 of each level's latents against the size of the mask patch, one panel a world and asked masking "
     "ratio that was run with more than one patch. Filled, solid: patches aligned with the tree, one "
-    "level of it apart; open, dashed: the same patches shifted by half a block. Controls and ceiling as "
-    "in the figure by ratio."
+    "level of it apart; open, dashed: the same patches shifted by half a block. Right of each "
+    "panel, at the same features and with the same intervals: the same network trained on other images' "
+    "targets, before training, and pixels; and, where it is known, the ceiling by exact inference."
 )
 NEEDS = ("regression",)
 USES = ("limits",)
