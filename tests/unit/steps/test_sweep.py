@@ -55,7 +55,7 @@ def test_a_plan_is_carried_out_and_not_done_again(tmp_path: Path, capsys: pytest
         assert float(scores.r2.sel(encoder="trained", pooling="aligned", eval_ratio="0").notnull().sum()) > 0
         assert open_cube(folder / "reconstructions.nc").image.ndim == 4
     shared = open_cube(tmp_path / "run" / "controls" / "w" / "w0" / "s0.nc")
-    assert shared.r2.sel(encoder="null_trained", pooling="global", eval_ratio="0").notnull().any()
+    assert shared.r2.sel(encoder="null_trained", pooling="aligned", eval_ratio="0").notnull().any()
     assert json.loads(shared.attrs["config"])["visible"] == 4  # of 4 and 2 visible tokens of 8
     before = (folder / "weights.safetensors").stat().st_mtime_ns
     sweep.main(["--plan", str(path), "--workers", "1", "--device", "cpu"])
