@@ -208,6 +208,8 @@ def world(label: str = "additive", seed: int = 0) -> Any:
     columns = {f"{stem}_{part}": [1] for stem in ("latent", "draw") for part in ("level", "node", "dim")}
     data = {
         "images": images(12, np.random.default_rng(seed + 3)),
+        "redrawn": images(16, np.random.default_rng(seed + 4)).reshape(4, 4, 3, 8, 8),
+        "changed": np.outer([0.2, 0.4, 0.6, 0.8], np.ones(16)),
         "latents": np.zeros((12, 1)),
         "noise": np.zeros((12, 1)),
         "node_level": [level for level, n in n_nodes.items() for _ in range(n)],
@@ -216,7 +218,7 @@ def world(label: str = "additive", seed: int = 0) -> Any:
     }
     attrs = {"world": label, "world_kind": f"{label}_tree", "world_seed": seed, "world_settings": "{}",
              "grid_height": 4, "grid_width": 4, "token_pixels": 2}  # fmt: skip
-    return build("worlds", {"node": names}, data | columns, attrs)
+    return build("worlds", {"node": names, "level": [1, 2, 3, 4]}, data | columns, attrs)
 
 
 def _beside(name: str) -> ModuleType:

@@ -127,6 +127,14 @@ def test_same_bytes_whatever_the_users_settings(
         assert b"CreationDate" not in one and b"ModDate" not in one
 
 
+def test_worlds_show_what_changes_level_by_level(drawn: Callable[[str], Figure]) -> None:
+    shown = texts(drawn("world"))
+    n_worlds = shown.count("all anew")
+    assert n_worlds > 0
+    for level, share in enumerate(("20%", "40%", "60%", "80%"), 1):
+        assert shown.count(f"level {level}") >= n_worlds and shown.count(share) == n_worlds
+
+
 @pytest.mark.parametrize("name", MADE_UP)
 def test_one_world_one_patch(name: str, made_up: Make) -> None:
     text = all_text(draw(name, made_up(("grammar",), world_seeds=1)))

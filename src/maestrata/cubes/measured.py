@@ -33,6 +33,18 @@ MEASURED: dict[str, Kind] = {
         "A world: its graph, and display samples with the latents and the injected noise of every level",
         {
             "images": Variable(_IMAGE, "image", _PIXEL, nan=False),
+            "redrawn": Variable(
+                ("level", "redraw", "channel", "y", "x"),
+                "the first image with all noise below the level drawn anew",
+                _PIXEL,
+                nan=False,
+            ),
+            "changed": Variable(
+                ("level", "token"),
+                "variance of a token of the first image over such draws, over the variance of pixels",
+                within=POSITIVE,
+                nan=False,
+            ),
             "latents": Variable(("sample", "latent"), "latents of every level (level, node, dim)", nan=False),
             "latent_level": index(("latent",), "level of the latent"),
             "latent_node": index(("latent",), "node of the latent within its level"),

@@ -1,4 +1,4 @@
-"""A world: its tree over the tokens, sample images, and one mask with the visible and the masked part."""
+"""Worlds: the tree over the tokens, and images of one root whose details are drawn anew, level by level."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
@@ -21,23 +21,28 @@ from maestrata.masks import MaskPatches, evaluation_masks, mask_matrix, visible_
 from maestrata.results import CubeSet
 
 NAME = "world"
-TITLE = "A world: latent graph, token grid, images, and one mask"
+TITLE = "Worlds: latent graph, token grid, and what each level decides of an image"
 CAPTION = (
     "Above: the graph of the first world, each node over the tokens that it generates, and the same "
     "blocks on the grid of tokens; tokens that the example mask hides are grey. Below, for each world: "
-    "sample images (channels as red, green and blue, from the 1st to the 99th percentile), and the "
-    "visible and the masked part of the first under that mask."
+    "images (channels as red, green and blue, from the 1st to the 99th percentile). The first column is "
+    "one image throughout. In the top row all is drawn anew; in the row of a level, all that lies below "
+    "that level is, so that what a row has in common is what that level and those above decide (a node of "
+    "a grammar holds its production, too). Outlines: the blocks of the level's nodes. The last column is "
+    "the share of the variance of each token that such draws change (white: nothing, black: all of it), "
+    "with the mean over tokens."
 )
 NEEDS = ("worlds",)
 
 MASK_RATIO = 0.5
-SAMPLES = 5
+COLUMNS = 4  # three images, and what changes
+ACROSS = 3
+TILE = 0.72
 HIDDEN = "#c8c8c8"
-SHADE = 0.78
 
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
-    """Draw the tree and the grid of the first world, and a row of images for every world."""
+    """Draw the tree and the grid of the first world, and rows of images for every world."""
     worlds = _first_seeds(cubes.all("worlds"))
     if not worlds:
         raise FigureError("figure 'world': a file of kind 'worlds' is needed; given: none (--cubes)")
@@ -45,24 +50,27 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     grid = grid_of(world)
     patches = MaskPatches(grid)
     seen = _mask(world)
-    heights = [2.2] + [1.0] * len(worlds)
-    figure = Figure(figsize=(7.6, sum(heights) + 1.3), layout="constrained")
-    parts: Any = figure.subfigures(2, 1, height_ratios=[heights[0], sum(heights[1:])])
-    above, below = parts
+    across = min(ACROSS, len(worlds))
+    lines = [worlds[i : i + across] for i in range(0, len(worlds), across)]
+    heights = [2.2, *(TILE * (2 + max(here.sizes["level"] for here in line)) for line in lines)]
+    figure = Figure(figsize=(max(7.6, 3.4 * across), sum(heights) + 1.3), layout="constrained")
+    parts: Any = figure.subfigures(1 + len(lines), 1, height_ratios=heights)
+    above, *below = parts
     tree, plan = above.subplots(1, 2, width_ratios=[3, 1])
     _tree(tree, world, seen)
     # A node of a graph that is no tree has no block of its own.
     tree_like = int(np.bincount(world.edge_child.values).max()) == 1
     _plan(plan, grid, seen, grid.levels if tree_like else 0)
-    axes = below.subplots(len(worlds), SAMPLES + 2, squeeze=False)
-    for row, here in zip(axes, worlds, strict=True):
-        _images(row, here)
+    axes: list[Axes] = []
+    for line, part in zip(lines, below, strict=True):
+        for here, panel in zip(line, np.ravel(part.subfigures(1, across)), strict=False):
+            axes += _rows(panel, here)
     visible = visible_count(patches.n_patches, MASK_RATIO)
     levels = [level_look(level, grid.levels) for level in range(grid.levels, 0, -1)]
-    return Sheet(style, figure, axes).done(TITLE, levels, [
-        f"n = {SAMPLES} of {world.sizes['sample']} display images a world, world seed "
-        f"{world.attrs['world_seed']}; example mask: ratio {MASK_RATIO:g}, {visible} of {patches.n_patches} "
-        "mask patches of 1×1 tokens visible; single images: no intervals",
+    return Sheet(style, figure, np.array(axes)).done(TITLE, levels, [
+        f"n = {COLUMNS - 1} display images a row, of world seed {world.attrs['world_seed']}; example mask: "
+        f"ratio {MASK_RATIO:g}, {visible} of {patches.n_patches} mask patches of 1×1 tokens visible; single "
+        "images: no intervals",
     ])  # fmt: skip
 
 
@@ -134,15 +142,47 @@ def _plan(ax: Axes, grid: TokenGrid, seen: NDArray[np.bool_], top: int) -> None:
     ax.set_title("tokens and blocks" if top else "tokens")
 
 
-def _images(row: NDArray[Any], world: xr.Dataset) -> None:
-    """Show images, and of the first the visible and the masked part."""
-    images = world.images.transpose("sample", "y", "x", "channel").values
-    shown = colours(images)[0][:SAMPLES]
+def _rows(panel: SubFigure, world: xr.Dataset) -> list[Axes]:
+    """Show images of a world: a row in which all differs, then one a level, the root's first."""
     grid, pixels = grid_of(world), int(world.attrs["token_pixels"])
-    seen = np.kron(_mask(world).reshape(grid.height, grid.width), np.ones((pixels, pixels)))[..., None] > 0
-    tiles = [*shown, np.where(seen, shown[0], SHADE), np.where(seen, SHADE, shown[0])]
-    names = [f"{world.attrs['world']}: images"] + [""] * (len(shown) - 1) + ["visible", "masked"]
-    for ax, tile, name in zip(row, tiles, names, strict=True):
-        ax.imshow(tile)
-        ax.set_title(name, fontsize="small")
-        bare(ax)
+    order = ("y", "x", "channel")
+    images = world.images.transpose("sample", *order).values
+    redrawn = world.redrawn.transpose("level", "redraw", *order)
+    parts = {level: redrawn.sel(level=level).values for level in range(grid.levels, 0, -1)}
+    shown, *anew = colours(images, *parts.values())
+    rows = {grid.levels + 1: shown[1:], **dict(zip(parts, anew, strict=True))}
+    axes = panel.subplots(len(rows), COLUMNS, squeeze=False)
+    for line, (level, others) in zip(axes, rows.items(), strict=True):
+        for ax, tile in zip(line, [shown[0], *others[: COLUMNS - 2]], strict=False):
+            ax.imshow(tile)
+        words = "all anew"
+        if level <= grid.levels:
+            words = f"level {level}"
+            _changed(line[-1], world.changed.sel(level=level).values.reshape(grid.height, grid.width), pixels)
+            for ax in line:
+                _outline(ax, grid, level, pixels)
+        for ax in line:
+            bare(ax)
+        line[0].set_ylabel(words, fontsize="x-small", rotation=0, ha="right", va="center")
+    axes[0, -1].text(0.5, 0.5, "variance\nthat changes", ha="center", va="center", fontsize="x-small")
+    panel.suptitle(str(world.attrs["world"]), fontsize="small")
+    return list(axes.ravel())
+
+
+def _changed(ax: Axes, share: NDArray[np.float64], pixels: int) -> None:
+    """Show the share of each token's variance (y, x), and its mean in a word."""
+    ax.imshow(np.kron(share, np.ones((pixels, pixels))), cmap="Greys", vmin=0, vmax=1)
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+    place = {"ha": "center", "va": "center", "transform": ax.transAxes}
+    ax.text(0.5, 0.5, f"{share.mean():.0%}", None, bbox=box, fontsize="x-small", **place)
+
+
+def _outline(ax: Axes, grid: TokenGrid, level: int, pixels: int) -> None:
+    """Draw the blocks of a level's nodes over an image."""
+    height, width = (side * pixels for side in grid.block_shape(level))
+    color = level_look(level, grid.levels).color
+    for y in range(0, grid.height * pixels, height):
+        for x in range(0, grid.width * pixels, width):
+            box = Rectangle((x - 0.5, y - 0.5), width, height, fill=False, edgecolor=color, linewidth=0.8)
+            box.set_clip_on(False)
+            ax.add_patch(box)

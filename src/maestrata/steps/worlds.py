@@ -14,9 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maestrata.cubes.netcdf import write
+from maestrata.geometry import patchify
+from maestrata.random import stream
 from maestrata.steps._flags import add_world, read_world
 from maestrata.steps._run import Parser, add_provenance, provenance, run
-from maestrata.worlds.base import World
+from maestrata.worlds.base import Sample, World
+
+DRAWS = 256
+REDRAWS = 4  # of these, kept to be looked at
 
 
 def flatten(levels: dict[int, Any], stem: str) -> dict[str, NDArray[Any]]:
@@ -29,6 +34,25 @@ def flatten(levels: dict[int, Any], stem: str) -> dict[str, NDArray[Any]]:
     values = np.concatenate(flat, axis=1)
     named = dict(zip((f"{stem}_level", f"{stem}_node", f"{stem}_dim"), index.T, strict=True))
     return {"values": values.astype(np.float32), **named}
+
+
+def redraw(world: World, sample: Sample) -> dict[str, NDArray[Any]]:
+    """Draw all noise of the first image below a level anew, for each level from 1 up.
+
+    Returns
+    -------
+    dict of arrays
+        Some of the images, ``redrawn`` (level, redraw, channel, y, x), and ``changed`` (level, token): the
+        variance of a token over all of them, over the mean variance of pixels.
+    """
+    redrawn, changed = [], []
+    for level in range(1, world.levels + 1):
+        other = world.draw(DRAWS, stream(world.seed, "display", level))
+        kept = {k: np.repeat(v[:1], DRAWS, 0) if k >= level else other[k] for k, v in sample.noise.items()}
+        images = world.generate(kept).images
+        redrawn.append(images[:REDRAWS])
+        changed.append(patchify(images, world.token_pixels).var(0).mean(-1))
+    return {"redrawn": np.stack(redrawn), "changed": np.stack(changed) / sample.images.var(0).mean()}
 
 
 def describe(world: World) -> dict[str, NDArray[Any]]:
@@ -54,7 +78,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     sample = world.sample(args.samples, stream="display")
     latents, noise = flatten(sample.latents, "latent"), flatten(sample.noise, "draw")
     graph = describe(world)
-    data = {"images": sample.images, "latents": latents.pop("values"), "noise": noise.pop("values")}
+    data = {
+        "images": sample.images,
+        **redraw(world, sample),
+        "latents": latents.pop("values"),
+        "noise": noise.pop("values"),
+    }
     attrs = {
         "world": args.world or args.world_kind,
         "world_kind": args.world_kind,
@@ -64,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "grid_width": world.grid.width,
         "token_pixels": world.token_pixels,
     }
-    coords = {"node": graph.pop("node")}
+    coords = {"node": graph.pop("node"), "level": np.arange(1, world.levels + 1)}
     write(args.output, "worlds", coords, data | latents | noise | graph, attrs, provenance(args))
 
 

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from maestrata.cubes.io import open_cube
+from maestrata.inference import posterior
+from maestrata.inference.masked import explainable_share
 from maestrata.steps.worlds import main
 from maestrata.worlds import available, make
 
@@ -35,6 +37,24 @@ def test_a_file_holds_the_graph_and_the_samples(tmp_path: Path, kind: str) -> No
     assert ds.attrs["world"] == "mine"
     assert ds.attrs["fingerprint"] == "abc"
     assert json.loads(ds.attrs["world_settings"]) == world.settings
+
+
+def test_what_a_level_decides_stays_and_the_rest_is_drawn_anew(tmp_path: Path) -> None:
+    """In a tree whose children tell their parents, the symbols can be read off the images themselves."""
+    path, settings = tmp_path / "world.nc", '{"leaves": 8, "pixel_noise": 0.01}'
+    main(["--world-kind", "symbol_tree", "--world-settings", settings, "--output", str(path)])
+    ds, world = open_cube(path), make("symbol_tree", 0, leaves=8, pixel_noise=0.01)
+    first = world.sample(256, stream="display").latents
+    for level in range(1, 4):
+        images = ds.redrawn.sel(level=level).values
+        symbols = posterior(world, images, np.ones(8, bool)).mean
+        kept = {k: (symbols[k].argmax(-1) == first[k][0, :, 0]).all() for k in first}
+        assert all(kept[k] for k in range(level, 4))
+        assert not any(kept[k] for k in range(1, level))
+    changed = ds.changed.mean("token").values
+    assert (np.diff(changed) > 0.05).all() and changed[0] > 0.3
+    # on average over first images, what changes is what the level does not explain
+    assert changed[-1] == pytest.approx(1 - explainable_share(world)[3], abs=0.1)
 
 
 def test_columns_tell_their_node_and_dimension(tmp_path: Path) -> None:
