@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from functools import partial
 
-import numpy as np
-
+from maestrata.claims.peak import Peak, skill
 from maestrata.claims.rule import Contrast, Test
-from maestrata.claims.statistics import leave_one_out_choice
-from maestrata.results import CubeSet, Expression, Numbers, Select
-from maestrata.results.numbers import aligned
-from maestrata.results.read import Level
+from maestrata.results import Expression, Select
 
 NUMBER = 6
 TITLE = "An intermediate masking ratio serves high levels best"
@@ -22,55 +17,13 @@ SAYS = (
 )
 RULE = (
     "Skill of the root, mask patches of one token: at its peak minus at r = .1, and at its peak minus at "
-    "r = .9, both above 0. The peak is the best of .25, .5 and .75 in all the other worlds (with a single "
-    "world: .75, the paper's). Additive trees decide; the levels below, other worlds and the rival accounts "
-    "are secondary."
+    "r = .9, both above 0. Skill is (R2 - null_trained) / (ceiling - null_trained). The peak is the best of "
+    ".25, .5 and .75 in all the other worlds (with a single world: .75, the paper's). Grammars decide; the "
+    "levels below, other worlds and the rival accounts are secondary."
 )
 NEEDS = ("regression",)
+USES = ("limits", "theory")
 TRAINS = True
-
-INSIDE = (0.25, 0.5, 0.75)
-
-
-@dataclass(frozen=True)
-class Peak(Expression):
-    """A number at the best ratio of `INSIDE`, of those that a run has.
-
-    Attributes
-    ----------
-    of : callable
-        From a ratio to the number.
-    best : callable
-        From a ratio to the score that says which is best: for each world by its mean over all the others.
-    """
-
-    of: Callable[[float], Select]
-    best: Callable[[float], Select]
-    cube: str = "regression"
-
-    def numbers(self, cubes: CubeSet, world: str) -> Numbers:
-        """Choose, and take the number there."""
-        pairs = [(self.of(r).numbers(cubes, world), self.best(r).numbers(cubes, world)) for r in INSIDE]
-        there = [pair for pair in pairs if not (pair[0].lacking or pair[1].lacking)]
-        if not there:
-            return Numbers.none(pairs[0][0].lacking or pairs[0][1].lacking)
-        of = aligned([number for pair in there for number in pair])
-        numbers, scores = of[0::2], np.array([score.mean[:, 0] for score in of[1::2]])
-        complete = np.isfinite(scores).all(0)
-        peak = np.full(len(complete), len(scores) - 1)  # alone: .75, or the highest there is
-        if complete.sum() > 1:
-            peak[complete] = leave_one_out_choice(scores[:, complete].T)
-        at = (peak, np.arange(len(peak)))
-        value, below, above, bound = (
-            np.stack([getattr(number, name) for number in numbers])[at]
-            for name in ("value", "below", "above", "bound")
-        )
-        return replace(numbers[0], value=value, below=below, above=above, bound=bound)
-
-
-def skill(ratio: float, level: Level = "root") -> Select:
-    """Select the skill of a level."""
-    return Select("regression", "skill", ratio=ratio, level=level)
 
 
 def supply_demand(ratio: float) -> Select:
@@ -92,7 +45,7 @@ def over(
 
 below, lowest = partial(skill, level=-2), partial(skill, level="lowest")
 up = partial(Test, side="above", threshold=0.0, units="skill")
-aside = partial(Test, side="above", threshold=0.0, units="skill", elsewhere=False)
+aside = partial(up, elsewhere=False)
 
 TESTS = (
     up("root: peak over .1", over(0.1, skill)),

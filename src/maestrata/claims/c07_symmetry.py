@@ -20,11 +20,13 @@ SAYS = (
 )
 RULE = (
     "Skill at r minus skill at 1 - r, for (.9, .1) and (.75, .25), mask patches of one token: within .05 of "
-    "skill at every level. Against it: beyond .05 at any level, which says that c alone does not explain an "
-    "optimum near .75. Without an exact ceiling the difference is one of R2, a lower bound that can reject "
-    "the equivalence and never support it."
+    "skill at every level, (R2 - null_trained) / (ceiling - null_trained). Against it: beyond .05 at any "
+    "level, which says that c alone does not explain an optimum near .75. Judged where a part tells its "
+    "cause surely, the theory's own case; grammars are secondary. Without an exact ceiling the difference is "
+    "one of R2, a lower bound that can reject the equivalence and never support it."
 )
 NEEDS = ("regression",)
+USES = ("limits", "theory")
 TRAINS = True
 
 
@@ -49,7 +51,14 @@ class Mirrored(Expression):
 
 linear = partial(Select, "theory", "linear_r2", level="each")
 
-same = partial(Test, side="within", threshold=0.05)
+
+def mean_level(ratio: float) -> Select:
+    """Select the mean level of c: the theory's own number."""
+    labels = {"drawing": "fixed", "reading": "separator", "tie": "highest"}
+    return Select("theory", "mean_level", ratio=ratio, labels=labels)
+
+
+same = partial(Test, side="within", threshold=0.05, world="certain")
 shown = partial(same, elsewhere=False)
 
 TESTS = (
@@ -57,6 +66,8 @@ TESTS = (
     same("r = .75 minus r = .25", Mirrored(0.75, 0.25), units="skill"),
 )
 SECONDARY = (
+    shown("c: mean level at r = .9 minus r = .1", mean_level(0.9) - mean_level(0.1), units="level"),
+    shown("c: mean level at r = .75 minus r = .25", mean_level(0.75) - mean_level(0.25), units="level"),
     shown("linear MAE: r = .9 minus r = .1", linear(ratio=0.9) - linear(ratio=0.1)),
     shown("linear MAE: r = .75 minus r = .25", linear(ratio=0.75) - linear(ratio=0.25)),
 )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maestrata.claims.rule import Contrast, Test
-from maestrata.claims.statistics import squared_distance, squared_distance_pseudovalues
+from maestrata.claims.statistics import squared_distance_pseudovalues
 from maestrata.results import Combined, Numbers, Select
 
 NUMBER = 8
@@ -19,12 +19,14 @@ SAYS = (
     "misses its descendants: both ends of the range leave low-level representations, which are alike."
 )
 RULE = (
-    "Squared distance of the profiles of R2 over levels (mean over levels), estimated without the bias of a "
-    "square: products of different training seeds; with one training seed the other worlds stand in for "
-    "them. The distance of (.9, .1) lies below that of (.9, .5) and below that of (.1, .5), each one-sided. "
-    "CKA of representations is secondary, against models of the same ratio and another seed."
+    "Squared distance of the profiles of R2 over levels that two ratios have on average over worlds (mean "
+    "over levels), estimated without the bias of a square: from products of different worlds, whose noise "
+    "has nothing in common. The distance of (.9, .1) lies below that of (.9, .5) and below that of (.1, .5), "
+    "each one-sided, over jackknife pseudo-values of the worlds. CKA of representations is secondary, "
+    "against models of the same ratio and another seed."
 )
 NEEDS = ("regression",)
+USES = ("experiments/similarity",)
 TRAINS = True
 
 
@@ -36,26 +38,18 @@ def distance(one: float, other: float) -> Combined:
 
 def _distance(parts: Sequence[Numbers]) -> Numbers:
     (difference,) = parts
-    return difference.derived(distances(difference.value))
+    return difference.derived(distances(difference.mean))
 
 
 def distances(difference: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Squared distances over levels, one a world; of differences (worlds, seeds, levels)."""
-    n_levels = difference.shape[2]
-    there: NDArray[np.bool_] = np.asarray(np.isfinite(difference).all(2))
+    """Pseudo-values of the squared distance over levels, one a world; of differences (worlds, levels)."""
     squared = np.full(len(difference), np.nan)
-    if (there.sum(1) > 1).any():
-        # Worlds with a single training seed among others with several have no unbiased number.
-        for k in np.flatnonzero(there.sum(1) > 1):
-            squared[k] = squared_distance(difference[k, there[k]]) / n_levels
-        return squared
-    worlds = np.flatnonzero(there.any(1))
-    means = np.nanmean(difference[worlds], 1)
-    if len(worlds) > 2:
-        squared[worlds] = squared_distance_pseudovalues(means) / n_levels
+    worlds = np.isfinite(difference).all(1)
+    if worlds.sum() > 2:
+        squared[worlds] = squared_distance_pseudovalues(difference[worlds]) / difference.shape[1]
     else:
         # Too few for products of different worlds: the plain square, too large by the noise of both profiles.
-        squared[worlds] = np.square(means).mean(1)
+        squared[worlds] = np.square(difference[worlds]).mean(1)
     return squared
 
 

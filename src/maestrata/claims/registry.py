@@ -3,16 +3,19 @@
 A claim module has
 
 - ``NUMBER``: its number, the NN of its name;
+- ``PART`` (optional): which part of the claim of that number it is, such as ``a root``;
+- ``OURS`` (optional): True where the claim is not the paper's;
 - ``TITLE``: at most 60 characters;
 - ``SAYS``: what the paper claims, in a sentence or two;
 - ``RULE``: the statistic, its threshold and direction, in words;
 - ``NEEDS``: keys of the cubes without which it cannot be judged (``regression``, ``experiments/NAME``);
+- ``USES`` (optional): keys of further cubes that it reads where a run has them, such as ``limits``;
 - ``TRAINS``: whether models are trained for it, which puts it into the family of Holm's correction;
 - ``TESTS``: the tests that decide (`rule.Test`), all of which must speak for it;
 - ``SECONDARY`` (optional): tests that are shown and never decide;
 - ``sentence(contrasts) -> str`` (optional): what came out, from the name of a test to its `rule.Contrast`.
 
-`NUMBER`, `NEEDS` and `TRAINS` must be plain: the workflow reads them without importing the module.
+`NUMBER`, `NEEDS`, `USES` and `TRAINS` must be plain: the workflow reads them without importing the module.
 
 Other modules of the package are what the claims share.
 """
@@ -20,6 +23,8 @@ Other modules of the package are what the claims share.
 from __future__ import annotations
 
 import re
+from hashlib import sha256
+from pathlib import Path
 from types import ModuleType
 
 from maestrata import modules
@@ -28,6 +33,7 @@ from maestrata.errors import ClaimError, one_of
 
 _NAME = re.compile(r"c(\d\d)_[a-z0-9_]+")
 _ATTRIBUTES = ("NUMBER", "TITLE", "SAYS", "RULE", "NEEDS", "TRAINS", "TESTS")
+_IMPORTS = re.compile(r"^from maestrata\.claims\.(\w+) import", re.MULTILINE)
 _TITLE_LENGTH = 60
 MOST_LEVELS = 64
 
@@ -53,7 +59,39 @@ def load(name: str) -> ModuleType:
 
 def load_all() -> list[ModuleType]:
     """Return the modules of all claims, ordered by number."""
-    return [load(name) for name in available()]
+    return sorted((load(name) for name in available()), key=order)
+
+
+def order(claim: ModuleType) -> tuple[int, str]:
+    """Return what claims are sorted by."""
+    return int(claim.NUMBER), str(getattr(claim, "PART", ""))
+
+
+def label(claim: ModuleType) -> str:
+    """Return the name of a claim on pages and in cubes: its number and part, such as ``6`` or ``16a root``."""
+    return f"{claim.NUMBER}{getattr(claim, 'PART', '')}"
+
+
+def ours(claim: ModuleType) -> bool:
+    """Tell whether a claim is ours rather than the paper's."""
+    return bool(getattr(claim, "OURS", False))
+
+
+def fingerprint(claim: ModuleType) -> str:
+    """Digest of a claim's file and of those of this package that it imports: changes with any threshold.
+
+    Empty for what has no file.
+    """
+    path = getattr(claim, "__file__", None)
+    if path is None:
+        return ""
+    folder, left, read = Path(path).parent, [Path(path).stem], {}
+    while left:
+        name = left.pop()
+        if name not in read:
+            read[name] = (folder / f"{name}.py").read_text(encoding="utf-8")
+            left += _IMPORTS.findall(read[name])
+    return sha256("\0".join(f"{name}\0{read[name]}" for name in sorted(read)).encode()).hexdigest()[:12]
 
 
 def secondary(claim: ModuleType) -> tuple[Test, ...]:
@@ -61,30 +99,37 @@ def secondary(claim: ModuleType) -> tuple[Test, ...]:
     return tuple(getattr(claim, "SECONDARY", ()))
 
 
-def test_of(number: int, name: str, world: str = "") -> Test:
+def test_of(of: str, name: str, world: str = "", features: str = "") -> Test:
     """Return the test of a claim that has a contrast of this name.
 
     Parameters
     ----------
-    number : int
-        The claim's.
+    of : str
+        The claim's `label`.
     name : str
         As in a cube of verdicts.
     world : str
         Label of the worlds of its rows.
+    features : str
+        Other features that it may be of, in words.
 
     Raises
     ------
     ClaimError
         If there is none.
     """
-    name = name.replace(" less ", " minus ")  # as the first edition wrote its cubes
-    claim = next((claim for claim in load_all() if number == claim.NUMBER), None)
+    claim = next((claim for claim in load_all() if of == label(claim)), None)
     tests = () if claim is None else (*claim.TESTS, *secondary(claim))
+    variants = [
+        (k, place, what)
+        for k in (None, *range(MOST_LEVELS))
+        for place in {"", world}
+        for what in {"", features}
+    ]
     for test in tests:
-        if name in {named(test.name, k, label) for k in (None, *range(MOST_LEVELS)) for label in ("", world)}:
+        if name in {named(test.name, *variant) for variant in variants}:
             return test
-    raise ClaimError(f"claim {number} has no test of the name {name!r}")
+    raise ClaimError(f"claim {of} has no test of the name {name!r}")
 
 
 def check(claim: ModuleType, name: str) -> None:

@@ -8,42 +8,47 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
-from math import isfinite
+from math import isfinite, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from maestrata.claims import registry
 from maestrata.claims.picture import LOOKS, picture
 from maestrata.claims.rule import Contrast
 from maestrata.claims.verdict import MIN_WORLDS, Outcome, Verdict
 from maestrata.cubes.io import build
 from maestrata.cubes.schema import KINDS
 from maestrata.errors import ClaimError
+from maestrata.results import Model
 from maestrata.text import in_markdown, one_line
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
-def dataset(outcomes: Sequence[Outcome]) -> xr.Dataset:
-    """Return a cube of kind ``verdicts`` (docs/cubes.md)."""
+def dataset(outcomes: Sequence[Outcome], commit: str = "") -> xr.Dataset:
+    """Return a cube of kind ``verdicts`` (docs/cubes.md); `commit` is the one that fixed the claims."""
     variables = KINDS["verdicts"].variables
     flags = variables["verdict"].flags or {}
     code = {name: number for number, name in flags.items()}
     contrasts = [(outcome, c) for outcome in outcomes for c in outcome.contrasts]
     rows = [(k, row) for k, (_, c) in enumerate(contrasts) for row in c.rows]
+    models = [(outcome, model) for outcome in outcomes for model in outcome.models]
     data: dict[str, Any] = {
         "verdict": [code[o.verdict] for o in outcomes],
         "title": [str(o.claim.TITLE) for o in outcomes],
         "sentence": [o.sentence for o in outcomes],
         "rule": [str(o.claim.RULE) for o in outcomes],
+        "ours": [int(registry.ours(o.claim)) for o in outcomes],
+        "claim_fingerprint": [registry.fingerprint(o.claim) for o in outcomes],
         "p": [o.p for o in outcomes],
         "p_holm": [o.p_holm for o in outcomes],
         "n_worlds": [o.n_worlds for o in outcomes],
-        "contrast_claim": [o.number for o, _ in contrasts],
+        "contrast_claim": [o.label for o, _ in contrasts],
         "contrast_name": [c.name for _, c in contrasts],
         "contrast_units": [c.units for _, c in contrasts],
         "decides": [int(c.decides) for _, c in contrasts],
@@ -59,48 +64,111 @@ def dataset(outcomes: Sequence[Outcome]) -> xr.Dataset:
         "row_value": [row.value for _, row in rows],
         "row_low": [row.low for _, row in rows],
         "row_high": [row.high for _, row in rows],
+        "model_claim": [o.label for o, _ in models],
+        "model_name": [model.name for _, model in models],
+        "model_world": [model.world for _, model in models],
+        "model_world_seed": [model.world_seed for _, model in models],
+        "model_seed": [model.seed for _, model in models],
+        "model_progress": [model.progress for _, model in models],
+        "model_gate": [model.gate if isfinite(model.gate) else nan for _, model in models],
     }
     # An empty list has no type of its own.
     typed = {name: np.array(values, dtype=variables[name].dtype) for name, values in data.items()}
-    return build("verdicts", {"claim": [o.number for o in outcomes]}, typed)
+    return build("verdicts", {"claim": [o.label for o in outcomes]}, typed, {"claims_commit": commit})
 
 
-def markdown(outcomes: Sequence[Outcome], note: str = "") -> str:
-    """Return the verdicts as a markdown page: a row a claim, then every contrast.
+def markdown(outcomes: Sequence[Outcome], note: str = "", commit: str = "") -> str:
+    """Return the verdicts as a markdown page: a row a claim, then every contrast, then the models' progress.
 
     Parameters
     ----------
     outcomes : sequence of Outcome
     note : str
         Told in the title, such as "smoke: not evidence".
+    commit : str
+        The commit that fixed the claims.
     """
-    lines = [f"# {_title(in_markdown(note))}", "", _summary(outcomes), "", *_markdown_table(outcomes), ""]
-    lines += ["## Contrasts", "", _help(), ""]
-    lines += ["| # | contrast | decides | mean over worlds [95 %] | units | speaks for | worlds | lies |"]
-    lines += ["|---|---|---|---|---|---|---|---|"]
-    for outcome in outcomes:
-        for c in outcome.contrasts:
-            cells = (str(outcome.number), *_about(c), c.lies if c.decides else "")
-            lines.append(f"| {' | '.join(_cell(text) for text in cells)} |")
+    lines = [f"# {_title(in_markdown(note))}", "", _summary(outcomes), "", _fixed(commit), ""]
+    for heading, part in _parts(outcomes):
+        lines += [f"## {heading}", "", *_markdown_table(_VERDICT, map(_verdict, part)), ""]
+    head = ("#", *_ABOUT, "lies")
+    contrasts = [(o.label, *_about(c), c.lies if c.decides else "") for o in outcomes for c in o.contrasts]
+    lines += ["## Contrasts", "", _help(), "", *_markdown_table(head, contrasts), ""]
+    progress = [(o.label, *row) for o in outcomes for row in _progress(o)]
+    lines += ["## Progress of the models that decide", "", _PROGRESS_HELP, ""]
+    lines += _markdown_table(("#", *_PROGRESS), progress)
     return "\n".join(lines) + "\n"
 
 
-def _markdown_table(outcomes: Sequence[Outcome]) -> list[str]:
-    lines = [
-        "| # | claim | verdict | what came out | worlds | p | p (Holm) |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for o in outcomes:
-        verdict = f"{LOOKS[o.verdict].sign} {LOOKS[o.verdict].word}"
-        cells = (str(o.number), o.claim.TITLE, verdict, o.sentence, str(o.n_worlds), _p(o.p), _p(o.p_holm))
-        lines.append(f"| {' | '.join(_cell(text) for text in cells)} |")
-    return lines
+def _markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = [head, ["---"] * len(head), *([_cell(text) for text in row] for row in rows)]
+    return [f"| {' | '.join(line)} |" for line in lines]
 
 
-def page(outcomes: Sequence[Outcome], note: str = "") -> str:
+_VERDICT = ("#", "claim", "verdict", "what came out", "worlds", "p", "p (Holm)")
+
+
+def _verdict(o: Outcome) -> tuple[str, ...]:
+    verdict = f"{LOOKS[o.verdict].sign} {LOOKS[o.verdict].word}"
+    worlds = f"{o.n_worlds}{f' ({seeds})' if (seeds := seeds_text(o)) else ''}"
+    return o.label, o.claim.TITLE, verdict, o.sentence, worlds, _p(o.p), _p(o.p_holm)
+
+
+def _parts(outcomes: Sequence[Outcome]) -> list[tuple[str, list[Outcome]]]:
+    """Split the claims into the paper's and ours; none that is empty."""
+    parts = (("The paper's claims", False), ("Ours", True))
+    split = [(heading, [o for o in outcomes if registry.ours(o.claim) == ours]) for heading, ours in parts]
+    return [(heading, part) for heading, part in split if part]
+
+
+def seeds_text(outcome: Outcome) -> str:
+    """Say of which worlds the deciding contrasts are, such as ``grammar 100-111``.
+
+    Seeds without a gap are told as a range.
+    """
+    worlds: dict[str, set[int]] = {}
+    for c in outcome.deciding:
+        for row in c.rows:
+            worlds.setdefault(row.world, set()).add(row.world_seed)
+    return "; ".join(f"{world} {_ranges(sorted(seeds))}" for world, seeds in sorted(worlds.items()))
+
+
+def _ranges(seeds: list[int]) -> str:
+    starts = [s for k, s in enumerate(seeds) if k == 0 or seeds[k - 1] != s - 1]
+    ends = [s for k, s in enumerate(seeds) if k == len(seeds) - 1 or seeds[k + 1] != s + 1]
+    return ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True))
+
+
+_PROGRESS = ("models", "world", "number", "median progress", "least", "gate", "below it")
+_PROGRESS_HELP = (
+    "Share explained of what can be explained of masked tokens, on fresh images: (variance - loss) / "
+    "(variance - Bayes loss). Models below their gate are not trained, and left out. A dash: no exact "
+    "inference, so it is not known and there is no gate."
+)
+
+
+def _progress(outcome: Outcome) -> list[tuple[str, ...]]:
+    """Rows of the table of progress: the models of a claim's deciding contrasts, by where they are from."""
+    groups: dict[tuple[str, str], list[Model]] = {}
+    for model in outcome.models:
+        groups.setdefault((model.name, model.world), []).append(model)
+    rows: list[tuple[str, ...]] = []
+    for (name, world), models in groups.items():
+        known = [model.progress for model in models if isfinite(model.progress)]
+        numbers = (f"{np.median(known):.2f}", f"{min(known):.2f}") if known else ("–", "–")
+        gate = f"{models[0].gate:g}" if known and isfinite(models[0].gate) else "none"
+        below = sum(not model.trained for model in models)
+        rows.append((name, world, str(len(models)), *numbers, gate, str(below)))
+    return rows
+
+
+def page(outcomes: Sequence[Outcome], note: str = "", commit: str = "") -> str:
     """Return the verdicts as one self-contained HTML page (see `markdown`)."""
     title = escape(_title(one_line(note)))
-    blocks = "\n".join(_article(outcome) for outcome in outcomes)
+    blocks = "\n".join(
+        "\n".join([f"<h2>{heading}</h2>", *(_article(outcome) for outcome in part)])
+        for heading, part in _parts(outcomes)
+    )
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -113,7 +181,7 @@ def page(outcomes: Sequence[Outcome], note: str = "") -> str:
 <body>
 <main>
 <h1>{title}</h1>
-<p>{escape(_summary(outcomes))}</p>
+<p>{escape(_summary(outcomes))} {escape(_fixed(commit))}</p>
 <p class="help">{escape(_help())} Dots: one world each. Bar and diamond: mean over worlds and its
 interval. Dashed: the threshold; shaded: where the claim would be supported. An arrow: it goes on beyond.</p>
 {blocks}
@@ -163,26 +231,37 @@ def _article(outcome: Outcome) -> str:
     )
     look = LOOKS[outcome.verdict]
     badge = f'<span class="verdict" style="background:{look.color}">{look.sign} {look.word}</span>'
-    return f"""<article id="claim-{outcome.number}">
-<h2><span class="number">{outcome.number}</span> {escape(outcome.claim.TITLE)}
-{badge}</h2>
+    worlds = f"{outcome.n_worlds} worlds"
+    if outcome.contrasts:
+        worlds += f": {seeds_text(outcome)}"
+    return f"""<article id="claim-{outcome.label.replace(" ", "-")}">
+<h3><span class="number">{outcome.label}</span> {escape(outcome.claim.TITLE)}
+{badge}</h3>
 <p>{escape(outcome.sentence)}</p>
 {pictures}
-<details><summary>{outcome.n_worlds} worlds{p} · what would sink it, and all contrasts</summary>
+<details><summary>{escape(worlds)}{p} · what would sink it, and all contrasts</summary>
 <p>{escape(outcome.claim.SAYS)}</p>
 <p>{escape(outcome.claim.RULE)}</p>
-{_contrast_table(outcome.contrasts)}</details>
+{_contrast_table(outcome.contrasts)}{_progress_table(outcome)}</details>
 </article>"""
 
 
 def _contrast_table(contrasts: Sequence[Contrast]) -> str:
-    if not contrasts:
-        return ""
-    head = ("contrast", "decides", "mean over worlds [95 %]", "units", "speaks for", "worlds")
+    return _html_table(_ABOUT, map(_about, contrasts)) if contrasts else ""
+
+
+def _progress_table(outcome: Outcome) -> str:
+    rows = _progress(outcome)
+    return f"<p>{escape(_PROGRESS_HELP)}</p>\n{_html_table(_PROGRESS, rows)}" if rows else ""
+
+
+def _html_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = ["<table>", "<tr>" + "".join(f"<th>{name}</th>" for name in head) + "</tr>"]
-    for c in contrasts:
-        lines.append("<tr>" + "".join(f"<td>{escape(text)}</td>" for text in _about(c)) + "</tr>")
+    lines += ["<tr>" + "".join(f"<td>{escape(text)}</td>" for text in row) + "</tr>" for row in rows]
     return "\n".join([*lines, "</table>", ""])
+
+
+_ABOUT = ("contrast", "decides", "mean over worlds [95 %]", "units", "speaks for", "worlds")
 
 
 def _about(c: Contrast) -> tuple[str, ...]:
@@ -192,7 +271,13 @@ def _about(c: Contrast) -> tuple[str, ...]:
 
 
 def _title(note: str) -> str:
-    return "Verdicts on the paper's claims" + (f" [{note}]" if note else "")
+    return "Verdicts on the claims" + (f" [{note}]" if note else "")
+
+
+def _fixed(commit: str) -> str:
+    """Say which commit fixed the claims."""
+    named = f" by commit {commit}" if commit else ""
+    return f"Statistics, thresholds and directions were fixed before the run{named}."
 
 
 _ORDER: tuple[Verdict, ...] = ("supported", "contradicted", "inconclusive", "not_run")
@@ -225,7 +310,8 @@ _STYLE = """\
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; background: #fff; margin: 0; }
 main { max-width: 50rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; }
-h2 { font-size: 1.05rem; margin: 0 0 .3rem; }
+h2 { font-size: 1.2rem; }
+h3 { font-size: 1.05rem; margin: 0 0 .3rem; }
 article { border-top: 1px solid #ccc; padding: .9rem 0; }
 article p { margin: .3rem 0; }
 figure { margin: .5rem 0; }

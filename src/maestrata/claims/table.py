@@ -12,7 +12,7 @@ from types import ModuleType
 
 from maestrata.claims import registry
 from maestrata.claims.rule import Test
-from maestrata.claims.verdict import ALPHA, MIN_WORLDS
+from maestrata.claims.verdict import ALPHA, MIN_WORLDS, MOST_WORLDS
 
 _HEAD = f"""\
 # The claims, and what would sink each
@@ -28,6 +28,19 @@ with fewer than {MIN_WORLDS} worlds. The p value for a claim is the largest of i
 one against it is the joint sign-flip test of all its tests (max-T); both are doubled one-sided values, exact
 over worlds. A test that is made at every level of a world counts as one test a level. Secondary tests
 are shown and never decide.
+
+**Progress.** A model that explains less than its gate of what can be explained (.8 up to r = .5, .6 above,
+or what the claim says) is *not trained*, and has no number. A claim most of whose models are not is **not
+run**.
+
+**The probe.** A deciding test on scores of the sweep is made at the primary features and from all tokens.
+Where the two speak clearly for and against, it is open: *depends on the probe*.
+
+**What is open** is told with the number of worlds that would decide it with a power of .8, if mean and spread
+over worlds are what they are; or that {MOST_WORLDS} would not.
+
+Claims 1 to 16 are the paper's, 17 and 18 ours. The cube of verdicts keeps a digest of every claim's file,
+and the page names the commit that fixed them.
 """
 
 
@@ -42,8 +55,11 @@ def render(claims: Iterable[ModuleType] | None = None) -> str:
     lines = [_HEAD]
     for claim in registry.load_all() if claims is None else claims:
         needs = ", ".join(f"`{key}`" for key in claim.NEEDS) or "nothing"
+        uses = ", ".join(f"`{key}`" for key in getattr(claim, "USES", ()))
+        needs += f" (and {uses}, where a run has them)" if uses else ""
         family = "in Holm's family" if claim.TRAINS else "outside Holm's family (trains nothing)"
-        lines += [f"## {claim.NUMBER}. {claim.TITLE}", "", _wrapped(claim.SAYS), ""]
+        whose = " (ours)" if registry.ours(claim) else ""
+        lines += [f"## {registry.label(claim)}. {claim.TITLE}{whose}", "", _wrapped(claim.SAYS), ""]
         lines += [_wrapped(f"*What sinks it.* {claim.RULE}"), "", f"Needs {needs}; {family}.", ""]
         lines += ["| test | decides | speaks for | against | units |", "|---|---|---|---|---|"]
         lines += [_row(test, "yes") for test in claim.TESTS]

@@ -72,9 +72,9 @@ class Outcome:
     p_holm: float = nan
 
     @property
-    def number(self) -> int:
-        """The claim's number."""
-        return int(self.claim.NUMBER)
+    def label(self) -> str:
+        """The claim's number and part."""
+        return registry.label(self.claim)
 
     @property
     def deciding(self) -> list[Contrast]:
@@ -126,6 +126,7 @@ def judge(
 # ------------------------------------------------------------------------------------------------ evaluate
 def evaluate(claim: ModuleType, cubes: CubeSet, worlds: Mapping[str, str] = WORLDS) -> Outcome:
     """Measure all tests of a claim; its verdict is open still."""
+    cubes = cubes.judged_in(worlds)
     for key in claim.NEEDS:
         if key not in cubes:
             return Outcome(claim, (), f"the run has no cube {key!r}")

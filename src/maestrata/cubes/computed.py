@@ -25,7 +25,7 @@ _IN_C = (*RATIO, "drawing", "reading", "tie", "level")
 _LIMIT = (*RATIO, "eval_ratio", "bound", "target", "level")
 _LEVEL = "level"
 _TEXT = partial(Variable, dtype="str")
-_CLAIM, _CONTRAST, _ROW = ("claim",), ("contrast",), ("row",)
+_CLAIM, _CONTRAST, _ROW, _MODEL = ("claim",), ("contrast",), ("row",), ("model",)
 
 
 def _with_error(variables: dict[str, Variable]) -> dict[str, Variable]:
@@ -169,21 +169,25 @@ COMPUTED: dict[str, Kind] = {
                 flags={0: "not_run", 1: "inconclusive", 2: "supported", 3: "contradicted"},
             ),
             "title": _TEXT(_CLAIM, "the claim in a few words"),
-            "sentence": _TEXT(_CLAIM, "what was found, in a sentence"),
+            "sentence": _TEXT(_CLAIM, "what came out, in a sentence"),
             "rule": _TEXT(_CLAIM, "statistic, threshold and direction, fixed before any model was trained"),
+            "ours": Variable(_CLAIM, "whose claim it is", dtype="int8", flags={0: "the_papers", 1: "ours"}),
+            "claim_fingerprint": _TEXT(
+                _CLAIM, "digest of the claim's file and of what it shares with others"
+            ),
             "p": float64(
                 _CLAIM, "exact sign-flip p value over worlds (claims that train models)", within=SHARE
             ),
             "p_holm": float64(_CLAIM, "p after Holm's correction over those claims", within=SHARE),
             "n_worlds": count(_CLAIM, "worlds behind the verdict"),
-            "contrast_claim": count(_CONTRAST, "claim that the contrast belongs to"),
+            "contrast_claim": _TEXT(_CONTRAST, "claim that the contrast belongs to"),
             "contrast_name": _TEXT(_CONTRAST, "what is contrasted"),
             "contrast_units": _TEXT(_CONTRAST, "units of the contrast"),
             "decides": Variable(
                 _CONTRAST,
                 "whether the verdict rests on the contrast",
                 dtype="int8",
-                flags={0: "stands_beside", 1: "decides"},
+                flags={0: "secondary", 1: "decides"},
             ),
             "estimate": float64(_CONTRAST, "mean over worlds"),
             "low": float64(_CONTRAST, "lower end of its 95 % t interval over worlds (ci_world)"),
@@ -197,6 +201,13 @@ COMPUTED: dict[str, Kind] = {
             "row_value": float64(_ROW, "contrast in that world"),
             "row_low": float64(_ROW, "lower end of its 95 % interval over samples (ci_sample)"),
             "row_high": float64(_ROW, "upper end of that interval"),
+            "model_claim": _TEXT(_MODEL, "claim whose deciding contrasts rest on the model"),
+            "model_name": _TEXT(_MODEL, "the model: where it is from"),
+            "model_world": _TEXT(_MODEL, "label of its world"),
+            "model_world_seed": count(_MODEL, "seed of the world's functions"),
+            "model_seed": count(_MODEL, "training seed"),
+            "model_progress": float64(_MODEL, "share explained of what can be explained, masked tokens"),
+            "model_gate": float64(_MODEL, "least progress of a model that is judged; NaN: any"),
         },
         ordered=(("low", "high"), ("row_low", "row_high")),
     ),

@@ -141,7 +141,7 @@ AXES: dict[str, Axis] = {
     "example": Axis("str", "fixed mask", allowed=("conservative", "ideal", "aggressive")),
     "arm": Axis("str", "arm of the experiment", pattern=r"[A-Za-z0-9][A-Za-z0-9_.=/+-]*"),
     "quantity": Axis("str", "what is measured", pattern=r"[a-z][a-z0-9_]*"),
-    "claim": Axis("int64", "number of the claim (docs/claims.md)", low=1),
+    "claim": Axis("str", "number and part of the claim (docs/claims.md)", pattern=r"\d+[a-z]?( [a-z]+)?"),
     "bound": Axis("str", "kind of limit", allowed=("exact", "upper", "lower")),
 }
 

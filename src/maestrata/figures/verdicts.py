@@ -21,7 +21,7 @@ from maestrata.results import CubeSet
 from maestrata.text import wrap
 
 NAME = "verdicts"
-TITLE = "The paper's claims, put to the test"
+TITLE = "The claims, put to the test"
 CAPTION = (
     "Every test that decides a claim, each on its own axis. Dots: worlds, training seeds averaged; bar and "
     "diamond: mean over worlds with its 95 % t interval (ci_world); an arrow: it goes on beyond. Dashed: the "
@@ -42,10 +42,10 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     """Draw one page: each claim, then its deciding tests."""
     cube = cubes.one("verdicts")
     decide = (cube.decides.values == 1) & (cube.contrast_worlds.values > 0)
-    lines: list[tuple[int, int | None]] = []
-    for number in cube.claim.values:
-        of_claim = np.flatnonzero(decide & (cube.contrast_claim.values == number))
-        lines += [(int(number), None), *((int(number), int(at)) for at in of_claim)]
+    lines: list[tuple[str, int | None]] = []
+    for label in map(str, cube.claim.values):
+        of_claim = np.flatnonzero(decide & (cube.contrast_claim.values == label))
+        lines += [(label, None), *((label, int(at)) for at in of_claim)]
     title = wrap(style.noted(TITLE), 75)
     above = ABOVE + 0.16 * (len(title) - 1)
     height = LINE * (len(lines) + 1)
@@ -54,9 +54,9 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     ax = figure.add_axes((0, BELOW / total, 1, height / total))
     ax.set(xlim=(0, 1), ylim=(len(lines), -1))
     ax.axis("off")
-    for y, (number, at) in enumerate(lines):
+    for y, (label, at) in enumerate(lines):
         if at is None:
-            _claim(ax, y, cube, number)
+            _claim(ax, y, cube, label)
         else:
             _test(ax, y, cube, at)
     figure.suptitle("\n".join(title), x=0.01, y=1 - 0.08 / total, ha="left", va="top", fontsize="large")
@@ -82,17 +82,18 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     return figure
 
 
-def _look(cube: xr.Dataset, number: int) -> Look:
+def _look(cube: xr.Dataset, label: str) -> Look:
     """Look of a claim's verdict."""
-    return list(LOOKS.values())[int(cube.verdict.sel(claim=number))]  # in the order of the cube's flags
+    return list(LOOKS.values())[int(cube.verdict.sel(claim=label))]  # in the order of the cube's flags
 
 
-def _claim(ax: Axes, y: int, cube: xr.Dataset, number: int) -> None:
+def _claim(ax: Axes, y: int, cube: xr.Dataset, label: str) -> None:
     """Write a claim's title and verdict."""
-    here = cube.sel(claim=number)
-    look = _look(cube, number)
+    here = cube.sel(claim=label)
+    look = _look(cube, label)
     ax.plot([0.012], [y], marker=look.marker, color=look.color, markersize=5, clip_on=False)
-    ax.text(NAMES, y, f"{number}  {here.title.values!s}", fontsize="small", weight="bold", va="center")
+    text = f"{label}  {here.title.values!s}" + " (ours)" * int(here.ours)
+    ax.text(NAMES, y, text, fontsize="small", weight="bold", va="center")
     p = float(here.p_holm)
     told = f"{look.word}{f', Holm p = {p:.2g}' if isfinite(p) else ''}"
     ax.text(0.995, y, told, fontsize="small", va="center", ha="right", color=look.color, weight="bold")
@@ -104,11 +105,11 @@ def _test(ax: Axes, y: int, cube: xr.Dataset, at: int) -> None:
     here = cube.isel(contrast=at)
     rows = cube.row_contrast.values == at
     name, values = str(here.contrast_name.values), cube.row_value.values[rows].tolist()
-    number = int(here.contrast_claim)
-    test = claims.test_of(number, name, str(cube.row_world.values[rows][0]))
+    label = str(here.contrast_claim.values)
+    test = claims.test_of(label, name, str(cube.row_world.values[rows][0]))
     mean, low, high = (float(here[part]) for part in ("estimate", "low", "high"))
     drawn = axis(test.side, test.threshold, values, (low, high))
-    color = _look(cube, number).color
+    color = _look(cube, label).color
 
     def x(*numbers: float) -> list[float]:
         return [LEFT + drawn.at(number) * (RIGHT - LEFT) for number in numbers]

@@ -6,10 +6,10 @@ arms, levels or cells, summed up over worlds.
 """
 
 from maestrata.results.cubes import CubeSet
-from maestrata.results.numbers import Model, Numbers, Row
+from maestrata.results.numbers import Model, Numbers, Row, aligned
 from maestrata.results.primary import PRIMARY, PRIMARY_TEXT, scores
 from maestrata.results.progress import GATES, UNGATED
-from maestrata.results.select import Combined, Expression, Select, largest_of, mean_of, slope_of
+from maestrata.results.select import Combined, Expression, InRole, Select, largest_of, mean_of, slope_of
 from maestrata.results.series import (
     Series,
     along,
@@ -34,11 +34,13 @@ __all__ = [
     "Combined",
     "CubeSet",
     "Expression",
+    "InRole",
     "Model",
     "Numbers",
     "Row",
     "Select",
     "Series",
+    "aligned",
     "along",
     "along_arms",
     "along_cells",

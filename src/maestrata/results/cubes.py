@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from maestrata.errors import CubeError
@@ -27,9 +29,12 @@ class CubeSet:
     ----------
     features : mapping
         Labels of the features of the regression cube whose scores are read: the primary ones.
+    roles : mapping
+        Labels of the worlds that claims are judged in, by role.
     """
 
     features: Mapping[str, str] = PRIMARY
+    roles: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, cubes: Iterable[xr.Dataset]) -> None:
         self._cubes: dict[str, list[xr.Dataset]] = {}
@@ -46,8 +51,14 @@ class CubeSet:
 
     def at(self, **features: str) -> CubeSet:
         """Return the same cubes, read at other features, such as ``pooling="concat"``."""
-        same = CubeSet(())
-        same._cubes, same.features = self._cubes, {**self.features, **features}
+        same = copy(self)
+        same.features = {**self.features, **features}
+        return same
+
+    def judged_in(self, roles: Mapping[str, str]) -> CubeSet:
+        """Return the same cubes, with the labels of the worlds of roles."""
+        same = copy(self)
+        same.roles = roles
         return same
 
     def all(self, kind: str) -> list[xr.Dataset]:

@@ -159,20 +159,72 @@ class Combined(Expression):
         return self.parts[0].cube
 
 
+@dataclass(frozen=True)
+class InRole(Expression):
+    """An expression in the worlds of a role, whatever the label that it is asked for (`CubeSet.roles`).
+
+    So one expression can take numbers of the worlds of several labels together: those of the same world seed.
+    """
+
+    of: Expression
+    role: str
+
+    @property
+    def cube(self) -> str:  # type: ignore[override]  # of `Select` it is a field
+        """The cube of the expression."""
+        return self.of.cube
+
+    def numbers(self, cubes: CubeSet, world: str) -> Numbers:
+        """Read it in the worlds of the role."""
+        return self.of.numbers(cubes, cubes.roles[self.role])
+
+
 def mean_of(*parts: Expression, lacking: str = "") -> Combined:
     """Return the mean of those parts that a run has; a world needs all of these."""
     return Combined(parts, _mean, all_needed=False, lacking=lacking)
 
 
-def slope_of(parts: Sequence[Expression], at: Sequence[float]) -> Combined:
-    """Return the least-squares slope of some parts over where they stand; a world needs all of them."""
-    centred = np.asarray(at, np.float64) - np.mean(at)
-    return Combined(tuple(parts), partial(weighted, weights=centred / np.square(centred).sum()))
+@dataclass(frozen=True)
+class Slope(Expression):
+    """Least-squares slope of some parts over where they stand (see `slope_of`)."""
+
+    parts: tuple[Expression, ...]
+    at: tuple[float, ...]
+    least: int = 2
+
+    @property
+    def cube(self) -> str:  # type: ignore[override]  # of `Select` it is a field
+        """The cube of the first part."""
+        return self.parts[0].cube
+
+    def numbers(self, cubes: CubeSet, world: str) -> Numbers:
+        """Read the parts, and fit a line to those that a run has."""
+        given = [part.numbers(cubes, world) for part in self.parts]
+        there = [k for k, numbers in enumerate(given) if not numbers.lacking]
+        if len(there) < self.least:
+            made = Numbers.none(next(numbers.lacking for numbers in given if numbers.lacking))
+        else:
+            centred = np.take(self.at, there) - np.mean(np.take(self.at, there))
+            made = weighted(aligned([given[k] for k in there]), centred / np.square(centred).sum())
+        return replace(made, models=frozenset().union(*(numbers.models for numbers in given)))
 
 
-def largest_of(*parts: Expression) -> Combined:
+def slope_of(parts: Sequence[Expression], at: Sequence[float], least: int | None = None) -> Slope:
+    """Return the least-squares slope of some parts over where they stand.
+
+    Parameters
+    ----------
+    parts : sequence of Expression
+    at : sequence of float
+    least : int, optional
+        Parts that a run must have, two or more; all by default. A world needs all that its run has.
+    """
+    return Slope(tuple(parts), tuple(map(float, at)), len(parts) if least is None else least)
+
+
+def largest_of(*parts: Expression, all_needed: bool = False) -> Combined:
     """Return the largest of those parts that a run has, training seeds averaged, without an interval."""
-    return Combined(parts, _largest, all_needed=False)
+    return Combined(parts, _largest, all_needed=all_needed)
 
 
 def _minus(sides: Sequence[Numbers]) -> Numbers:

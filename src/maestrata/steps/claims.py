@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,18 +43,40 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_provenance(parser)
     args = parser.parse_args(argv)
 
-    claims = sorted(map(registry.load, args.claims), key=lambda claim: int(claim.NUMBER))
+    claims = sorted(map(registry.load, args.claims), key=registry.order)
     cubes = CubeSet(open_cube(path) for path in args.cubes)
     for kind in cubes:
         cubes.get(kind)  # an error where there are two
     outcomes = judge(cubes, claims, args.worlds)
     for outcome in outcomes:
-        log.info("%2d %-13s %s", outcome.number, outcome.verdict.replace("_", " "), outcome.claim.TITLE)
-    write_cube(report.dataset(outcomes), args.output, provenance(args))
+        log.info("%-8s %-13s %s", outcome.label, outcome.verdict.replace("_", " "), outcome.claim.TITLE)
+    commit = fixed_by(Path(registry.__file__).parent)
+    write_cube(report.dataset(outcomes, commit), args.output, provenance(args))
     if args.table is not None:
-        report.write_text(args.table, report.markdown(outcomes, args.note))
+        report.write_text(args.table, report.markdown(outcomes, args.note, commit))
     if args.page is not None:
-        report.write_text(args.page, report.page(outcomes, args.note))
+        report.write_text(args.page, report.page(outcomes, args.note, commit))
+
+
+def fixed_by(folder: Path) -> str:
+    """Return the last commit that changed a folder, and whether it was changed since.
+
+    Empty where git knows none, as in a clone without its history.
+    """
+
+    def git(*flags: str) -> str:
+        try:
+            done = subprocess.run(
+                ["git", *flags], cwd=folder, capture_output=True, text=True, timeout=60, check=True
+            )
+        except (OSError, subprocess.SubprocessError):
+            return ""
+        return done.stdout.strip()
+
+    if git("rev-parse", "--is-shallow-repository") != "false":
+        return ""
+    commit = git("log", "-1", "--format=%h", "--", ".")
+    return f"{commit}, with changes since" if commit and git("status", "--porcelain", "--", ".") else commit
 
 
 if __name__ == "__main__":
