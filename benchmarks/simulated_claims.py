@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from maestrata.claims.rule import WORLDS, Contrast, Test, contrast
-from maestrata.claims.verdict import ALPHA, Outcome, correct, evaluate, outcome_of
+from maestrata.claims.rule import ALPHA, WORLDS, Contrast, Test, contrast
+from maestrata.claims.verdict import Outcome, correct, evaluate, outcome_of
 from maestrata.cubes.io import build
 from maestrata.errors import ClaimError, one_of
 from maestrata.results import PRIMARY, CubeSet, Row, Select

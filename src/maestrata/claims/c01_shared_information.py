@@ -80,6 +80,7 @@ def sentence(contrasts: Mapping[str, Contrast]) -> str:
     masks = 2**LEAVES - 2
     return (
         f"Where every node is invertible (Assumption 1), {left:.1g} nats at most are left given c and "
-        f"{10**least:.1g} or more given any smaller set, and c is unique for {round(unique * masks)} of {masks} "
-        f"masks; without invertibility, as the smallest separating set, for {round(separating * masks)}."
+        f"{10**least:.1g} or more given any smaller set, and c is unique for {round(unique * masks)} of "
+        f"{masks} masks; without invertibility, as the smallest separating set, for "
+        f"{round(separating * masks)}."
     )

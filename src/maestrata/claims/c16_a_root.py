@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from maestrata.claims.rule import Contrast
 from maestrata.claims.section_36 import aligned_minus_offset, itself, test
 
-NUMBER, PART = 16, "a root"
+NUMBER = 16
+PART = "a root"
 TITLE = "Masks that follow the structure serve the root"
 SAYS = "Masks that follow the latent structure give better high-level representations (Section 3.6)."
 RULE = (

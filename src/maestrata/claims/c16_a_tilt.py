@@ -8,7 +8,8 @@ from maestrata.claims.profile import tilt
 from maestrata.claims.rule import Contrast
 from maestrata.claims.section_36 import aligned_minus_offset, itself, test
 
-NUMBER, PART = 16, "a tilt"
+NUMBER = 16
+PART = "a tilt"
 TITLE = "Masks that follow the structure turn towards high levels"
 SAYS = (
     "Masks that follow the latent structure turn the representation away from low levels and towards high "

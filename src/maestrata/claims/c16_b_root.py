@@ -8,7 +8,8 @@ from functools import partial
 from maestrata.claims.rule import Contrast
 from maestrata.claims.section_36 import border_minus, itself, test
 
-NUMBER, PART = 16, "b root"
+NUMBER = 16
+PART = "b root"
 TITLE = "A loss without the border serves the root"
 SAYS = (
     "A loss that leaves out what lies at the border between masked and visible gives better high-level "

@@ -9,7 +9,8 @@ from maestrata.claims.profile import tilt
 from maestrata.claims.rule import Contrast
 from maestrata.claims.section_36 import border_minus, itself, test
 
-NUMBER, PART = 16, "b tilt"
+NUMBER = 16
+PART = "b tilt"
 TITLE = "A loss without the border turns towards high levels"
 SAYS = (
     "A loss that leaves out what lies at the border between masked and visible turns the representation away "

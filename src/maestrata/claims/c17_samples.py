@@ -9,7 +9,8 @@ from maestrata.claims.rule import Contrast, Test
 from maestrata.results import UNGATED, Combined, Select
 from maestrata.results.read import Level
 
-NUMBER, OURS = 17, True
+NUMBER = 17
+OURS = True
 TITLE = "Starvation: lost with few images, not for want of more"
 SAYS = (
     "Token-level self-supervision may need samples exponential in depth. At the sizes used here it does not "

@@ -11,7 +11,8 @@ from maestrata.claims.peak import peaks, skill
 from maestrata.claims.rule import Contrast, Test
 from maestrata.results import Combined, InRole, Numbers, slope_of
 
-NUMBER, OURS = 18, True
+NUMBER = 18
+OURS = True
 TITLE = "The best ratio rises with determinism"
 SAYS = (
     "The surer a part tells its cause, the more of an image may be hidden: the masking ratio that serves the "

@@ -28,7 +28,7 @@ from pathlib import Path
 from types import ModuleType
 
 from maestrata import modules
-from maestrata.claims.rule import ANY, WORLDS, Test, named
+from maestrata.claims.rule import ANY, OTHER_TEXT, WORLDS, Test, named
 from maestrata.errors import ClaimError, one_of
 
 _NAME = re.compile(r"c(\d\d)_[a-z0-9_]+")
@@ -68,7 +68,7 @@ def order(claim: ModuleType) -> tuple[int, str]:
 
 
 def label(claim: ModuleType) -> str:
-    """Return the name of a claim on pages and in cubes: its number and part, such as ``6`` or ``16a root``."""
+    """Return a claim's name on pages and in cubes: number and part, such as ``6`` or ``16a root``."""
     return f"{claim.NUMBER}{getattr(claim, 'PART', '')}"
 
 
@@ -99,7 +99,7 @@ def secondary(claim: ModuleType) -> tuple[Test, ...]:
     return tuple(getattr(claim, "SECONDARY", ()))
 
 
-def test_of(of: str, name: str, world: str = "", features: str = "") -> Test:
+def test_of(of: str, name: str, world: str = "") -> Test:
     """Return the test of a claim that has a contrast of this name.
 
     Parameters
@@ -110,8 +110,6 @@ def test_of(of: str, name: str, world: str = "", features: str = "") -> Test:
         As in a cube of verdicts.
     world : str
         Label of the worlds of its rows.
-    features : str
-        Other features that it may be of, in words.
 
     Raises
     ------
@@ -124,7 +122,7 @@ def test_of(of: str, name: str, world: str = "", features: str = "") -> Test:
         (k, place, what)
         for k in (None, *range(MOST_LEVELS))
         for place in {"", world}
-        for what in {"", features}
+        for what in ("", OTHER_TEXT)
     ]
     for test in tests:
         if name in {named(test.name, *variant) for variant in variants}:

@@ -1,7 +1,6 @@
-"""The verdict table: as a cube, in markdown, and as one HTML page with a small picture for each claim.
+"""The verdicts as a cube and in markdown, and the words that the HTML page (`page`) shares.
 
-The same outcomes give the same bytes. The page needs no other file and no network; verdicts are told by
-word and sign, and by colours that the colour-blind can tell apart.
+The same outcomes give the same bytes.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Sequence
-from html import escape
 from math import isfinite, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from maestrata.claims import registry
-from maestrata.claims.picture import LOOKS, picture
-from maestrata.claims.rule import Contrast
-from maestrata.claims.verdict import MIN_WORLDS, Outcome, Verdict
+from maestrata.claims.picture import LOOKS
+from maestrata.claims.rule import MIN_WORLDS, Contrast
+from maestrata.claims.verdict import Outcome, Verdict
 from maestrata.cubes.io import build
 from maestrata.cubes.schema import KINDS
 from maestrata.errors import ClaimError
 from maestrata.results import Model
-from maestrata.text import in_markdown, one_line
+from maestrata.text import in_markdown
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -88,21 +86,21 @@ def markdown(outcomes: Sequence[Outcome], note: str = "", commit: str = "") -> s
     commit : str
         The commit that fixed the claims.
     """
-    lines = [f"# {_title(in_markdown(note))}", "", _summary(outcomes), "", _fixed(commit), ""]
-    for heading, part in _parts(outcomes):
+    lines = [f"# {page_title(in_markdown(note))}", "", summary(outcomes), "", fixed(commit), ""]
+    for heading, part in parts(outcomes):
         lines += [f"## {heading}", "", *_markdown_table(_VERDICT, map(_verdict, part)), ""]
-    head = ("#", *_ABOUT, "lies")
-    contrasts = [(o.label, *_about(c), c.lies if c.decides else "") for o in outcomes for c in o.contrasts]
-    lines += ["## Contrasts", "", _help(), "", *_markdown_table(head, contrasts), ""]
-    progress = [(o.label, *row) for o in outcomes for row in _progress(o)]
-    lines += ["## Progress of the models that decide", "", _PROGRESS_HELP, ""]
-    lines += _markdown_table(("#", *_PROGRESS), progress)
+    head = ("#", *ABOUT, "lies")
+    contrasts = [(o.label, *about(c), c.lies if c.decides else "") for o in outcomes for c in o.contrasts]
+    lines += ["## Contrasts", "", HELP, "", *_markdown_table(head, contrasts), ""]
+    progress = [(o.label, *row) for o in outcomes for row in progress_rows(o)]
+    lines += ["## Progress of the models that decide", "", PROGRESS_HELP, ""]
+    lines += _markdown_table(("#", *PROGRESS), progress)
     return "\n".join(lines) + "\n"
 
 
 def _markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    lines = [head, ["---"] * len(head), *([_cell(text) for text in row] for row in rows)]
-    return [f"| {' | '.join(line)} |" for line in lines]
+    told = [f"| {' | '.join(_cell(text) for text in row)} |" for row in (head, *rows)]
+    return [told[0], "|---" * len(head) + "|", *told[1:]]
 
 
 _VERDICT = ("#", "claim", "verdict", "what came out", "worlds", "p", "p (Holm)")
@@ -111,13 +109,13 @@ _VERDICT = ("#", "claim", "verdict", "what came out", "worlds", "p", "p (Holm)")
 def _verdict(o: Outcome) -> tuple[str, ...]:
     verdict = f"{LOOKS[o.verdict].sign} {LOOKS[o.verdict].word}"
     worlds = f"{o.n_worlds}{f' ({seeds})' if (seeds := seeds_text(o)) else ''}"
-    return o.label, o.claim.TITLE, verdict, o.sentence, worlds, _p(o.p), _p(o.p_holm)
+    return o.label, o.claim.TITLE, verdict, o.sentence, worlds, p_text(o.p), p_text(o.p_holm)
 
 
-def _parts(outcomes: Sequence[Outcome]) -> list[tuple[str, list[Outcome]]]:
+def parts(outcomes: Sequence[Outcome]) -> list[tuple[str, list[Outcome]]]:
     """Split the claims into the paper's and ours; none that is empty."""
-    parts = (("The paper's claims", False), ("Ours", True))
-    split = [(heading, [o for o in outcomes if registry.ours(o.claim) == ours]) for heading, ours in parts]
+    headings = (("The paper's claims", False), ("Ours", True))
+    split = [(heading, [o for o in outcomes if registry.ours(o.claim) == ours]) for heading, ours in headings]
     return [(heading, part) for heading, part in split if part]
 
 
@@ -139,15 +137,15 @@ def _ranges(seeds: list[int]) -> str:
     return ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True))
 
 
-_PROGRESS = ("models", "world", "number", "median progress", "least", "gate", "below it")
-_PROGRESS_HELP = (
+PROGRESS = ("models", "world", "number", "median progress", "least", "gate", "below it")
+PROGRESS_HELP = (
     "Share explained of what can be explained of masked tokens, on fresh images: (variance - loss) / "
     "(variance - Bayes loss). Models below their gate are not trained, and left out. A dash: no exact "
     "inference, so it is not known and there is no gate."
 )
 
 
-def _progress(outcome: Outcome) -> list[tuple[str, ...]]:
+def progress_rows(outcome: Outcome) -> list[tuple[str, ...]]:
     """Rows of the table of progress: the models of a claim's deciding contrasts, by where they are from."""
     groups: dict[tuple[str, str], list[Model]] = {}
     for model in outcome.models:
@@ -160,35 +158,6 @@ def _progress(outcome: Outcome) -> list[tuple[str, ...]]:
         below = sum(not model.trained for model in models)
         rows.append((name, world, str(len(models)), *numbers, gate, str(below)))
     return rows
-
-
-def page(outcomes: Sequence[Outcome], note: str = "", commit: str = "") -> str:
-    """Return the verdicts as one self-contained HTML page (see `markdown`)."""
-    title = escape(_title(one_line(note)))
-    blocks = "\n".join(
-        "\n".join([f"<h2>{heading}</h2>", *(_article(outcome) for outcome in part)])
-        for heading, part in _parts(outcomes)
-    )
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-{_STYLE}</style>
-</head>
-<body>
-<main>
-<h1>{title}</h1>
-<p>{escape(_summary(outcomes))} {escape(_fixed(commit))}</p>
-<p class="help">{escape(_help())} Dots: one world each. Bar and diamond: mean over worlds and its
-interval. Dashed: the threshold; shaded: where the claim would be supported. An arrow: it goes on beyond.</p>
-{blocks}
-</main>
-</body>
-</html>
-"""
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -217,64 +186,21 @@ def worlds_text(c: Contrast) -> str:
     return f"{len(c.rows)}" + (f" ({c.left_out} left out)" if c.left_out else "")
 
 
-def _article(outcome: Outcome) -> str:
-    deciding = [c for c in outcome.contrasts if c.decides and c.rows]
-    pictures = "\n".join(
-        f"<figure><figcaption>{escape(c.name)}: <b>{escape(c.text('.3g'))}</b> {escape(c.units)}"
-        f" <span>(for the claim: {escape(c.test.asked)})</span></figcaption>{picture(c)}</figure>"
-        for c in deciding
-    )
-    p = (
-        ""
-        if not isfinite(outcome.p)
-        else f" · p = {_p(outcome.p)}, {_p(outcome.p_holm)} after Holm's correction"
-    )
-    look = LOOKS[outcome.verdict]
-    badge = f'<span class="verdict" style="background:{look.color}">{look.sign} {look.word}</span>'
-    worlds = f"{outcome.n_worlds} worlds"
-    if outcome.contrasts:
-        worlds += f": {seeds_text(outcome)}"
-    return f"""<article id="claim-{outcome.label.replace(" ", "-")}">
-<h3><span class="number">{outcome.label}</span> {escape(outcome.claim.TITLE)}
-{badge}</h3>
-<p>{escape(outcome.sentence)}</p>
-{pictures}
-<details><summary>{escape(worlds)}{p} · what would sink it, and all contrasts</summary>
-<p>{escape(outcome.claim.SAYS)}</p>
-<p>{escape(outcome.claim.RULE)}</p>
-{_contrast_table(outcome.contrasts)}{_progress_table(outcome)}</details>
-</article>"""
+ABOUT = ("contrast", "decides", "mean over worlds [95 %]", "units", "speaks for", "worlds")
 
 
-def _contrast_table(contrasts: Sequence[Contrast]) -> str:
-    return _html_table(_ABOUT, map(_about, contrasts)) if contrasts else ""
-
-
-def _progress_table(outcome: Outcome) -> str:
-    rows = _progress(outcome)
-    return f"<p>{escape(_PROGRESS_HELP)}</p>\n{_html_table(_PROGRESS, rows)}" if rows else ""
-
-
-def _html_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = ["<table>", "<tr>" + "".join(f"<th>{name}</th>" for name in head) + "</tr>"]
-    lines += ["<tr>" + "".join(f"<td>{escape(text)}</td>" for text in row) + "</tr>" for row in rows]
-    return "\n".join([*lines, "</table>", ""])
-
-
-_ABOUT = ("contrast", "decides", "mean over worlds [95 %]", "units", "speaks for", "worlds")
-
-
-def _about(c: Contrast) -> tuple[str, ...]:
+def about(c: Contrast) -> tuple[str, ...]:
     """Cells of a table of contrasts."""
     decides = "yes" if c.decides else "secondary"
     return c.name, decides, c.text(".3g"), c.units, c.test.asked, worlds_text(c)
 
 
-def _title(note: str) -> str:
+def page_title(note: str) -> str:
+    """Return the title of both pages."""
     return "Verdicts on the claims" + (f" [{note}]" if note else "")
 
 
-def _fixed(commit: str) -> str:
+def fixed(commit: str) -> str:
     """Say which commit fixed the claims."""
     named = f" by commit {commit}" if commit else ""
     return f"Statistics, thresholds and directions were fixed before the run{named}."
@@ -283,45 +209,25 @@ def _fixed(commit: str) -> str:
 _ORDER: tuple[Verdict, ...] = ("supported", "contradicted", "inconclusive", "not_run")
 
 
-def _summary(outcomes: Sequence[Outcome]) -> str:
+def summary(outcomes: Sequence[Outcome]) -> str:
+    """Count the verdicts."""
     counts = [(sum(o.verdict == verdict for o in outcomes), verdict) for verdict in _ORDER]
     told = ", ".join(f"{count} {LOOKS[verdict].word}" for count, verdict in counts if count)
     return f"{len(outcomes)} claim{'s' * (len(outcomes) != 1)}: {told or 'none'}."
 
 
-def _help() -> str:
-    return (
-        "Intervals are 95 % t intervals over worlds (ci_world), training seeds averaged within a world; p "
-        "values are exact sign-flip tests, corrected by Holm over the claims that train models. With fewer "
-        f"than {MIN_WORLDS} worlds such a claim is inconclusive by rule, whatever its number."
-    )
+HELP = (
+    "Intervals are 95 % t intervals over worlds (ci_world), training seeds averaged within a world; p "
+    "values are exact sign-flip tests, corrected by Holm over the claims that train models. With fewer "
+    f"than {MIN_WORLDS} worlds such a claim is inconclusive by rule, whatever its number."
+)
 
 
-def _p(p: float) -> str:
+def p_text(p: float) -> str:
+    """Write a p value; a dash for none."""
     return f"{p:.2g}" if isfinite(p) else "–"
 
 
 def _cell(text: str) -> str:
     """Text for a cell of a markdown table."""
     return " ".join(text.split()).replace("|", "\\|")
-
-
-_STYLE = """\
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; background: #fff; margin: 0; }
-main { max-width: 50rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; }
-h2 { font-size: 1.2rem; }
-h3 { font-size: 1.05rem; margin: 0 0 .3rem; }
-article { border-top: 1px solid #ccc; padding: .9rem 0; }
-article p { margin: .3rem 0; }
-figure { margin: .5rem 0; }
-figcaption { font-size: .85rem; }
-figcaption span, .help { color: #555; font-size: .85rem; }
-svg { display: block; width: 100%; max-width: 30rem; height: auto; }
-.number { color: #555; }
-.verdict { color: #fff; font-size: .8rem; border-radius: .3rem; padding: .1rem .5rem; white-space: nowrap; }
-details { font-size: .85rem; margin-top: .4rem; overflow-x: auto; }
-summary { cursor: pointer; color: #555; }
-table { border-collapse: collapse; margin: .4rem 0; }
-th, td { text-align: left; padding: .1rem .7rem .1rem 0; border-bottom: 1px solid #eee; }
-"""

@@ -39,6 +39,14 @@ surely, less surely, and as little as in a grammar. ``one_mask``: claims about o
 Assumption 1 must hold to the letter. ``patterned``: tokens with structure. ``signs``: latents of which the
 conditional mean tells nothing."""
 
+MIN_WORLDS = 10
+ALPHA = 0.05
+MOST_WORLDS = 500
+"""What would take more worlds than these is not a question of worlds."""
+
+OTHER, OTHER_TEXT = {"pooling": "concat"}, "all tokens"
+"""Features that every deciding test on scores of the sweep is made at too; they must not say the opposite."""
+
 ANY = "any"
 """The role of a test that takes all worlds together that its cube has."""
 

@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from types import ModuleType
 
 from maestrata.claims import registry
-from maestrata.claims.rule import Test
-from maestrata.claims.verdict import ALPHA, MIN_WORLDS, MOST_WORLDS
+from maestrata.claims.rule import ALPHA, MIN_WORLDS, MOST_WORLDS, Test
 
 _HEAD = f"""\
 # The claims, and what would sink each

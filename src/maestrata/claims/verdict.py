@@ -19,25 +19,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import isfinite, nan
+from math import nan
 from types import ModuleType
 from typing import Literal, TypeAlias
 
 import numpy as np
 
 from maestrata.claims import registry
-from maestrata.claims.rule import ANY, WORLDS, Contrast, Test, confronted, contrast, towards, where
-from maestrata.claims.statistics import holm, joint_sign_flip, worlds_needed
+from maestrata.claims.rule import (
+    ALPHA,
+    ANY,
+    MIN_WORLDS,
+    OTHER,
+    OTHER_TEXT,
+    WORLDS,
+    Contrast,
+    Test,
+    confronted,
+    contrast,
+)
+from maestrata.claims.statistics import holm, joint_sign_flip
+from maestrata.claims.words import needed, not_run, number, untrained, why_open, worlds
 from maestrata.errors import ClaimError, one_of
-from maestrata.results import GATES, CubeSet, Model, Numbers
-
-MIN_WORLDS = 10
-ALPHA = 0.05
-MOST_WORLDS = 500
-"""What would take more worlds than these is not a question of worlds."""
-
-OTHER, OTHER_TEXT = {"pooling": "concat"}, "all tokens"
-"""Features that every deciding test on scores of the sweep is made at too; they must not say the opposite."""
+from maestrata.results import CubeSet, Model, Numbers
 
 Verdict: TypeAlias = Literal["not_run", "inconclusive", "supported", "contradicted"]
 
@@ -145,24 +149,11 @@ def outcome_of(claim: ModuleType, contrasts: Iterable[Contrast], lacking: str = 
     ordered = tuple(sorted(contrasts, key=lambda c: not c.decides))
     outcome = Outcome(claim, ordered, lacking)
     empty = [c.name for c in outcome.deciding if not c.rows]
-    lacking = _untrained(outcome.models) or lacking
+    lacking = untrained(outcome.models) or lacking
     if empty and not lacking:
         lacking = f"no world has a number for: {', '.join(empty)}"
     p = nan if lacking or not claim.TRAINS else _p(outcome.deciding)
     return replace(outcome, lacking=lacking, p=p)
-
-
-def _untrained(models: Sequence[Model]) -> str:
-    """Say that most models are below their gates, with the numbers; empty where they are not."""
-    below = sum(not model.trained for model in models)
-    if below <= len(models) / 2:
-        return ""
-    median = float(np.median([model.progress for model in models if isfinite(model.progress)]))
-    gates = ", ".join(f"{gate:g} up to r = {most:g}" for most, gate in GATES)
-    return (
-        f"models not trained: {below} of {len(models)} explain less than their gate of what can be explained "
-        f"({gates}, or the claim's own); median {median:.2f}"
-    )
 
 
 def _measure(
@@ -256,19 +247,19 @@ def decide(outcome: Outcome, family: int = 1) -> Outcome:
     alpha = ALPHA / family if trains else ALPHA
 
     if outcome.lacking:
-        return replace(outcome, verdict="not_run", sentence=_not_run(outcome))
+        return replace(outcome, verdict="not_run", sentence=not_run(outcome.lacking, deciding))
     if trains and outcome.n_worlds < MIN_WORLDS:
-        why = f"Inconclusive by rule: {_worlds(outcome.n_worlds)}, of at least {MIN_WORLDS}."
+        why = f"Inconclusive by rule: {worlds(outcome.n_worlds)}, of at least {MIN_WORLDS}."
         return _said(outcome, "inconclusive", why)
     if against and significant:
         return _said(outcome, "contradicted", f"Against the claim: {', '.join(against)}.")
     if not against and unsettled:
-        why = "; ".join(_why_open(c, alpha) for c in unsettled)
+        why = "; ".join(why_open(c, alpha) for c in unsettled)
         return _said(outcome, "inconclusive", f"Inconclusive: {why}.")
     if not significant:
-        needed = [f"{c.name}: {_needed(c, alpha)}" for c in deciding if c.p_for >= alpha]
+        more = [f"{c.name}: {needed(c, alpha)}" for c in deciding if c.p_for >= alpha]
         told = f"p = {outcome.p:.2g}, {outcome.p_holm:.2g} after Holm's correction"
-        return _said(outcome, "inconclusive", f"Inconclusive: {'; '.join([told, *needed])}.")
+        return _said(outcome, "inconclusive", f"Inconclusive: {'; '.join([told, *more])}.")
     return _said(outcome, "supported", "")
 
 
@@ -278,50 +269,7 @@ def _said(outcome: Outcome, verdict: Verdict, why: str) -> Outcome:
         own = {c.name: c for c in outcome.contrasts if not c.world}
         text = str(outcome.claim.sentence(own)).strip()
     else:
-        text = "; ".join(_number(c) for c in outcome.deciding) + "."
+        text = "; ".join(number(c) for c in outcome.deciding) + "."
     if any(c.bound and "skill" in c.test.units for c in outcome.deciding):
         text += " In R2, not skill: no exact ceiling in this world."
     return replace(outcome, verdict=verdict, sentence=f"{text} {why}".strip())
-
-
-def _not_run(outcome: Outcome) -> str:
-    numbers = "; ".join(_number(c) for c in outcome.deciding if c.rows)
-    return f"Not run: {outcome.lacking.rstrip('.')}." + (f" {numbers}." if numbers else "")
-
-
-def _number(c: Contrast) -> str:
-    units = f" {c.units}" if c.units not in ("", "1") else ""
-    return f"{c.name}: {c.text('.3g')}{units}, {_worlds(len(c.rows))}"
-
-
-def _why_open(c: Contrast, alpha: float) -> str:
-    if not isfinite(c.low):
-        return f"{c.name}: one world has no interval"
-    if c.disputed:
-        both = f"{c.text()} at the primary features, {c.disputed} from {OTHER_TEXT}"
-        return f"depends on the probe ({c.name}: {both})"
-    if c.bound and where(c.test, c.low, c.high) != "open":
-        return f"{c.name}: a difference in R2 is only a lower bound of the difference in skill"
-    told = f"{c.name}: [{c.low:+.3g}, {c.high:+.3g}] is neither {c.test.asked} nor clearly not"
-    return f"{told}; {_needed(c, alpha)}"
-
-
-def _needed(c: Contrast, alpha: float) -> str:
-    """Say how many worlds would decide a contrast, if its mean and spread are what they are in these."""
-    values = [row.value for row in c.rows]
-    sd = float(np.std(values, ddof=1))
-    beyond = {"above": "below", "below": "above", "within": "within"}[c.test.side]
-    against = float(towards(beyond, c.test.contrary, [c.estimate])[0])  # type: ignore[arg-type]
-    if c.test.side == "within":
-        against = -against
-    distance = max(float(towards(c.test.side, c.test.threshold, [c.estimate])[0]), against)
-    if distance <= 0:
-        return "its mean lies between what speaks for the claim and what speaks against it"
-    n = worlds_needed(distance / sd, alpha, most=MOST_WORLDS) if sd > 0 else MIN_WORLDS
-    if n is None:
-        return f"too near to be decided by any sensible number of worlds (more than {MOST_WORLDS})"
-    return f"about {max(n, MIN_WORLDS)} worlds would decide it (power .8)"
-
-
-def _worlds(n: int) -> str:
-    return f"{n} world{'' if n == 1 else 's'}"

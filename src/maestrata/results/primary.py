@@ -1,7 +1,7 @@
 """The primary features: those whose scores decide. They are named here, and taken here.
 
-Last encoder layer after its norm, mean of the tokens under the node, whole image, ridge; fixed before any model
-was trained. At the root that is the mean of all tokens.
+Last encoder layer after its norm, mean of the tokens under the node, whole image, ridge; fixed before any
+model was trained. At the root that is the mean of all tokens.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Whether models have learnt enough to be judged: the gate on progress.
 
 Progress of a model is (variance - loss) / (variance - Bayes loss) of masked tokens on fresh images: the share
-explained of what can be explained. A model below its gate is *not trained*: it says nothing about training,
-for or against, and its numbers are left out. Where inference is not exact, progress is NaN, and there is no
-gate.
+explained of what can be explained; 0 where there is nothing to learn. A model below its gate is *not
+trained*: it says nothing about training, for or against, and its numbers are left out. Where inference is not
+exact, progress is NaN, and there is no gate.
 """
 
 from __future__ import annotations
@@ -14,31 +14,30 @@ from math import inf, isfinite, nan
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from maestrata.cells import PatchShape, answers, same_ratio
+from maestrata.cells import PatchShape, answers
 from maestrata.errors import MaskError
 from maestrata.results.cubes import CubeSet
 from maestrata.results.numbers import Model, Numbers
-from maestrata.results.read import arm_of, ratio_of
+from maestrata.results.read import arm_of, axis_of, place_of, position_of, ratio_of, taken
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from maestrata.results.select import Select
 
+Floats = NDArray[np.float64]
+
 GATES = ((0.5, 0.8), (1.0, 0.6))
 """Least progress of a model that is judged: (up to this masking ratio, progress).
 
 Above .5 less is asked for: little can be explained there, and the last of it is learnt slowest."""
 
+_MODEL = ("world_seed", "seed")
+
 UNGATED = -inf
 """The gate of a model that is judged whatever it has learnt, such as one that is starved on purpose."""
-
-LEAST_EXPLAINABLE = 0.02
-"""Share of the variance that exact inference must explain for progress to mean anything.
-
-Below it there is nothing to learn: progress is a ratio of two errors of measurement, and is taken for 0."""
 
 
 def gate_at(ratio: float) -> float:
@@ -75,34 +74,26 @@ def gated(numbers: Numbers, models: Sequence[Model], seeds: ArrayLike) -> Number
 def models_of(cubes: CubeSet, what: Select, world: str) -> list[Model]:
     """List the trained models that a selection reads; none for controls, the theory, and progress itself."""
     cube = cubes.get(what.cube)
-    if cube is None or what.quantity == "progress" or world not in cube["world"].values:
+    if cube is None or what.quantity == "progress" or world not in axis_of(cube, "world"):
         return []
     if what.cube == "regression":
-        return [] if what.arm != "trained" else _of_cells(cube, what, world, what.ratio or nan)
+        return _of_cells(cube, what, world, what.gate) if what.arm == "trained" else []
     return _of_arm(cubes, cube, what, world) if what.cube.startswith("experiments/") else []
 
 
-def _of_cells(cube: xr.Dataset, what: Select, world: str, ratio: float) -> list[Model]:
-    place = {"patch_size": what.patch, "offset": what.offset, "mask_ratio": ratio}
-    at = {}
-    for axis, value in place.items():
-        near = np.flatnonzero(same_ratio(cube[axis].values, value))
-        if not len(near):
-            return []
-        at[axis] = int(near[0])
-    here = cube.sel(world=world).isel(at)
-    there = here["status"] == 1
-    shape = PatchShape(int(here["patch_height"]), int(here["patch_width"]), bool(what.offset))
-    name = f"sweep {shape.label}, r = {ratio:g}"
-    return _models(name, world, _progress(here).where(there), _gate(what, ratio), there)
-
-
-def _progress(cells: xr.Dataset) -> xr.DataArray:
-    """Progress of cells; 0 where there is nothing to learn, NaN where it was not measured."""
-    if "progress" not in cells:
-        return cells["images_seen"] * nan
-    explainable = cells["test_variance"] - cells["test_bayes_loss"]
-    return cells["progress"].where(~(explainable < LEAST_EXPLAINABLE * cells["test_variance"]), 0.0)
+def _of_cells(cube: xr.Dataset, what: Select, world: str, gate: float | None) -> list[Model]:
+    """Models of the sweep; their progress is NaN where it was not measured."""
+    position = position_of(cube, what)
+    if isinstance(position, str) or what.ratio is None:
+        return []
+    place = place_of(cube, {"world": world}) | position
+    there = taken(cube, "status", place, _MODEL) == 1
+    progress = taken(cube, "progress", place, _MODEL) if "progress" in cube.variables else there * nan
+    size = {"patch_size": position["patch_size"]}
+    height, width = (int(taken(cube, f"patch_{side}", size, ())) for side in ("height", "width"))
+    shape = PatchShape(height, width, bool(what.offset))
+    name = f"sweep {shape.label}, r = {what.ratio:g}"
+    return _models(cube, name, world, progress, gate_at(what.ratio) if gate is None else gate, there)
 
 
 def _of_arm(cubes: CubeSet, cube: xr.Dataset, what: Select, world: str) -> list[Model]:
@@ -110,48 +101,47 @@ def _of_arm(cubes: CubeSet, cube: xr.Dataset, what: Select, world: str) -> list[
     arm = arm_of(cube, what, world)
     if arm is None:
         return []
-    ratio = ratio_of(cube, world, arm)
-    if "progress" in cube["quantity"].values:
-        progress = cube["value"].sel(world=world, arm=arm, quantity="progress", level=0, drop=True)
-        if progress.notnull().any():
+    if "progress" in axis_of(cube, "quantity") and 0 in axis_of(cube, "level"):
+        place = place_of(cube, {"world": world, "arm": arm, "quantity": "progress"})
+        level = int(np.flatnonzero(axis_of(cube, "level") == 0)[0])
+        progress = taken(cube, "value", place | {"level": level}, _MODEL)
+        if np.isfinite(progress).any():
+            # the strictest gate where the arm does not stand for a masking ratio
+            ratio = ratio_of(cube, world, arm)
+            gate = gate_at(ratio if 0 < ratio < 1 else 0.0) if what.gate is None else what.gate
             name = f"{what.cube.partition('/')[2]} {arm}"
-            return _models(name, world, progress, _gate(what, ratio), progress.notnull())
-    return _of_sweep(cubes, what, world, arm, ratio)
+            return _models(cube, name, world, progress, gate, np.isfinite(progress))
+    return _of_sweep(cubes, cube, what, world, arm)
 
 
-def _of_sweep(cubes: CubeSet, what: Select, world: str, arm: str, ratio: float) -> list[Model]:
+def _of_sweep(cubes: CubeSet, cube: xr.Dataset, what: Select, world: str, arm: str) -> list[Model]:
     """Models of the sweep that an arm such as ``1x1/v4`` stands for."""
     sweep, (label, _, cell) = cubes.get("regression"), arm.partition("/")
     try:
         shape = PatchShape.parse(label)
     except MaskError:
         return []
-    if sweep is None or not cell or world not in sweep["world"].values:
+    if sweep is None or not cell or world not in axis_of(sweep, "world"):
         return []
-    asked = [float(r) for r in sweep["mask_ratio"].values if answers(ratio, r)]
-    if not asked:
+    ratio = ratio_of(cube, world, arm)
+    near = [(abs(asked - ratio), asked) for asked in axis_of(sweep, "mask_ratio") if answers(ratio, asked)]
+    if not near:
         return []
-    nearest = min(asked, key=lambda r: abs(r - ratio))
-    cells = replace(what, patch=shape.size, offset=int(shape.offset))
-    return _of_cells(sweep, cells, world, nearest)
+    asked = float(min(near)[1])
+    cells = replace(what, cube="regression", patch=shape.size, offset=int(shape.offset), ratio=asked)
+    return _of_cells(sweep, cells, world, what.gate)
 
 
-def _gate(what: Select, ratio: float) -> float:
-    """Gate of a selection; the strictest where the arm does not stand for a masking ratio."""
-    if what.gate is not None:
-        return what.gate
-    return gate_at(ratio if 0 < ratio < 1 else 0.0)
-
-
-def _models(name: str, world: str, progress: xr.DataArray, gate: float, there: xr.DataArray) -> list[Model]:
-    values = progress.transpose("world_seed", "seed").values.tolist()
-    seeds, of = progress["world_seed"].values, progress["seed"].values
+def _models(
+    cube: xr.Dataset, name: str, world: str, progress: Floats, gate: float, there: NDArray[np.bool_]
+) -> list[Model]:
+    """Models of all worlds and training seeds; what is not known has the one NaN, equal to itself."""
+    seeds, of, values = (
+        axis_of(cube, "world_seed").tolist(),
+        axis_of(cube, "seed").tolist(),
+        progress.tolist(),
+    )
     return [
-        Model(name, world, int(seeds[i]), int(of[j]), _known(values[i][j]), gate)
-        for i, j in np.argwhere(there.transpose("world_seed", "seed").values)
+        Model(name, world, seeds[i], of[j], values[i][j] if isfinite(values[i][j]) else nan, gate)
+        for i, j in np.argwhere(there)
     ]
-
-
-def _known(progress: float) -> float:
-    """Return the one NaN for what is not known, so that the same model is equal to itself."""
-    return progress if isfinite(progress) else nan

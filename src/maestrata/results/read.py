@@ -35,7 +35,7 @@ def read(cubes: CubeSet, what: Select, world: str) -> Numbers:
     cube = cubes.get(what.cube)
     if cube is None:
         return Numbers.none(f"the run has no cube {what.cube!r}")
-    if world not in _axis(cube, "world"):
+    if world not in axis_of(cube, "world"):
         return Numbers.none(f"{_named(what)} has no world {world!r}")
     if what.cube == "regression":
         return _of_sweep(cubes, cube, what, world)
@@ -51,20 +51,20 @@ def _named(what: Select) -> str:
 
 # ------------------------------------------------------------------------------------------- an experiment
 def _of_experiment(cube: xr.Dataset, what: Select, world: str) -> Numbers:
-    if what.ratio is None and what.arm not in _axis(cube, "arm"):
+    if what.ratio is None and what.arm not in axis_of(cube, "arm"):
         return Numbers.none(f"{_named(what)} has no arm {what.arm!r}")
-    if what.quantity not in _axis(cube, "quantity"):
+    if what.quantity not in axis_of(cube, "quantity"):
         return Numbers.none(f"{_named(what)} has no quantity {what.quantity!r}")
     arm = arm_of(cube, what, world)
     if arm is None:
         at = f"arm {what.arm!r} at a masking ratio near {what.ratio:g}"
         return Numbers.none(f"{_named(what)} has no {at} in the world {world!r}")
-    place = _place(cube, {"world": world, "arm": arm, "quantity": what.quantity})
+    place = place_of(cube, {"world": world, "arm": arm, "quantity": what.quantity})
     names = ("value", "low", "high", "n")
-    value, low, high, n = (_taken(cube, name, place, ("world_seed", "seed", "level")) for name in names)
+    value, low, high, n = (taken(cube, name, place, ("world_seed", "seed", "level")) for name in names)
     # What was measured without a value (a loss of what was at chance) has its number of samples all the same.
     there = np.isfinite(value) | np.isfinite(n)
-    seeds, levels = _axis(cube, "world_seed"), _axis(cube, "level")
+    seeds, levels = axis_of(cube, "world_seed"), axis_of(cube, "level")
     numbers = _at_level(what, world, seeds, levels, there, value, low, high)
     counts = n[np.isfinite(n)]
     return replace(numbers, samples=(int(counts.min()), int(counts.max()))) if len(counts) else numbers
@@ -72,19 +72,19 @@ def _of_experiment(cube: xr.Dataset, what: Select, world: str) -> Numbers:
 
 def arms_of(cube: xr.Dataset, world: str, begin: str, quantity: str) -> list[str]:
     """List the arms with a given beginning in which a quantity was measured, in the order of the file."""
-    if quantity not in _axis(cube, "quantity"):
+    if quantity not in axis_of(cube, "quantity"):
         return []
-    place = _place(cube, {"world": world, "quantity": quantity})
-    values = _taken(cube, "value", place, ("arm", "world_seed", "seed", "level"))
+    place = place_of(cube, {"world": world, "quantity": quantity})
+    values = taken(cube, "value", place, ("arm", "world_seed", "seed", "level"))
     measured = np.isfinite(values).any((1, 2, 3))
-    return [str(arm) for arm in _axis(cube, "arm")[measured] if str(arm).startswith(begin)]
+    return [str(arm) for arm in axis_of(cube, "arm")[measured] if str(arm).startswith(begin)]
 
 
 def ratio_of(cube: xr.Dataset, world: str, arm: str) -> float:
     """Masking ratio that an arm stands for in a world: its quantity `mask_ratio`, else its setting."""
-    if "mask_ratio" in _axis(cube, "quantity"):
-        place = _place(cube, {"world": world, "arm": arm, "quantity": "mask_ratio"})
-        values = _taken(cube, "value", place, ("world_seed", "seed", "level"))
+    if "mask_ratio" in axis_of(cube, "quantity"):
+        place = place_of(cube, {"world": world, "arm": arm, "quantity": "mask_ratio"})
+        values = taken(cube, "value", place, ("world_seed", "seed", "level"))
         if np.isfinite(values).any():
             return float(np.nanmax(values))
     return float(cube["setting"].sel(arm=arm))
@@ -93,7 +93,7 @@ def ratio_of(cube: xr.Dataset, world: str, arm: str) -> float:
 def arm_of(cube: xr.Dataset, what: Select, world: str) -> str | None:
     """Arm asked for: by its name, or that begins so and whose ratio lies nearest to the one asked for."""
     if what.ratio is None:
-        return what.arm if what.arm in _axis(cube, "arm") else None
+        return what.arm if what.arm in axis_of(cube, "arm") else None
     arms = arms_of(cube, world, what.arm, what.quantity)
     ratios = {arm: ratio_of(cube, world, arm) for arm in arms}
     near = [(abs(ratio - what.ratio), arm) for arm, ratio in ratios.items() if answers(ratio, what.ratio)]
@@ -107,19 +107,19 @@ def _of_sweep(cubes: CubeSet, cube: xr.Dataset, what: Select, world: str) -> Num
     paired = what.quantity == "skill" and what.null == NULL
     variable = "gain" if paired or what.quantity == "gain" else "r2"
     for axis, label in (*labels.items(), *([("encoder", NULL)] if variable == "gain" else [])):
-        if label not in _axis(cube, axis):
+        if label not in axis_of(cube, axis):
             return Numbers.none(f"the sweep has no {axis} {label!r}")
-    position = _position(cube, what)
+    position = position_of(cube, what)
     if isinstance(position, str):
         return Numbers.none(position)
-    place = _place(cube, labels) | position
+    place = place_of(cube, labels) | position
     order = ("world_seed", "seed", "level", "layer")
     names = ("r2", variable, f"{variable}_low", f"{variable}_high")
-    r2, *scores = (_taken(cube, name, place, order) for name in names)
+    r2, *scores = (taken(cube, name, place, order) for name in names)
     # models may differ in depth
     last = r2.shape[-1] - 1 - np.isfinite(r2[..., ::-1]).argmax(-1)
     value, low, high = (np.take_along_axis(x, last[..., None], -1)[..., 0] for x in scores)
-    seeds, levels = _axis(cube, "world_seed"), _axis(cube, "level")
+    seeds, levels = axis_of(cube, "world_seed"), axis_of(cube, "level")
     numbers = _at_level(what, world, seeds, levels, np.isfinite(value), value, low, high).centred()
     if what.quantity != "skill" or numbers.lacking:
         return numbers
@@ -136,8 +136,8 @@ def _of_sweep(cubes: CubeSet, cube: xr.Dataset, what: Select, world: str) -> Num
 def realised_ratio(cubes: CubeSet, what: Select, world: str) -> float:
     """Share of patches that a cell of the sweep masks; NaN where the run does not have it."""
     cube = cubes.get(what.cube)
-    position = None if cube is None else _position(cube, what)
-    if cube is None or isinstance(position, str | None) or world not in _axis(cube, "world"):
+    position = None if cube is None else position_of(cube, what)
+    if cube is None or isinstance(position, str | None) or world not in axis_of(cube, "world"):
         return float("nan")
     return float(cube["realised_ratio"].sel(world=world).isel(position))
 
@@ -147,13 +147,15 @@ def _ceiling(cubes: CubeSet, world: str, numbers: Numbers) -> Floats:
     ceiling = np.full((len(numbers.world_seeds), len(numbers.levels)), np.nan)
     limits = cubes.get("limits")
     wanted = {"world": world, "bound": "exact", "eval_ratio": PRIMARY["eval_ratio"], "target": "latent"}
-    if limits is None or any(label not in _axis(limits, axis) for axis, label in wanted.items()):
+    if limits is None or any(label not in axis_of(limits, axis) for axis, label in wanted.items()):
         return ceiling
     # The whole image is the same whatever the masks were in training.
     masks = ("patch_size", "offset", "mask_ratio")
-    values = nanmean(_taken(limits, "r2", _place(limits, wanted), ("world_seed", "level", *masks)), (2, 3, 4))
-    there = {int(seed): i for i, seed in enumerate(_axis(limits, "world_seed"))}
-    columns = {int(level): k for k, level in enumerate(_axis(limits, "level"))}
+    values = nanmean(
+        taken(limits, "r2", place_of(limits, wanted), ("world_seed", "level", *masks)), (2, 3, 4)
+    )
+    there = {int(seed): i for i, seed in enumerate(axis_of(limits, "world_seed"))}
+    columns = {int(level): k for k, level in enumerate(axis_of(limits, "level"))}
     for i, seed in enumerate(numbers.world_seeds):
         for k, level in enumerate(numbers.levels):
             if int(seed) in there and int(level) in columns:
@@ -162,48 +164,51 @@ def _ceiling(cubes: CubeSet, world: str, numbers: Numbers) -> Floats:
 
 
 def _over(numbers: Numbers, room: Floats) -> Numbers:
-    """Divide by what there is between null and ceiling, (worlds, levels); NaN where that is hardly anything."""
+    """Divide by what there is between null and ceiling, (worlds, levels); NaN where that is little."""
     little = room < LEAST_ROOM
     return numbers.divided(np.where(little, 1.0, room)).kept(~little)
 
 
 # ---------------------------------------------------------------------------------------------- the theory
 def _of_theory(cube: xr.Dataset, what: Select, world: str) -> Numbers:
-    position = _position(cube, what)
+    position = position_of(cube, what)
     if isinstance(position, str):
         return Numbers.none(position)
-    place = _place(cube, {"world": world, **what.labels}) | position
+    place = place_of(cube, {"world": world, **what.labels}) | position
     has_levels = "level" in cube.variables[what.quantity].dims
-    values = _taken(cube, what.quantity, place, ("world_seed", "level") if has_levels else ("world_seed",))
+    values = taken(cube, what.quantity, place, ("world_seed", "level") if has_levels else ("world_seed",))
     value = values[:, None, :] if has_levels else values[:, None, None]
-    levels = _axis(cube, "level") if has_levels else np.zeros(1, np.int64)
+    levels = axis_of(cube, "level") if has_levels else np.zeros(1, np.int64)
     nothing = np.full_like(value, np.nan)
-    seeds = _axis(cube, "world_seed")
+    seeds = axis_of(cube, "world_seed")
     return _at_level(what, world, seeds, levels, np.isfinite(value), value, nothing, nothing)
 
 
 # ------------------------------------------------------------------------------------------------- shared
-def _position(cube: xr.Dataset, what: Select) -> dict[str, int] | str:
+def position_of(cube: xr.Dataset, what: Select) -> dict[str, int] | str:
     """Place of a cell of the sweep on the axes of a cube, or what it lacks."""
     place = {}
     ratio = np.nan if what.ratio is None else what.ratio
     for axis, value in (("mask_ratio", ratio), ("patch_size", what.patch), ("offset", what.offset)):
-        near = np.flatnonzero(same_ratio(_axis(cube, axis), value))
+        near = np.flatnonzero(same_ratio(axis_of(cube, axis), value))
         if not len(near):
             return f"{_named(what)} has no {axis} {value:g}"
         place[axis] = int(near[0])
     return place
 
 
-def _place(cube: xr.Dataset, labels: Mapping[str, str]) -> dict[str, int]:
-    return {axis: int(np.flatnonzero(_axis(cube, axis) == label)[0]) for axis, label in labels.items()}
+def place_of(cube: xr.Dataset, labels: Mapping[str, str]) -> dict[str, int]:
+    """Positions of labels on their axes."""
+    return {axis: int(np.flatnonzero(axis_of(cube, axis) == label)[0]) for axis, label in labels.items()}
 
 
-def _axis(cube: xr.Dataset, name: str) -> NDArray[Any]:
+def axis_of(cube: xr.Dataset, name: str) -> NDArray[Any]:
+    """Labels of an axis."""
     return np.asarray(cube.variables[name].values)
 
 
-def _taken(cube: xr.Dataset, name: str, place: Mapping[str, int], order: tuple[str, ...]) -> Floats:
+def taken(cube: xr.Dataset, name: str, place: Mapping[str, int], order: tuple[str, ...]) -> Floats:
+    """Take a variable at a place, the other axes in an order."""
     values: Any = cube.variables[name].isel(place).transpose(*order).values
     return np.asarray(values, np.float64)
 

@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from maestrata.claims import registry, report
+from maestrata.claims import page, registry, report
 from maestrata.claims.rule import WORLDS
 from maestrata.claims.verdict import judge
 from maestrata.cubes.io import open_cube, write_cube
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.table is not None:
         report.write_text(args.table, report.markdown(outcomes, args.note, commit))
     if args.page is not None:
-        report.write_text(args.page, report.page(outcomes, args.note, commit))
+        report.write_text(args.page, page.page(outcomes, args.note, commit))
 
 
 def fixed_by(folder: Path) -> str:

@@ -27,6 +27,8 @@ from maestrata.worlds.base import World
 
 MOST, MOST_SLOW = 4096, 512
 """Images that progress is measured on, at most; inference takes .1 ms an image, some 20 where it is slow."""
+LEAST = 0.02
+"""Share of the variance that exact inference must explain, for there to be anything to learn."""
 CHUNK = 1024  # images in a forward pass
 
 Predict = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -56,8 +58,14 @@ class Progress:
 
     @property
     def share(self) -> Estimates:
-        """Progress, and its replicates: at most about 1, below 0 where the mean is better."""
-        return (self.variance - self.loss) / (self.variance - self.bayes)
+        """Progress, and its replicates: at most about 1, below 0 where the mean is better.
+
+        0 where there is nothing to learn (`LEAST`), not the ratio of two errors of measurement.
+        """
+        explainable = self.variance - self.bayes
+        if explainable[0] < LEAST * self.variance[0]:
+            return np.zeros_like(self.loss)
+        return (self.variance - self.loss) / explainable
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,11 @@ ROOT = Path(__file__).parents[3]
 
 def test_found_by_name_in_the_order_of_their_numbers():
     names = registry.available()
-    numbers = [module.NUMBER for module in registry.load_all()]
-    assert numbers == sorted(set(numbers))
-    assert len(names) == len(numbers)
-    assert {1, 6, 7, 8, 9} <= set(numbers)
+    claims = registry.load_all()
+    labels = [registry.label(claim) for claim in claims]
+    assert labels[:2] == ["1", "2"] and labels[-1] == "18" and "16a root" in labels
+    assert sorted(claims, key=registry.order) == claims
+    assert len(set(labels)) == len(labels) == len(names)
 
 
 @pytest.mark.parametrize("name", registry.available())
@@ -118,9 +119,26 @@ def test_a_missing_attribute_is_named():
 
 def test_a_contrast_by_its_name():
     (first, second) = registry.load("c07_symmetry").TESTS
-    assert registry.test_of(7, "r = .9 minus r = .1, level 2") is first
-    assert registry.test_of(7, "r = .75 minus r = .25, level 4 [grammar]", "grammar") is second
-    assert registry.test_of(13, "share lost, .75 minus .1 [grammar]", "grammar").side == "below"
+    assert registry.test_of("7", "r = .9 minus r = .1, level 2") is first
+    assert registry.test_of("7", "r = .75 minus r = .25, level 4 [grammar]", "grammar") is second
+    assert registry.test_of("7", "r = .9 minus r = .1, level 2, all tokens") is first
     with pytest.raises(ClaimError, match="claim 7 has no test of the name"):
-        registry.test_of(7, "r = .9 beyond r = .1")
-    assert registry.test_of(7, "r = .9 less r = .1, level 2") is first  # as cubes of the first edition say
+        registry.test_of("7", "r = .9 beyond r = .1")
+    with pytest.raises(ClaimError, match="claim 16 has no test"):
+        registry.test_of("16", "root: aligned minus offset masks")
+
+
+def test_the_fingerprint_of_a_claim_covers_what_it_shares(tmp_path):
+    folder = ROOT / "src" / "maestrata" / "claims"
+    copies = [tmp_path / path.name for path in folder.glob("*.py")]
+    for path in copies:
+        path.write_bytes((folder / path.name).read_bytes())
+    claim = SimpleNamespace(__file__=str(tmp_path / "c06_masking_ratio.py"))
+    before = registry.fingerprint(claim)
+    assert before == registry.fingerprint(registry.load("c06_masking_ratio"))
+    (tmp_path / "c07_symmetry.py").write_text("")
+    assert registry.fingerprint(claim) == before
+    peak = tmp_path / "peak.py"
+    peak.write_text(peak.read_text().replace("0.25, 0.5", "0.25, 0.4"))
+    assert registry.fingerprint(claim) != before
+    assert registry.fingerprint(SimpleNamespace()) == ""

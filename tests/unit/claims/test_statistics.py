@@ -18,6 +18,7 @@ from maestrata.claims.statistics import (
     sign_flip,
     squared_distance,
     squared_distance_pseudovalues,
+    worlds_needed,
 )
 from maestrata.errors import ClaimError
 
@@ -159,3 +160,21 @@ def test_values_are_one_finite_number_a_world(values):
 def test_unknown_side():
     with pytest.raises(ClaimError, match="side='up' must be one of: greater, less, two-sided"):
         sign_flip([1.0], side="up")
+
+
+@pytest.mark.parametrize(("effect", "alpha"), [(0.5, 0.05), (1.0, 0.05 / 16), (3.0, 0.05)])
+def test_worlds_needed_have_the_power_and_one_fewer_has_not(effect, alpha):
+    n = worlds_needed(effect, alpha)
+
+    def power(n):
+        critical = stats.t.ppf(1 - alpha / 2, n - 1)
+        return stats.nct.sf(critical, n - 1, effect * np.sqrt(n))
+
+    assert power(n) >= 0.8 > power(n - 1)
+
+
+def test_worlds_needed_for_next_to_nothing():
+    assert worlds_needed(0.0, 0.05) is None
+    assert worlds_needed(-1.0, 0.05) is None
+    assert worlds_needed(0.01, 0.05) is None
+    assert worlds_needed(1e3, 0.05) == 2

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from maestrata.claims.rule import Test, contrast
-from maestrata.claims.verdict import MIN_WORLDS, correct, judge, outcome_of
+from maestrata.claims.rule import MIN_WORLDS, Test, contrast
+from maestrata.claims.verdict import correct, judge, outcome_of
 from maestrata.errors import ClaimError
-from maestrata.results import CubeSet, Expression, Numbers, Row
+from maestrata.results import CubeSet, Expression, Model, Numbers, Row
 
 NOISE = np.random.default_rng(1).standard_normal(40)
 NOISE = (NOISE - NOISE.mean()) * 0.1
@@ -274,3 +275,59 @@ def test_the_claims_own_sentence_comes_first():
 def test_errors():
     with pytest.raises(ClaimError, match="a world has two rows"):
         contrast(ABOVE, [Row("a", 0, 1.0), Row("a", 0, 2.0)])
+
+
+# --------------------------------------------------------------------------------- what is open, and what decides
+@pytest.mark.parametrize(
+    ("test", "mean", "told"),
+    [
+        (ABOVE, 0.04, "worlds would decide it (power .8)"),
+        (ABOVE, -0.04, "worlds would decide it (power .8)"),
+        (ABOVE, 0.001, "too near to be decided by any sensible number of worlds (more than 500)"),
+        (BELOW, 0.15, "its mean lies between what speaks for the claim and what speaks against it"),
+        (WITHIN, 0.46, "worlds would decide it (power .8)"),
+    ],
+)
+def test_what_is_open_says_what_would_decide_it(test, mean, told):
+    outcome = verdict(claim(test), {test.name: rows(mean)})
+    assert outcome.verdict == "inconclusive"
+    assert told in outcome.sentence
+
+
+def test_the_worlds_that_would_decide_pay_for_holms_first_step():
+    weak = rows(0.04)
+    alone = verdict(claim(ABOVE), {"gain": weak}).sentence
+    family = [(claim(ABOVE, number=3 + k), {"gain": rows(0, seed=k)}) for k in range(15)]
+    among = verdict(claim(ABOVE), {"gain": weak}, family).sentence
+    numbers = [int(re.search(r"about (\d+) worlds", text)[1]) for text in (alone, among)]
+    assert 12 < numbers[0] < numbers[1]
+
+
+# --------------------------------------------------------------------------------------- models that have learnt
+def models(n, below, progress=0.5):
+    return tuple(Model("m", "a", i, 0, progress if i < below else 0.95, 0.8) for i in range(n))
+
+
+@pytest.mark.parametrize(("below", "expected"), [(6, "supported"), (7, "not_run")])
+def test_a_claim_most_of_whose_models_have_not_learnt_is_not_run(below, expected):
+    one = contrast(ABOVE, rows(1), models=models(12, below))
+    outcome = correct([outcome_of(claim(ABOVE), [one])])[0]
+    assert outcome.verdict == expected
+    if expected == "not_run":
+        assert "models not trained: 7 of 12 explain less than their gate" in outcome.sentence
+        assert np.isnan(outcome.p)  # and so none of Holm's family
+
+
+def test_models_of_contrasts_that_do_not_decide_are_none_of_it():
+    deciding = contrast(ABOVE, rows(1), models=models(12, 0))
+    other = contrast(WITHIN, rows(1), decides=False, models=models(12, 12))
+    assert (
+        correct([outcome_of(claim(ABOVE, secondary=(WITHIN,)), [deciding, other])])[0].verdict == "supported"
+    )
+
+
+def test_unknown_progress_gates_nothing_and_nothing_to_learn_everything():
+    unknown = contrast(ABOVE, rows(1), models=models(12, 12, float("nan")))
+    assert correct([outcome_of(claim(ABOVE), [unknown])])[0].verdict == "supported"
+    nothing = contrast(ABOVE, rows(1), models=models(12, 12, 0.0))
+    assert correct([outcome_of(claim(ABOVE), [nothing])])[0].verdict == "not_run"
