@@ -1,13 +1,13 @@
 """Whether the claims, judged on published cubes, give every number of the published verdicts again.
 
     python benchmarks/same_verdicts.py
-    python benchmarks/same_verdicts.py --runs evening --claims c06_masking_ratio c07_symmetry
+    python benchmarks/same_verdicts.py --runs default --claims c06_masking_ratio c07_symmetry
     python benchmarks/same_verdicts.py --cubes RUN/*.nc RUN/experiments/*.nc --verdicts OTHER/verdicts.nc
 
 Runs the step on a run's cubes and compares its cube of verdicts with the one that lies beside them: verdict,
 p, corrected p, worlds, estimate, interval, threshold, and the rows of every world. Tests are matched by claim
-and name, after `RENAMED`. Prints a table in markdown, and exits 1 on any difference beyond 1e-12 (relative),
-or beyond what `MACHINE` allows.
+and name. Prints a table in markdown, and exits 1 on any difference beyond 1e-12 (relative), or beyond what
+`MACHINE` allows.
 With some of the claims only, Holm's correction has another family: the corrected p is then not compared.
 Claim 1 checks a theorem on random trees and takes most of the time.
 """
@@ -31,15 +31,10 @@ if TYPE_CHECKING:
     import xarray as xr
 
 REFERENCE = Path(__file__).parents[1] / "reference"
-RUNS = ("evening", "full")
 TOLERANCE = 1e-12
 OF_CLAIM = ("verdict", "p", "p_holm", "n_worlds")
 OF_TEST = ("decides", "estimate", "low", "high", "threshold", "contrast_worlds")
 OF_ROW = ("row_seeds", "row_value", "row_low", "row_high")
-
-RENAMED = ((" less ", " minus "),)
-"""Words in the names of tests that were others when the verdicts were published: (then, now)."""
-
 
 MACHINE = {"invertible: left given a smaller set": 0.01}
 """Tests whose numbers differ between processors, and by how much they may. In an invertible tree what a
@@ -65,7 +60,7 @@ class Comparison:
 def main(argv: list[str] | None = None) -> int:
     """Judge, compare, print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--runs", nargs="+", default=RUNS, help="folders under reference/")
+    parser.add_argument("--runs", nargs="+", default=None, help="folders under reference/; default: all")
     parser.add_argument("--claims", nargs="+", default=None, help="names of claims; default: all published")
     parser.add_argument("--cubes", nargs="+", type=Path, default=None, help="cubes, in place of --runs")
     parser.add_argument("--verdicts", type=Path, default=None, help="verdicts to compare with --cubes")
@@ -73,51 +68,57 @@ def main(argv: list[str] | None = None) -> int:
     if args.cubes:
         runs = {str(args.verdicts): (args.cubes, args.verdicts)}
     else:
-        runs = {name: (_cubes(REFERENCE / name), REFERENCE / name / "verdicts.nc") for name in args.runs}
+        names = published() if args.runs is None else args.runs
+        runs = {name: (_cubes(REFERENCE / name), REFERENCE / name / "verdicts.nc") for name in names}
     print("# The verdicts again\n\n| run | # | claim | tests | rows | numbers | equal |")
     print("|---|---|---|---|---|---|---|")
     differences = []
     for run, (cubes, verdicts) in runs.items():
-        for number, title, one in compare(cubes, open_cube(verdicts), args.claims):
+        for label, title, one in compare(cubes, open_cube(verdicts), args.claims):
             equal = "yes" if not one.differences else f"no: {len(one.differences)} differ"
-            print(f"| {run} | {number} | {title} | {one.tests} | {one.rows} | {one.numbers} | {equal} |")
-            differences += [f"- {run}, claim {number}: {text}" for text in one.differences]
+            print(f"| {run} | {label} | {title} | {one.tests} | {one.rows} | {one.numbers} | {equal} |")
+            differences += [f"- {run}, claim {label}: {text}" for text in one.differences]
     print("\n" + ("\n".join(differences) or f"All numbers are equal (to {TOLERANCE:g} of themselves)."))
     return int(bool(differences))
 
 
+def published() -> list[str]:
+    """List the folders under reference/ that hold verdicts."""
+    return sorted(path.parent.name for path in REFERENCE.glob("*/verdicts.nc"))
+
+
 def compare(
     cubes: list[Path], old: xr.Dataset, claims: list[str] | None
-) -> list[tuple[int, str, Comparison]]:
+) -> list[tuple[str, str, Comparison]]:
     """Judge the published claims again, and compare each."""
-    published = [name for name in registry.available() if int(name[1:3]) in old.claim.values]
-    chosen = [name for name in published if claims is None or name in claims]
+    there = [name for name in registry.available() if registry.label(registry.load(name)) in old.claim.values]
+    chosen = [name for name in there if claims is None or name in claims]
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "verdicts.nc"
         flags = ["--claims", *chosen, "--cubes", *map(str, cubes), "--output", str(output)]
         judge(flags)
         new = open_cube(output).load()
     whole = len(chosen) == old.sizes["claim"]
-    return [_claim(int(number), new, old, whole) for number in new.claim.values]
+    return [_claim(str(label), new, old, whole) for label in new.claim.values]
 
 
-def _claim(number: int, new: xr.Dataset, old: xr.Dataset, whole: bool) -> tuple[int, str, Comparison]:
+def _claim(label: str, new: xr.Dataset, old: xr.Dataset, whole: bool) -> tuple[str, str, Comparison]:
     result = Comparison()
     for name in OF_CLAIM:
         if name != "p_holm" or whole:
-            result.number(name, new[name].sel(claim=number).item(), old[name].sel(claim=number).item())
-    ours, published = _tests(number, new), _tests(number, old)
-    result.tests = len(published)
-    if list(ours) != list(published):
-        apart = set(ours) ^ set(published)
+            result.number(name, new[name].sel(claim=label).item(), old[name].sel(claim=label).item())
+    ours, theirs = _tests(label, new), _tests(label, old)
+    result.tests = len(theirs)
+    if list(ours) != list(theirs):
+        apart = set(ours) ^ set(theirs)
         what = f"tests of one side only: {', '.join(sorted(apart))}" if apart else "tests in another order"
         result.differences.append(what)
-    for test in [name for name in published if name in ours]:
+    for test in [name for name in theirs if name in ours]:
         for name in OF_TEST:
-            one, other = new[name][ours[test]].item(), old[name][published[test]].item()
+            one, other = new[name][ours[test]].item(), old[name][theirs[test]].item()
             result.number(f"{name} of {test!r}", one, other, MACHINE.get(test, TOLERANCE))
-        _rows(result, test, _rows_of(new, ours[test]), _rows_of(old, published[test]))
-    return number, str(new.title.sel(claim=number).item()), result
+        _rows(result, test, _rows_of(new, ours[test]), _rows_of(old, theirs[test]))
+    return label, str(new.title.sel(claim=label).item()), result
 
 
 def _rows(result: Comparison, test: str, new: dict[str, list[float]], old: dict[str, list[float]]) -> None:
@@ -129,15 +130,10 @@ def _rows(result: Comparison, test: str, new: dict[str, list[float]], old: dict[
             result.number(f"{name} of {test!r}, {world}", one, other, MACHINE.get(test, TOLERANCE))
 
 
-def _tests(number: int, cube: xr.Dataset) -> dict[str, int]:
-    """Positions of a claim's tests by their names of today."""
-    positions = {}
-    for i in np.flatnonzero(cube.contrast_claim.values == number):
-        name = str(cube.contrast_name.values[i])
-        for then, now in RENAMED:
-            name = name.replace(then, now)
-        positions[name] = int(i)
-    return positions
+def _tests(label: str, cube: xr.Dataset) -> dict[str, int]:
+    """Positions of a claim's tests, by name."""
+    there = np.flatnonzero(cube.contrast_claim.values == label)
+    return {str(cube.contrast_name.values[i]): int(i) for i in there}
 
 
 def _rows_of(cube: xr.Dataset, test: int) -> dict[str, list[float]]:

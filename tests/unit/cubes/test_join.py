@@ -10,6 +10,9 @@ import pytest
 import xarray as xr
 
 import maestrata
+from maestrata.claims import registry
+from maestrata.claims.report import dataset
+from maestrata.claims.verdict import outcome_of
 from maestrata.cubes.io import build, open_cube, write_cube
 from maestrata.errors import CubeError
 
@@ -121,7 +124,7 @@ def test_kinds_must_agree_and_be_cubes_of_a_run() -> None:
     theory = open_cube(REFERENCE / "default" / "theory.nc")
     with pytest.raises(CubeError, match="cube 2: kind='theory' must be 'training'"):
         maestrata.join(cube("a", 0.5, 1), theory)
-    verdicts = open_cube(REFERENCE / "evening" / "verdicts.nc")
+    verdicts = dataset([outcome_of(registry.load("c06_masking_ratio"), [], "nothing")])
     with pytest.raises(CubeError, match="kind 'verdicts' must be one of"):
         maestrata.join(verdicts, verdicts)
     with pytest.raises(CubeError, match="at least one"):

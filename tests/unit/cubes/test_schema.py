@@ -29,6 +29,7 @@ def example(kind: str) -> Any:
         for axis in declared.dims if axis in AXES
     }  # fmt: skip
     labels |= {axis: [0, 1] for axis in ("offset",) if axis in labels}
+    labels |= {axis: ["6", "16a root"] for axis in ("claim",) if axis in labels}
     labels |= {axis: ["0", "training"] for axis in ("eval_ratio",) if axis in labels}
     rng = np.random.default_rng(0)
     data = {}
