@@ -115,7 +115,9 @@ def last_layer(
     pooling: str = "global",
     visible_ids: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float32]:
-    """Encode images and pool the last layer, after its norm: by default the primary features, (n, width).
+    """Encode images and pool the last layer, after its norm: by default the mean of all tokens, (n, width).
+
+    That is what the primary features are at the root.
 
     Parameters
     ----------

@@ -84,8 +84,8 @@ step("pretrain", ["--weights", weights, "--history", history], flags.world(place
 """
 CONTROLS = """
 place, path = the("controls")
-step("controls", ["--output", path, "--seed", place.seed], flags.world(place), flags.section("model"),
-     flags.section("evaluation"))
+step("controls", ["--output", path], flags.world(place), flags.section("model"), flags.null(place),
+     flags.evaluation(place))
 """
 EXPERIMENT = (
     PRETRAIN
