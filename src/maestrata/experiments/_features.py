@@ -1,8 +1,8 @@
 """The primary features of models and controls in experiments, and how they are scored.
 
-As in the sweep: last encoder layer after its norm, mean of the patch tokens, whole image; ridge, its penalty
-chosen per target on held-out training images; R2 on test images, averaged over dimensions and nodes, with
-replicates from the world's own bootstrap weights, so that differences of scores of one world are paired.
+As in the sweep: last encoder layer after its norm, mean of the tokens under the node, whole image; ridge, its
+penalty chosen per target on held-out training images; R2 on test images, averaged over dimensions and nodes,
+with replicates from the world's own bootstrap weights, so that differences of scores of one world are paired.
 """
 
 from __future__ import annotations
@@ -19,9 +19,13 @@ from maestrata.geometry import patchify
 from maestrata.model.mae import MAE
 from maestrata.regression.controls import principal_axes
 from maestrata.regression.data import ProbeData
+from maestrata.regression.encoders import of_model
+from maestrata.regression.evaluate import Evaluator
 from maestrata.regression.probes.ridge import Probe
+from maestrata.regression.settings import Evaluation
 from maestrata.representation.encode import last_layer
 from maestrata.resampling import R2, Estimates
+from maestrata.scoring import Scores
 
 PLAIN = "1x1"
 """Label of mask patches of one token, on which the claims about ratios rest."""
@@ -135,13 +139,33 @@ def score_levels(features: Float32, data: ProbeData) -> Estimates:
         raise ExperimentError(f"{len(features)} rows of features must be {len(data.images)}, one an image")
     start = data.n_train
     prediction = Probe().fit(features[:start], data.train.values).predict(features[start:])
-    scores = sorted(data.scorer.score(prediction).items())
-    return np.stack([np.append(score.r2, score.boot) for (kind, _), score in scores if kind == "latent"])
+    return _latents(data.scorer.score(prediction))
 
 
-def score_model(model: MAE, data: ProbeData, pooling: str = "global") -> Estimates:
-    """Score the latents of every level as `score_levels` does, from a model's last layer."""
-    return score_levels(last_layer(model, data.images, pooling), data)
+def score_model(model: MAE, data: ProbeData, pooling: str = "aligned") -> Estimates:
+    """Score the latents of every level from a model's last layer: by default from the primary features.
+
+    Parameters
+    ----------
+    model : MAE
+    data : ProbeData
+    pooling : str
+        As in the sweep: ``concat`` is reduced without labels.
+
+    Returns
+    -------
+    ndarray (levels, 1 + replicates)
+        See `score_levels`.
+    """
+    whole = data.common_masks(0)
+    ((_, _, features),) = of_model(model, data.images, brief=True)(whole, (pooling,))
+    scores = Evaluator(data, Evaluation()).scores(features, pooling, whole, ("ridge",))
+    return _latents(scores["ridge"][0])
+
+
+def _latents(scores: Scores) -> Estimates:
+    by_level = [score for (kind, _), score in sorted(scores.items()) if kind == "latent"]
+    return np.stack([np.append(score.r2, score.boot) for score in by_level])
 
 
 def score_values(features: Float32, fitted: ArrayLike, scored: ArrayLike, data: ProbeData) -> Estimates:

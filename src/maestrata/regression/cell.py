@@ -151,11 +151,12 @@ def _score(case: Case, masks: Mapping[str, Sequence[EvalMasks]], every: Sequence
         [mask.label for mask in every],
         case.settings,
     )
-    evaluator = Evaluator(case.data, book, case.settings, case.seed)
+    evaluator = Evaluator(case.data, case.settings, case.seed)
     shuffled = {encoder.shuffles: encoder.name for encoder in encoders}
     for encoder in encoders:
         if encoder.encode is not None:
             evaluator.score(
+                book,
                 encoder.name,
                 encoder.encode(case),
                 masks[encoder.scored],

@@ -28,20 +28,19 @@ class Evaluator:
     Attributes
     ----------
     data : ProbeData
-    book : ScoreBook
     settings : Evaluation
     seed : int
         Of the permutation of labels for the encoder ``shuffled``.
     """
 
     data: ProbeData
-    book: ScoreBook
     settings: Evaluation
     seed: int = 0
     _scorers: dict[str, Scorer] = field(default_factory=dict, init=False, repr=False)
 
     def score(
         self,
+        book: ScoreBook,
         name: str,
         encode: Encode,
         masks: Iterable[EvalMasks],
@@ -53,8 +52,9 @@ class Evaluator:
 
         Parameters
         ----------
+        book : ScoreBook
         name : str
-            Under which scores are filed.
+            Under which scores are filed there.
         encode : callable
         masks : iterable of EvalMasks
         brief : bool
@@ -65,30 +65,35 @@ class Evaluator:
         """
         names = [name] if shuffled is None else [name, shuffled]
         for mask in masks:
-            self._score(names, encode, mask, brief)
+            self._score(book, names, encode, mask, brief)
 
-    def _score(self, names: list[str], encode: Encode, mask: EvalMasks, brief: bool) -> None:
+    def _score(self, book: ScoreBook, names: list[str], encode: Encode, mask: EvalMasks, brief: bool) -> None:
         held: Features | None = None
         scores: dict[str, list[Scores]] = {}
         for layer, pooling, features in encode(mask, self.settings.poolings):
-            last = layer == self.book.depth
+            last = layer == book.depth
             filed = names if last else names[:1]
-            if isinstance(features, np.ndarray) and pooling == "concat":
-                features = reduced(features, self.data.n_train)
             if features is not held:
                 held, scores = features, {}
             wanted = [p for p in self.settings.probes if _runs(p, pooling, mask, last, brief)]
-            scores |= self._scores(
+            scores |= self.scores(
                 features, pooling, mask, [p for p in wanted if p not in scores], len(filed) > 1
             )
             for probe in wanted:
                 for name, levels in zip(filed, scores[probe], strict=True):
-                    self.book.add(name, layer, pooling, mask.label, probe, levels)
+                    book.add(name, layer, pooling, mask.label, probe, levels)
 
-    def _scores(
-        self, features: Features, pooling: str, mask: EvalMasks, probes: Sequence[str], shuffled: bool
+    def scores(
+        self,
+        features: Features,
+        pooling: str,
+        mask: EvalMasks,
+        probes: Sequence[str],
+        shuffled: bool = False,
     ) -> dict[str, list[Scores]]:
         """Scores by probe, against the truth: fitted to the labels, and to permuted ones if asked for."""
+        if isinstance(features, np.ndarray) and pooling == "concat":
+            features = reduced(features, self.data.n_train)
         labels, source = self._labels(shuffled)
         if isinstance(features, np.ndarray):
             scorer, start = self.data.scorer, self.data.n_train

@@ -7,7 +7,7 @@ import pytest
 
 from maestrata import worlds
 from maestrata.errors import ExperimentError
-from maestrata.experiments._features import encoders, pixels, score_levels, score_values
+from maestrata.experiments._features import encoders, pixels, score_levels, score_model, score_values
 from maestrata.experiments.base import Job, Table
 from maestrata.experiments.measures import root_class
 from maestrata.masks import MaskPatches
@@ -20,20 +20,23 @@ SMALL = MAEConfig(grid_height=2, grid_width=2, width=16, depth=1, decoder_width=
 JOB = Job(worlds.make("additive_tree", 2, leaves=4), 0, SMALL, probe_train=600, test=400, replicates=30)
 
 
-@pytest.mark.parametrize("pooling", ["global", "concat"])
+@pytest.mark.parametrize("pooling", ["aligned", "concat"])
 def test_scores_are_those_of_the_sweep(pooling):
     model = JOB.initial(7)
     settings = Evaluation(
-        probe_train=600, test=400, probes=("ridge",), poolings=("global", "concat"), replicates=30
+        probe_train=600, test=400, probes=("ridge",), poolings=("aligned", "concat"), replicates=30
     )
     book = score_cell(model, JOB.world, MaskPatches(JOB.grid), 2, 0, settings)
     data = JOB.data
-    scores = score_levels(last_layer(model, data.images, pooling), data)
+    scores = score_model(model, data, pooling)
     assert scores.shape == (2, 31)
     for level, (r2, *replicates) in enumerate(scores, 1):
         at = book._at("trained", 1, pooling, "0", "ridge", "latent", level)
         assert r2 == pytest.approx(book.values["r2"][at], abs=1e-6)
         assert replicates == pytest.approx(book.boot[at].tolist(), abs=1e-6)
+    # of the root the tokens under it are all tokens
+    root = score_levels(last_layer(model, data.images), data)[-1]
+    assert (pooling != "aligned") or root == pytest.approx(scores[-1], abs=1e-5)
 
 
 def test_values_are_scored_as_levels_are():

@@ -199,7 +199,7 @@ def test_one_array_under_two_poolings_is_scored_once(world, monkeypatch):
         yield 0, "cls", features
         yield 0, "concat", features.copy()
 
-    Evaluator(data, book, settings).score("it", encode, [data.common_masks(0)])
+    Evaluator(data, settings).score(book, "it", encode, [data.common_masks(0)])
     assert len(fits) == 2
     one, other, third = (book.values["r2"][0, 0, k] for k in (0, 1, 2))  # global, cls, concat
     np.testing.assert_array_equal(one, other)
