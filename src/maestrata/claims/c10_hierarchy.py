@@ -19,7 +19,8 @@ SAYS = (
 RULE = (
     "R2 of the root from all tokens (concat, reduced without labels), at the peak (the best of .25, .5 and "
     ".75 in all the other worlds): trained minus the best of three controls in the same world (the same "
-    "probe on all pixels, random init, null_trained), above 0. Secondary, as it needs an experiment of its "
+    "probe on all pixels, random init, null_trained), above 0. Judged where the pixels do not give the root "
+    "away to a linear probe. Secondary, as it needs an experiment of its "
     "own: whether the inverted U (R2 at the peak minus the mean of R2 at the lowest and at the highest ratio "
     "trained) is larger in the world than in a Gaussian world of the same covariance of pixels and latents."
 )
@@ -48,7 +49,7 @@ def at_peak(*controls: str, level: Level = "root") -> Expression:
 
 surrogate = partial(Select, "experiments/surrogate", level="root")
 shape = partial(surrogate, "inverted_u", "difference/shape")
-above = partial(Test, side="above", threshold=0.0)
+above = partial(Test, side="above", threshold=0.0, world="nonlinear")
 
 TESTS = (above("root: trained minus the best control", at_peak(*CONTROLS)),)
 SECONDARY = (

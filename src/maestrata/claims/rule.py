@@ -28,6 +28,7 @@ WORLDS: Mapping[str, str] = {
     "certain": "symbols",
     "between": "symbols_between",
     "ambiguous": "symbols_ambiguous",
+    "nonlinear": "grammar",
     "one_mask": "invertible",
     "patterned": "patterned",
     "signs": "signs",
@@ -35,9 +36,9 @@ WORLDS: Mapping[str, str] = {
 """In which worlds claims are judged: role -> label, where the config says nothing else (``claims.worlds``).
 
 ``sweep``: claims about masks of all ratios. ``certain``, ``between``, ``ambiguous``: a part tells its cause
-surely, less surely, and as little as in a grammar. ``one_mask``: claims about one fixed mask, for which
-Assumption 1 must hold to the letter. ``patterned``: tokens with structure. ``signs``: latents of which the
-conditional mean tells nothing."""
+surely, less surely, and as little as in a grammar. ``nonlinear``: a linear probe of all pixels misses most of
+the root. ``one_mask``: claims about one fixed mask, for which Assumption 1 must hold to the letter.
+``patterned``: tokens with structure. ``signs``: latents of which the conditional mean tells nothing."""
 
 MIN_WORLDS = 10
 ALPHA = 0.05
