@@ -91,19 +91,25 @@ def reproducible(device: str) -> Iterator[None]:
 
     One thread everywhere; the faster library of float32 products on a CPU, deterministic kernels on a GPU.
     """
-    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        if device == "cpu":
-            with fast_float32():
-                yield
-        else:
-            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-            torch.use_deterministic_algorithms(True)
+        with fast_float32() if device == "cpu" else _deterministic():
             yield
     finally:
-        torch.use_deterministic_algorithms(strict)
         torch.set_num_threads(threads)
+
+
+@contextmanager
+def _deterministic() -> Iterator[None]:
+    """Take deterministic kernels of the GPU; on a CPU, asking for them would only import the compiler."""
+    strict = torch.are_deterministic_algorithms_enabled()
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(strict)
 
 
 def check_finite(losses: Tensor, name: str, recipe: Recipe) -> None:

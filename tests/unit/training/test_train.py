@@ -2,6 +2,8 @@
 
 import dataclasses
 import logging
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -168,3 +170,19 @@ def test_every_world_and_every_seed_has_a_start_of_its_own(cell):
     assert torch.equal(starts[0], starts[3])
     assert not any(torch.equal(starts[0], other) for other in starts[1:3])
     assert not torch.equal(starts[1], starts[2])
+
+
+def test_training_on_a_cpu_does_not_import_the_compiler():
+    """Importing it takes seconds, in a job that may take ten."""
+    code = """
+import sys
+from maestrata.masks import MaskPatches
+from maestrata.model.mae import MAEConfig
+from maestrata.training.recipe import Recipe
+from maestrata.training.train import train
+from maestrata.worlds import make
+world = make("gaussian_tree", 0, leaves=4, dim=2)
+train(world, MaskPatches(world.grid), 2, 0, MAEConfig(2, 2, width=16, depth=1), Recipe(images=320, batch=64))
+sys.exit(any(name in sys.modules for name in ("torch._dynamo", "torch._inductor")))
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
