@@ -2,22 +2,23 @@
 
 Two kinds of simulation. *Rows* take a claim's tests as they are and draw a number a world: enough for
 statistics that are plain means over worlds, and the same for all claims with as many one-sided tests and
-equivalences. *Sweeps* draw whole regression cubes, for the statistics with a choice or a square in them
-(claims 6, 7 and 8).
+equivalences. *Sweeps* draw whole regression cubes, for the statistics with a choice or a square
+in them (claims 6 to 10 and 18).
 
 Numbers of a world share half of their variance over its tests. Nothing here is fitted to results.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from maestrata.claims import c09_patch_size, registry
 from maestrata.claims.rule import ALPHA, WORLDS, Contrast, Test, contrast
 from maestrata.claims.verdict import Outcome, correct, evaluate, outcome_of
 from maestrata.cubes.io import build
@@ -160,29 +161,36 @@ def _count(outcomes: Iterable[Outcome], family: int) -> Rates:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A simulated sweep: profile of R2 by ratio and level, and what varies.
+    """A simulated sweep: profiles of R2 by ratio and level, and what varies.
 
     Attributes
     ----------
-    claim : int
-        Number of the claim that is judged on it.
-    profile : array (ratios, levels)
-        Means over worlds.
-    seeds : int
-        Training seeds.
+    claim : str
+        Label of the claim that is judged on it.
+    profiles : mapping
+        (world, patch size) -> means over worlds, (ratios, levels).
     null : bool
         Whether the claim does not hold.
+    seeds : int
+        Training seeds.
+    controls : mapping
+        Encoder -> its mean R2 at the root, where that is not 0.
+    tests : tuple of Test
+        In place of the claim's own.
     """
 
-    claim: int
-    profile: Floats
-    seeds: int
+    claim: str
+    profiles: Mapping[tuple[str, int], Floats]
     null: bool
+    seeds: int = 2
+    controls: Mapping[str, float] = field(default_factory=dict)
+    tests: tuple[Test, ...] = ()
 
 
 # Spread of R2 over worlds (shared by its ratios), over worlds and ratios, and over training seeds.
 WORLD_SD, CELL_SD, SEED_SD = 0.05, 0.02, 0.01
 LEVELS = 4
+CONTROLS = ("null_trained", "random_init", "pixels")
 # Spread over worlds of the difference of two ratios, seeds averaged.
 _DIFFERENCE_SD = float(np.sqrt(2 * (CELL_SD**2 + SEED_SD**2 / 2)))
 
@@ -204,21 +212,66 @@ def _spread_out(low: float, middle: float, high: float) -> Floats:
     return _by_ratio(low, 0.0, middle, 0.0, high)
 
 
+def _top(ratio: float, bend: float = 0.02) -> Floats:
+    """Curve over the logit of the ratio with its top at a ratio."""
+    x = np.log(RATIOS) - np.log1p(-np.array(RATIOS))
+    return _by_ratio(*(-bend * np.square(x - np.log(ratio / (1 - ratio)))))
+
+
+def _moving(a_step: float) -> dict[tuple[str, int], Floats]:
+    """Gain that tilts by so much more a level from patches of 1 to 2 to 4 tokens."""
+    levels = np.arange(1, LEVELS + 1) - (LEVELS + 1) / 2
+    tilts = {s: 0.4 + a_step * np.log2(s) * levels for s in (1, 2, 4)}
+    return {(WORLDS["certain"], s): np.tile(of, (len(RATIOS), 1)) for s, of in tilts.items()}
+
+
 def _sweeps() -> dict[str, Sweep]:
     d = _DIFFERENCE_SD
+
+    def grammar(claim: str, profile: Floats, null: bool, **more: Any) -> Sweep:
+        return Sweep(claim, {(WORLDS["sweep"], 1): profile}, null, **more)
+
+    def certain(profile: Floats, null: bool) -> Sweep:
+        return Sweep("7", {(WORLDS["certain"], 1): profile}, null)
+
+    def tops(null: bool, *ratios: float, bend: float = 0.02) -> Sweep:
+        worlds = (WORLDS[role] for role in ("certain", "between", "ambiguous"))
+        return Sweep("18", {(w, 1): _top(r, bend) for w, r in zip(worlds, ratios, strict=True)}, null)
+
+    def slope(threshold: float, null: bool) -> Sweep:
+        of = c09_patch_size.SLOPE
+        test = Test("slope", of, "above", threshold, units="share a level", world="certain", elsewhere=False)
+        return Sweep("9", _moving(0.05), null, tests=(test,))
+
+    flat = _by_ratio(0, 0, 0, 0, 0)
+    best = {"random_init": 0.3, "pixels": 0.1}
     sweeps = {
-        "6, null: flat": Sweep(6, _by_ratio(0, 0, 0, 0, 0), 2, True),
-        "6, null: as good at .9, .1 far below": Sweep(6, _by_ratio(-FAR * d, 0, 0, 0, 0), 2, True),
-        "7, null: one level at the margin": Sweep(7, _mirrored(0.05), 2, True),
-        "7, mirrored": Sweep(7, _mirrored(0.0), 2, False),
-        "8, null: equal profiles": Sweep(8, _spread_out(0, 0, 0), 2, True),
-        "8, null: .9 as far from .1 as from .5": Sweep(8, _spread_out(-FAR * d, FAR * d, 0), 2, True),
-        "8, null: the same, one training seed": Sweep(8, _spread_out(-FAR * d, FAR * d, 0), 1, True),
+        "6, null: flat": grammar("6", flat, True),
+        "6, null: as good at .9, .1 far below": grammar("6", _by_ratio(-FAR * d, 0, 0, 0, 0), True),
+        "7, null: one level at the margin": certain(_mirrored(0.05), True),
+        "7, mirrored": certain(_mirrored(0.0), False),
+        "8, null: equal profiles": grammar("8", flat, True),
+        "8, null: .9 as far from .1 as from .5": grammar("8", _spread_out(-FAR * d, FAR * d, 0), True),
+        "8, null: the same, one training seed": grammar(
+            "8", _spread_out(-FAR * d, FAR * d, 0), True, seeds=1
+        ),
+        "9, null: slope at what it is held against": slope(0.05, True),
+        "9, slope of .05 against .035": slope(0.035, False),
+        "10, null: as good as the best control": grammar("10", flat, True, controls=best),
+        "10, null: as good as three equal controls": grammar(
+            "10", flat, True, controls=dict.fromkeys(CONTROLS, 0.3)
+        ),
+        "18, null: all three peak at .75": tops(True, 0.75, 0.75, 0.75),
+        "18, null: no peak at all": tops(True, 0.5, 0.5, 0.5, bend=0.0),
+        "18, best ratios of .75, .6 and .45": tops(False, 0.75, 0.6, 0.45),
+        "18, best ratios of .75, .7 and .6": tops(False, 0.75, 0.7, 0.6),
     }
     for size in (1.0, 1.5, 2.0):
-        sweeps[f"6, peak of {size:g} sd at .75"] = Sweep(6, _by_ratio(0, 0, 0, size * d, 0), 2, False)
-        sweeps[f"8, .1 and .9 equal, .5 apart by {size:g} sd"] = Sweep(
-            8, _spread_out(0, size * d, 0), 2, False
+        sweeps[f"6, peak of {size:g} sd at .75"] = grammar("6", _by_ratio(0, 0, 0, size * d, 0), False)
+        apart = _spread_out(0, size * d, 0)
+        sweeps[f"8, .1 and .9 equal, .5 apart by {size:g} sd"] = grammar("8", apart, False)
+        sweeps[f"10, above the best control by {size:g} sd"] = grammar(
+            "10", flat + size * d, False, controls=best
         )
     return sweeps
 
@@ -236,58 +289,77 @@ def sweep_rates(
     name : str
         One of `SWEEPS`.
     claim : module
-        The claim of that number.
+        The claim of that label.
     n_worlds, simulations, rng, family : as in `row_rates`
     """
     if name not in SWEEPS:
         raise ClaimError(f"sweep {one_of(name, SWEEPS)}")
     sweep = SWEEPS[name]
-    if claim.NUMBER != sweep.claim:
-        raise ClaimError(f"sweep {name!r} is one of claim {sweep.claim}, not of claim {claim.NUMBER}")
-    cube, limits = _cube(n_worlds, sweep.seeds), _limits(n_worlds)
-    cubes = CubeSet([cube, limits])
-    deciding = _claim(claim.TESTS)
-    variables = [cube[v].values for v in ("r2", "r2_low", "r2_high")]
+    if registry.label(claim) != sweep.claim:
+        raise ClaimError(
+            f"sweep {name!r} is one of claim {sweep.claim}, not of claim {registry.label(claim)}"
+        )
+    labels, sizes = (sorted({key[k] for key in sweep.profiles}) for k in (0, 1))
+    pooling = "concat" if sweep.claim == "10" else PRIMARY["pooling"]
+    cube = _cube(n_worlds, sweep.seeds, labels, sizes, pooling)
+    cubes = CubeSet([cube, _limits(n_worlds, labels)])
+    deciding = _claim(sweep.tests or claim.TESTS)
+    means = np.zeros((len(labels), 1, len(sizes), len(RATIOS), 1, LEVELS))
+    for (label, size), profile in sweep.profiles.items():
+        means[labels.index(label), 0, sizes.index(size), :, 0] = profile
+    at_root = np.array([sweep.controls.get(name, 0.0) for name in CONTROLS])
+    shape = (len(labels), n_worlds, len(sizes), len(RATIOS), sweep.seeds)
+    variables = [
+        cube[v].values.reshape(*shape, 1 + len(CONTROLS), LEVELS) for v in cube.data_vars if v in SCORES
+    ]
 
     def draw() -> Outcome:
-        world = WORLD_SD * rng.standard_normal((n_worlds, 1, 1, LEVELS))
-        cell = CELL_SD * rng.standard_normal((n_worlds, len(RATIOS), 1, LEVELS))
-        seed = SEED_SD * rng.standard_normal((n_worlds, len(RATIOS), sweep.seeds, LEVELS))
-        values = sweep.profile[None, :, None, :] + world + cell + seed
+        world = WORLD_SD * rng.standard_normal((len(labels), n_worlds, 1, 1, 1, LEVELS))
+        cell = CELL_SD * rng.standard_normal((*shape[:4], 1, LEVELS))
+        seed = SEED_SD * rng.standard_normal((*shape, LEVELS))
+        values = means + world + cell + seed
+        # controls that hold anything share what a world has of its own
+        own = world[0, :, 0, 0, 0, -1:] + CELL_SD * rng.standard_normal((n_worlds, len(CONTROLS)))
+        of_controls = at_root + (at_root > 0) * own
         for variable in variables:
-            variable.reshape(values.shape)[...] = values
+            variable[..., 0, :] = values
+            variable[..., 1:, -1] = of_controls[None, :, None, None, None]
         return correct([evaluate(deciding, cubes)])[0]
 
     return _count((draw() for _ in range(simulations)), family)
 
 
-def _cube(n_worlds: int, seeds: int) -> xr.Dataset:
+SCORES = ("r2", "r2_low", "r2_high", "gain", "gain_low", "gain_high")
+
+
+def _cube(n_worlds: int, seeds: int, labels: list[str], sizes: list[int], pooling: str) -> xr.Dataset:
     coords: dict[str, Any] = {
-        "world": [WORLDS["sweep"]],
+        "world": labels,
         "world_seed": range(n_worlds),
-        "patch_size": [1],
+        "patch_size": sizes,
         "offset": [0],
         "mask_ratio": RATIOS,
         "seed": range(seeds),
-        "encoder": ["trained"],
+        "encoder": ["trained", *CONTROLS],
         "layer": [1],
-        **{axis: [label] for axis, label in PRIMARY.items()},
+        **{axis: [label] for axis, label in (PRIMARY | {"pooling": pooling}).items()},
         "level": range(1, LEVELS + 1),
     }
-    cell = (1, n_worlds, 1, 1, len(RATIOS), seeds)
-    shape = (*cell, 1, 1, 1, 1, 1, 1, LEVELS)
-    scores = ("r2", "r2_low", "r2_high", "gain", "gain_low", "gain_high")
-    data: dict[str, Any] = {name: np.zeros(shape) for name in scores}
+    cell = (len(labels), n_worlds, len(sizes), 1, len(RATIOS), seeds)
+    shape = (*cell, 1 + len(CONTROLS), 1, 1, 1, 1, 1, LEVELS)
+    data: dict[str, Any] = {name: np.zeros(shape) for name in SCORES}
     data |= {"n_test": np.full(shape, 1.0), "images_seen": np.ones(cell), "status": np.ones(cell, np.int8)}
-    data |= {"patch_height": [1], "patch_width": [1]}
-    data["realised_ratio"] = np.array(RATIOS).reshape(1, 1, -1, 1)
+    data |= {"patch_height": [1 + (s > 1) for s in sizes], "patch_width": [1 + (s > 2) for s in sizes]}
+    data["realised_ratio"] = np.broadcast_to(
+        np.array(RATIOS)[:, None], (len(sizes), 1, len(RATIOS), len(labels))
+    )
     return build("regression", coords, data)
 
 
-def _limits(n_worlds: int) -> xr.Dataset:
-    """Exact ceilings of 1: skill is R2."""
+def _limits(n_worlds: int, labels: list[str]) -> xr.Dataset:
+    """Exact ceilings of 1; with a null of 0, skill is R2."""
     coords: dict[str, Any] = {
-        "world": [WORLDS["sweep"]],
+        "world": labels,
         "world_seed": range(n_worlds),
         "patch_size": [1],
         "offset": [0],
@@ -297,12 +369,12 @@ def _limits(n_worlds: int) -> xr.Dataset:
         "target": ["latent"],
         "level": range(1, LEVELS + 1),
     }
-    place = (1, n_worlds, 1, 1, len(RATIOS))
+    place = (len(labels), n_worlds, 1, 1, len(RATIOS))
     full = (*place, 1, 1, 1, LEVELS)
     names = ("r2", "r2_low", "r2_high", "r2_present", "r2_present_low", "r2_present_high")
     data: dict[str, Any] = {name: np.ones(full) for name in (*names, "n_test")}
     data |= {name: np.zeros((*place, 1)) for name in ("bayes_loss", "bayes_loss_error", "bayes_loss_test")}
-    data["explainable_share"] = np.ones((1, n_worlds, LEVELS))
+    data["explainable_share"] = np.ones((len(labels), n_worlds, LEVELS))
     data |= {"patch_height": [1], "patch_width": [1]}
-    data["realised_ratio"] = np.array(RATIOS).reshape(1, 1, -1, 1)
+    data["realised_ratio"] = np.broadcast_to(np.array(RATIOS)[:, None], (1, 1, len(RATIOS), len(labels)))
     return build("limits", coords, data)

@@ -76,11 +76,14 @@ SECONDARY = tests_of("separator")
 def sentence(contrasts: Mapping[str, Contrast]) -> str:
     """Say what came out."""
     left, least, unique = (contrasts[test.name].estimate for test in TESTS)
-    separating = contrasts[SECONDARY[2].name].estimate
     masks = 2**LEAVES - 2
-    return (
+    told = (
         f"Where every node is invertible (Assumption 1), {left:.1g} nats at most are left given c and "
         f"{10**least:.1g} or more given any smaller set, and c is unique for {round(unique * masks)} of "
-        f"{masks} masks; without invertibility, as the smallest separating set, for "
-        f"{round(separating * masks)}."
+        f"{masks} masks"
     )
+    separating = contrasts.get(SECONDARY[2].name)
+    if separating is None:
+        return f"{told}."
+    count = round(separating.estimate * masks)
+    return f"{told}; without invertibility, as the smallest separating set, for {count}."

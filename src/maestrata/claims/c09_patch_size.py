@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from math import log2
 
-from maestrata.claims.profile import centre, tilt
+from maestrata.claims.profile import tilt
 from maestrata.claims.rule import Contrast, Test
 from maestrata.results import Combined, Expression, Select, mean_of, slope_of
 
@@ -17,12 +17,11 @@ SAYS = (
     "one level for every aligned step in patch size, and what is learnt with it."
 )
 RULE = (
-    "Which way the gain leans over levels: its mean level, each level weighted by its gain in R2 over "
-    "null_trained (a world that gains less than .02 on average has none). Its slope over aligned steps of "
-    "patch size (1x1, 2x1, 2x2, 4x2 tokens), mean of the ratios .5 and .75. Two parts: the slope lies above "
-    "half of the theory's, nearer to its number than to no shift, under both ties (the same of the share of "
-    "a level's nodes that is in c, separator); and patches offset by half a block lean lower than aligned "
-    "ones of their size. Judged where a part tells its cause surely."
+    "Tilt of the gain: the least-squares slope over levels of R2 minus that of null_trained. Its slope over "
+    "aligned steps of patch size (1x1, 2x1, 2x2, 4x2 tokens), mean of the ratios .5 and .75. Two parts: it "
+    "lies above half of the theory's, nearer to its number than to no shift, under both ties (the same of "
+    "the share of a level's nodes that is in c, separator: shares of 1, both); and patches offset by half a "
+    "block tilt the gain less than aligned ones of their size. Judged where a part tells its cause surely."
 )
 NEEDS = ("regression", "theory")
 TRAINS = True
@@ -38,14 +37,14 @@ def gain(size: int, ratio: float, offset: int = 0) -> Select:
 
 
 def gained(size: int, ratio: float, offset: int = 0) -> Combined:
-    """Mean level of the gain."""
-    return centre(gain(size, ratio, offset))
+    """Tilt of the gain over levels."""
+    return tilt(gain(size, ratio, offset))
 
 
 def in_c(size: int, ratio: float, tie: str = "highest", reading: str = "separator") -> Combined:
-    """Mean level of the share of nodes in c."""
+    """Tilt over levels of the share of nodes in c."""
     labels = {"drawing": "fixed", "reading": reading, "tie": tie}
-    return centre(Select("theory", "p_in_c", ratio=ratio, patch=size, level="each", labels=labels))
+    return tilt(Select("theory", "p_in_c", ratio=ratio, patch=size, level="each", labels=labels))
 
 
 def reach(size: int, ratio: float) -> Select:
@@ -70,12 +69,7 @@ SLOPE, HIGHEST, LOWEST = slope(gained), slope(in_c), slope(partial(in_c, tie="lo
 INVERTIBLE, LINEAR = slope(partial(in_c, reading="invertible")), slope(reach)
 
 
-def leaning(size: int, ratio: float, offset: int = 0) -> Combined:
-    """Tilt of the gain over levels: there even where hardly anything is gained."""
-    return tilt(gain(size, ratio, offset))
-
-
-up = partial(Test, side="above", threshold=0.0, units="level", world="certain")
+up = partial(Test, side="above", threshold=0.0, units="share a level", world="certain")
 aside = partial(up, elsewhere=False)
 
 TESTS = (
@@ -84,24 +78,19 @@ TESTS = (
     up("offset minus aligned patches", offset_minus_aligned(gained), side="below"),
 )
 SECONDARY = (
-    aside("slope of the gain's mean level", SLOPE),
+    aside("slope of the gain's tilt", SLOPE),
     aside("the theory's slope, highest tie", HIGHEST),
     aside("the theory's slope, lowest tie", LOWEST),
     aside("the theory's slope, invertible reading", INVERTIBLE),
-    aside("linear MAE: slope of its reach", LINEAR),
-    aside("slope of the gain's tilt", slope(leaning), units="R2 a level"),
-    aside(
-        "gain's tilt, offset minus aligned", offset_minus_aligned(leaning), side="below", units="R2 a level"
-    ),
+    aside("linear MAE: slope of its reach", LINEAR, units="level"),
 )
 
 
 def sentence(contrasts: Mapping[str, Contrast]) -> str:
     """Say what came out."""
-    ours, highest, lowest = (contrasts[test.name] for test in SECONDARY[:3])
-    offset = contrasts[TESTS[2].name]
+    highest, lowest, offset = (contrasts[test.name].text() for test in TESTS)
     return (
-        f"The gain's mean level moves by {ours.text('.2f')} levels a step of patch size (theory: "
-        f"{highest.estimate:.2f} or, at the lowest tie, {lowest.estimate:.2f}); with offset patches it lies "
-        f"{offset.text('.2f')} levels from that of aligned ones."
+        f"A step of patch size tilts the gain towards high levels by {highest} a level beyond half of what "
+        f"the theory says, at the lowest tie by {lowest}; offset patches tilt it by {offset} against aligned "
+        "ones."
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from maestrata.claims.peak import best_elsewhere, peaks
-from maestrata.claims.profile import LEAST, centre, tilt
+from maestrata.claims.profile import tilt
 from maestrata.results import CubeSet, Expression, Numbers
 
 RATIOS = (0.1, 0.25, 0.5, 0.75, 0.9)
@@ -69,10 +69,3 @@ def test_tilt_is_the_slope_over_levels():
     assert got.mean[:, 0] == pytest.approx([np.polyfit([1, 2, 3, 4], profile, 1)[0], 0])
     # intervals of four levels as if independent: half over the root of the sum of squares of 1.5, .5, .5, 1.5
     assert got.half[0, 0] == pytest.approx(0.01 / np.sqrt(5))
-
-
-def test_centre_is_the_mean_level_and_is_not_made_of_noise():
-    got = of(centre(Profile([0.1, 0.3, 0, 0], [0, 0, 0, 4 * LEAST - 0.001], [-0.1, 0, 0, 0.5])))
-    assert got.mean[0, 0] == pytest.approx(1.75)
-    assert np.isnan(got.mean[1, 0])
-    assert got.mean[2, 0] == pytest.approx((4 * 0.5 - 0.1) / 0.4)
