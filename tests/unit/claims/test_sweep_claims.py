@@ -302,7 +302,7 @@ def leaning(by):
 
 
 def theory(a_step=0.1, worlds=12, places=PLACES, labels=CERTAIN):
-    """Theory in which the share of nodes in c tilts by so much more a step; by half of it at the lowest tie."""
+    """Theory in which the share of nodes in c tilts by so much more a step; half of it at the lowest tie."""
     sizes, offsets = sorted({s for s, _ in places}), sorted({o for _, o in places})
     counts = {
         "world": len(labels),
