@@ -33,6 +33,11 @@ TOP = {"additive": 0.3, "grammar": 0.17, "gaussian": 0.45, "invertible": 0.06}
 BOTTOM = {"additive": 0.8, "grammar": 0.92, "gaussian": 0.9, "invertible": 0.7}
 
 
+def loss_floor(ratio: float) -> float:
+    """The loss at which made-up models end."""
+    return 0.25 + 0.4 * ratio
+
+
 def realised(size: int, ratio: float) -> float:
     n = VISIBLE[size]
     return 1 - min(max(int(n * (1 - ratio) + 0.5), 1), n - 1) / n
@@ -77,6 +82,8 @@ def regression(
     shape = cell_shape + [len(coords[a]) for a in SCORE]
     data: dict[str, Any] = {name: np.full(shape, np.nan) for name in ("r2", "r2_low", "r2_high", "n_test")}
     data |= {name: np.full(shape, np.nan) for name in ("gain", "gain_low", "gain_high")}
+    data |= {name: np.full(cell_shape, np.nan) for name in ("test_loss", "test_variance")}
+    data |= {name: np.full(cell_shape, np.nan) for name in ("test_bayes_loss", "progress")}
     data |= {"images_seen": np.full(cell_shape, np.nan), "status": np.zeros(cell_shape, int)}
     ratio_of = np.full((3, 1, len(RATIOS), len(worlds)), np.nan)
     for w, world in enumerate(worlds):
@@ -93,6 +100,12 @@ def regression(
                         if lost:
                             continue
                         data["images_seen"][cell] = 240_000
+                        floor = loss_floor(ratio)
+                        data["test_variance"][cell], data["test_loss"][cell] = 1.0, floor
+                        if world != "additive":  # where there is no exact inference
+                            data["test_bayes_loss"][cell] = floor - 0.04 - 0.1 * ratio * (1 + v % 3)
+                            reached = (1 - floor) / (1 - data["test_bayes_loss"][cell])
+                            data["progress"][cell] = reached
                         _fill(data, coords, cell, (world, size, ratio), 0.02 * (v % 3 - 0.5), rng)
     heights, widths = zip(*(SHAPES[s] for s in coords["patch_size"]), strict=True)
     beside = {"patch_height": list(heights), "patch_width": list(widths), "realised_ratio": ratio_of}
@@ -127,7 +140,7 @@ def training(source: Any) -> Any:
     rng = np.random.default_rng(1)
     for at in np.argwhere(source.status.values == 1):
         ratio = RATIOS[at[4]]
-        floor = 0.25 + 0.4 * ratio
+        floor = loss_floor(ratio)
         data["loss"][tuple(at)] = floor + (1 - floor) * np.exp(-seen / 40_000) + 0.01 * rng.standard_normal(n)
         data["images_seen"][tuple(at)] = seen
         data["learning_rate"][tuple(at)] = np.linspace(2e-3, 0, n)

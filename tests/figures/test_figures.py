@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -11,6 +12,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
+import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -265,10 +267,44 @@ def test_levels_differ_in_marker_and_lightness() -> None:
     assert len({look.marker for look in ENCODERS.values()}) == len(ENCODERS)
 
 
+def test_curves_are_of_what_can_be_explained_where_that_is_known(cubes: CubeSet) -> None:
+    figure = draw("training_curves", cubes)
+    cube, axes = (
+        cubes.one("regression"),
+        {ax.get_title("left").split(",")[0]: ax for ax in reversed(figure.axes)},
+    )
+    for world in ("grammar", "additive"):
+        curves = [line for line in axes[world].lines if len(line.get_xdata()) > 50]
+        ratios = [0.1, 0.5, 0.75] + [0.25, 0.9] * (world == "additive")
+        at = cube.sel(world=world, patch_size=1, offset=0, mask_ratio=ratios)
+        assert len(curves) == at.sizes["mask_ratio"]
+        ends = at.progress if world == "grammar" else 1 - at.test_loss / at.test_variance
+        # the curve ends where the models are on fresh images: made-up losses have flattened by then
+        drawn = sorted(float(line.get_ydata()[-1]) for line in curves)
+        expected = sorted(float(x) for x in ends.median(["world_seed", "seed"]).values)
+        np.testing.assert_allclose(drawn, expected, atol=0.03)
+    bars = [line for line in axes["grammar"].lines if line.get_color() == "#333333"]
+    assert [float(bar.get_ydata()[0]) for bar in bars] == [0.8, 0.8, 0.6]
+    assert not [line for line in axes["additive"].lines if line.get_color() == "#333333"]
+    assert "no exact inference" in figure._supxlabel.get_text()
+    assert all(bool(ax.texts) == ("additive" in ax.get_title("left")) for ax in figure.axes)
+    gates = xr.where(cube.realised_ratio > 0.5, 0.6, 0.8)
+    assert f"{int((cube.progress < gates).sum())} models below" in figure._supxlabel.get_text()
+
+
+@pytest.mark.parametrize("normed", [False, True])
+def test_a_model_of_normalised_pixels_has_no_progress(cubes: CubeSet, normed: bool) -> None:
+    training = cubes.one("training").assign_attrs(parts_config=json.dumps({"norm_pixels": normed}))
+    said = draw("training_curves", CubeSet([training, cubes.one("regression")]))._supxlabel.get_text()
+    assert ("no progress is known" in said) == normed
+
+
 def test_step(cubes: CubeSet, tmp_path: Path) -> None:
-    write_cube(cubes.one("training"), tmp_path / "t.nc")
+    files = [str(tmp_path / f"{kind}.nc") for kind in ("training", "regression")]
+    for file in files:
+        write_cube(cubes.one(Path(file).stem), file)
     outputs = [str(tmp_path / f"training_curves.{ending}") for ending in ("pdf", "png")]
-    common = ["training_curves", "--cubes", str(tmp_path / "t.nc"), "--note", "smoke: not evidence"]
+    common = ["training_curves", "--cubes", *files, "--note", "smoke: not evidence"]
     step.main([*common, "--output", *outputs, "--fingerprint", "f"])
     first = [Path(path).read_bytes() for path in outputs]
     # Another process hashes strings differently, which must not order anything in the file.

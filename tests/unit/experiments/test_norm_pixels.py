@@ -5,19 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from maestrata import modules, worlds
 from maestrata.config.load import load_config
 from maestrata.cubes.io import open_cube
 from maestrata.errors import ConfigError, ExperimentError
-from maestrata.figures import registry
-from maestrata.figures.style import Style
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAE, MAEConfig
 from maestrata.model.sizes import Sizes
-from maestrata.results import CubeSet
 from maestrata.steps import experiment
 from maestrata.steps.regress import write_reconstructions
 
@@ -53,19 +49,3 @@ def test_a_file_of_reconstructions_says_whose_mean_it_shows(norm_pixels: bool, t
     write_reconstructions(model, world, MaskPatches.parse("1x1", world.grid), 4, path, {"config": "{}"})
     config = json.loads(open_cube(path).attrs["config"])
     assert config == ({"norm_pixels": True} if norm_pixels else {})
-
-
-@pytest.mark.parametrize("norm_pixels", [False, True])
-def test_no_least_loss_is_drawn_in_other_units(norm_pixels: bool) -> None:
-    cubes = [open_cube(ROOT / f"reference/default/{kind}.nc") for kind in ("training", "limits")]
-    config = json.loads(cubes[0].attrs["parts_config"]) | {"norm_pixels": norm_pixels}
-    cubes[0].attrs["parts_config"] = json.dumps(config)
-    style = Style()
-    with style.context():
-        figure = registry.load("training_curves").draw(CubeSet(cubes), style)
-    dashed = [line for ax in figure.axes for line in ax.lines if line.get_linestyle() == "--"]
-    said = figure._supxlabel.get_text()
-    assert bool(dashed) != norm_pixels
-    assert ("no least loss is known" in said) == norm_pixels
-    units = np.unique([ax.get_ylabel() for ax in figure.axes if ax.get_ylabel()])
-    assert units == ["loss, of pixels normalised by token" if norm_pixels else "loss, pixel value²"]
