@@ -149,6 +149,22 @@ def test_axes_are_the_union_of_the_files(sweep: Sweep, scores: Callable[..., Any
     )
 
 
+def test_brief_cells_join_those_read_in_detail(
+    sweep: Sweep, scores: Callable[..., Any], tmp_path: Path
+) -> None:
+    manifest = sweep()
+    last = manifest.cells[-1]
+    brief = scores(5, layer=[1], eval_ratio=["0"])
+    write_cube(brief, manifest.path("scores", last))
+    cube = regression(manifest, tmp_path)
+    assert cube.layer.values.tolist() == [0, 1]
+    at = cube.sel(world_seed=last.world_seed, mask_ratio=0.9, encoder="trained").squeeze(drop=True)
+    own = brief.sel(encoder="trained").squeeze()
+    np.testing.assert_array_equal(at.r2.sel(layer=1, eval_ratio="0"), own.r2)
+    assert np.isfinite(at.gain_low.sel(layer=1, eval_ratio="0")).all()
+    assert np.isnan(at.r2.sel(layer=0)).all() and np.isnan(at.r2.sel(eval_ratio="training")).all()
+
+
 def test_replicates_must_match(sweep: Sweep, scores: Callable[..., Any], tmp_path: Path) -> None:
     manifest = sweep()
     write_cube(scores(1, replicates=39), manifest.path("scores", manifest.cells[-1]))

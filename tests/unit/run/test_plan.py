@@ -98,6 +98,25 @@ def test_the_null_has_masks_and_recipe_of_the_plainest_cell() -> None:
     assert flags["additive0"].startswith("--patch 2x1 --visible 1 --seed 0 --images 8000")
 
 
+def test_the_first_seed_of_each_world_is_read_in_detail() -> None:
+    grid = [
+        {"worlds": ["grammar"], "mask_ratios": [0.5], "world_seeds": [4, 2]},
+        {"worlds": ["additive"], "mask_ratios": [0.5], "world_seeds": [4]},
+    ]
+    given = {"grid": grid, "experiments": []}
+    plan = Plan(load_config(CONFIGS / "smoke.yaml", overrides=given))
+    for name in ("scores", "controls"):
+        told = {
+            place["world"] + place["world_seed"]: plan.flags.evaluation(job(**place)).split("--detail ")[1]
+            for place in plan.places(name)
+        }
+        detail = {key: flags.split()[0] for key, flags in told.items()}
+        assert detail == {"grammar4": "none", "grammar2": "all", "additive4": "all"}
+        assert all(("--control-images" in flags) == (name == "controls") for flags in told.values())
+    every = Plan(load_config(CONFIGS / "smoke.yaml", overrides=given | {"evaluation": {"detail": "all"}}))
+    assert all("--detail all" in every.flags.evaluation(job(**place)) for place in every.places("scores"))
+
+
 @pytest.mark.parametrize("note", ["-draft", "--x", "$$ 'a' \"b\" \\ {c} %", "two\nlines", "試験"])
 def test_a_note_is_one_argument_whatever_it_holds(note: str) -> None:
     config = load_config(CONFIGS / "smoke.yaml", overrides={"note": note})
