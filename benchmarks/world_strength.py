@@ -16,14 +16,13 @@ random      The same from the mean-pooled tokens (last layer after its norm) of 
 supervised  The same from the mean-pooled tokens of an encoder of the same architecture, trained to predict z
             by a linear head on them: mean squared error, standardised z, the MAE's recipe and number of
             images.
-explained   Share of a masked pixel's variance that is explained given the root, Var E[x | z] / Var x. It is
-            estimated without bias and without fitting anything: pairs x, x' that share z and nothing else are
-            independent given z, so that cov(x_j, x'_j) = Var E[x_j | z]; summed over pixels j, over the sum
-            of Var x_j. Fixed-count masks hide every token equally often, so the mean over masked pixels is
-            the mean over all of them: at r = .5 as at any r. Where z is a symbol, its production is drawn
-            anew.
-node        The same given the root's node of the graph, which for a grammar is the symbol and its production.
-            (The JSON file holds the share given all nodes of level l, too.)
+explained   Share of a masked pixel's variance that is explained given the root, Var E[x | z] / Var x:
+            `maestrata.inference.masked.explainable_share`, exact where the world has it in closed form.
+            Fixed-count masks hide every token equally often, so the mean over masked pixels is the mean over
+            all of them: at r = .5 as at any r. (The JSON file holds the share given each level's latents, too.)
+node        The same given the root's node of the graph, which for a grammar is the symbol and its production:
+            pairs x, x' that share it and nothing else are independent given it, so that cov(x_j, x'_j) =
+            Var E[x_j | node]; summed over pixels j, over the sum of Var x_j.
 
 Conditions: (a) linear <= .75 supervised; (b) supervised - random >= .2; (c) explained >= .1.
 """
@@ -43,6 +42,7 @@ from numpy.typing import NDArray
 
 from maestrata import worlds
 from maestrata.geometry import patchify
+from maestrata.inference.masked import explainable_share
 from maestrata.model.mae import MAE, MAEConfig
 from maestrata.random import integer_seed, stream
 from maestrata.training.recipe import Recipe, decays, learning_rate
@@ -55,6 +55,12 @@ WORLDS: dict[str, tuple[str, dict[str, Any]]] = {
     "invertible_tree_mild": ("invertible_tree", {"root_dim": 4, "omega": 0.8}),
     "grammar_tree": ("grammar_tree", {}),
     "grammar_tree_8": ("grammar_tree", {"leaves": 8, "symbols": 20}),
+    "grammar_tree_8_8": ("grammar_tree", {"leaves": 8, "symbols": 8}),
+    "sign_hidden": ("sign_hidden", {"leaves": 8, "symbols": 8}),
+    "symbol_tree": ("symbol_tree", {}),
+    "symbol_tree_8": ("symbol_tree", {"leaves": 8}),
+    "symbol_tree_between": ("symbol_tree", {"ambiguity": 1.4142}),
+    "symbol_tree_ambiguous": ("symbol_tree", {"ambiguity": 2, "root": 8}),
     "latent_dag": ("latent_dag", {}),
 }
 TEST = 8_192
@@ -94,24 +100,14 @@ def linear_r2(x: NDArray, y: NDArray, x_test: NDArray, y_test: NDArray) -> float
     return float((1 - error / y_test.var(0)).mean())
 
 
-def explained_shares(world: World, n: int = 16_384) -> dict[str, float]:
-    """Share of pixel variance explained given the root ("root"), its node ("node"), all nodes of a level."""
-    shares = {}
-    cases = {"root": world.levels, "node": world.levels} | {str(k): k for k in range(world.levels - 1, 0, -1)}
-    for name, level in cases.items():
-        one, two = (world.draw(n, stream(world.seed, "strength", 2, level, k)) for k in range(2))
-        # a symbol is settled by what is above it; its production, drawn at its own level, is not a part of it
-        for above in range(level, world.levels + 1):
-            if above > level or name == "node" or not world.discrete:
-                two[above] = one[above]
-        if world.discrete:
-            two[world.levels] = two[world.levels].copy()
-            two[world.levels][..., 0] = one[world.levels][..., 0]
-        a, b = (world.generate(noise).images.reshape(n, -1).astype(np.float64) for noise in (one, two))
-        mean = (a.mean(0) + b.mean(0)) / 2
-        total = (((a - mean) ** 2).mean(0) + ((b - mean) ** 2).mean(0)).sum() / 2
-        shares[name] = float(((a - mean) * (b - mean)).mean(0).sum() / total)
-    return shares
+def node_share(world: World, n: int = 16_384) -> float:
+    """Share of pixel variance that is explained given the root's node of the graph."""
+    one, two = (world.draw(n, stream(world.seed, "strength", 2, k)) for k in range(2))
+    two[world.levels] = one[world.levels]
+    a, b = (world.generate(noise).images.reshape(n, -1).astype(np.float64) for noise in (one, two))
+    mean = (a.mean(0) + b.mean(0)) / 2
+    total = (((a - mean) ** 2).mean(0) + ((b - mean) ** 2).mean(0)).sum() / 2
+    return float(((a - mean) * (b - mean)).mean(0).sum() / total)
 
 
 class Supervised(torch.nn.Module):
@@ -248,7 +244,7 @@ def measure(label: str, seeds: list[int], images: int, device: torch.device) -> 
     seconds = time.perf_counter() - began
     rows = []
     for k, world in enumerate(members):
-        shares = explained_shares(world)
+        shares = {str(level): share for level, share in explainable_share(world).items()}
         rows.append(
             {
                 "world": label,
@@ -261,8 +257,8 @@ def measure(label: str, seeds: list[int], images: int, device: torch.device) -> 
                 "linear": linear[k],
                 "random": random[k],
                 "supervised": supervised[k],
-                "explained": shares.pop("root"),
-                "node": shares.pop("node"),
+                "explained": shares.pop(str(world.levels)),
+                "node": node_share(world),
                 "explained_by_level": shares,
                 "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
                 "torch": torch.__version__,

@@ -50,7 +50,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     grid = grid_of(world)
     patches = MaskPatches(grid)
     seen = _mask(world)
-    across = min(ACROSS, len(worlds))
+    across = min(ACROSS, max(2, len(worlds)))  # one alone does not fill the width
     lines = [worlds[i : i + across] for i in range(0, len(worlds), across)]
     heights = [2.2, *(TILE * (2 + max(here.sizes["level"] for here in line)) for line in lines)]
     figure = Figure(figsize=(max(7.6, 3.4 * across), sum(heights) + 1.3), layout="constrained")
