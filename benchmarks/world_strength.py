@@ -19,7 +19,7 @@ supervised  The same from the mean-pooled tokens of an encoder of the same archi
 explained   Share of a masked pixel's variance that is explained given the root, Var E[x | z] / Var x:
             `maestrata.inference.masked.explainable_share`, exact where the world has it in closed form.
             Fixed-count masks hide every token equally often, so the mean over masked pixels is the mean over
-            all of them: at r = .5 as at any r. (The JSON file holds the share given each level's latents, too.)
+            all of them: at r = .5 as at any r. (JSON: the share given each level's latents, too.)
 node        The same given the root's node of the graph, which for a grammar is the symbol and its production:
             pairs x, x' that share it and nothing else are independent given it, so that cov(x_j, x'_j) =
             Var E[x_j | node]; summed over pixels j, over the sum of Var x_j.
