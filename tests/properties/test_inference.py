@@ -46,13 +46,24 @@ def test_gaussian_tree_equals_dense_conditioning(seed, leaves, dim, rho, pixels)
         np.testing.assert_allclose(found.mean[level].reshape(4, -1), mean, atol=1e-6)
 
 
-@settings(max_examples=30, deadline=None)
-@given(
-    seed=SEEDS, leaves=st.sampled_from([2, 4]), q=st.integers(3, 9), noise=st.floats(0.05, 5), data=st.data()
-)
-def test_grammar_equals_enumeration(seed, leaves, q, noise, data):
-    m = data.draw(st.integers(1, min(3, (q - 1) // 2)))
-    world = worlds.make("grammar_tree", seed, leaves=leaves, symbols=q, productions=m, pixel_noise=noise)
+@st.composite
+def trees_of_symbols(draw):
+    """Kind and settings of a tree of symbols that is small enough to list."""
+    settings = {"leaves": draw(st.sampled_from([2, 4])), "pixel_noise": draw(st.floats(0.05, 5))}
+    if draw(st.booleans()):
+        digits = draw(st.integers(2, 3))
+        own = {"root": draw(st.integers(2, 6)), "digits": digits, "ambiguity": draw(st.floats(1, digits))}
+        return "symbol_tree", settings | own
+    q = draw(st.integers(3, 9))
+    m = draw(st.integers(1, min(3, (q - 1) // 2)))
+    return "grammar_tree", settings | {"symbols": q, "productions": m}
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=SEEDS, tree=trees_of_symbols())
+def test_trees_of_symbols_equal_enumeration(seed, tree):
+    world = worlds.make(tree[0], seed, **tree[1])
+    leaves, noise = world.grid.n_tokens, world.settings["pixel_noise"]
     rng = np.random.default_rng(seed)
     sample, visible = world.sample(3), _masks(rng, 3, leaves)
     table, tokens = derivations(world), patchify(sample.images.astype(float), 2)
@@ -65,9 +76,8 @@ def test_grammar_equals_enumeration(seed, leaves, q, noise, data):
     found = posterior(world, sample.images, visible)
     for level in range(1, world.levels + 1):
         for i, name in enumerate(world.node_names(level)):
-            np.testing.assert_allclose(
-                found.mean[level][:, i], weights @ np.eye(q)[table[name][:, 0]], atol=1e-8
-            )
+            onehot = np.eye(world.n_symbols[level])[table[name][:, 0]]
+            np.testing.assert_allclose(found.mean[level][:, i], weights @ onehot, atol=1e-8)
 
 
 @settings(max_examples=25, deadline=None)
