@@ -29,7 +29,7 @@ _SHORT = {
 }
 """Seconds of a job, where nothing in the config makes it longer."""
 _READING = 25  # an experiment that reads trained models
-_IMAGES = 6_000  # images of 16 tokens that a small model is trained on in a second
+_IMAGES = 4_000  # images of 16 tokens that a small model is trained on in a second, in batches of 64
 _MODELS = 10  # models that an experiment trains on its images
 _CONTROL_IMAGES = 1_000  # images a second of the two trained controls together
 
