@@ -120,6 +120,8 @@ class MAEStack:
         Of matrix products and attention.
     compiled : bool
         Fuse element-wise work with `torch.compile` (pays on a GPU): once for every number of tokens.
+    rolled : bool
+        Targets are those of the next image of the batch, as `null_trained` has them.
     """
 
     def __init__(
@@ -128,8 +130,9 @@ class MAEStack:
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
         compiled: bool = False,
+        rolled: bool = False,
     ) -> None:
-        self.cfg = cfg
+        self.cfg, self.rolled = cfg, rolled
         self.dtype = dtype
         self._losses = _compiled_losses(cfg, dtype) if compiled else losses
         model = MAE(cfg)
@@ -142,8 +145,9 @@ class MAEStack:
             torch._dynamo.mark_dynamic(visible_ids, 2)
             torch._dynamo.mark_dynamic(masked_ids, 2)
         return self._losses(
-            self.cfg, w, tokens, visible_ids, masked_ids, self.positions, self.decoder_positions, self.dtype
-        )
+            self.cfg, w, tokens, visible_ids, masked_ids, self.positions, self.decoder_positions, self.dtype,
+            self.rolled,
+        )  # fmt: skip
 
 
 @lru_cache(maxsize=8)
@@ -204,9 +208,10 @@ def losses(
     positions: Tensor,
     decoder_positions: Tensor,
     dtype: torch.dtype,
+    rolled: bool,
 ) -> Tensor:
-    """Mean squared error of every member over its masked tokens' values, (M,)."""
-    target = target_values(cfg, tokens, masked_ids)
+    """Mean squared error of every member over its masked tokens' values, (M,); see `MAEStack`."""
+    target = target_values(cfg, tokens.roll(-1, 1) if rolled else tokens, masked_ids)
     encoded = encode(cfg, w, tokens, visible_ids, positions, dtype)
     prediction = decode(cfg, w, encoded, visible_ids, masked_ids, decoder_positions, dtype)
     return (prediction - target).square().mean((1, 2, 3))

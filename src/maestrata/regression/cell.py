@@ -83,7 +83,7 @@ def score_controls(
     settings: Evaluation | None = None,
     device: str = "cpu",
     batch: int = BATCH,
-    null: PlannedCell | None = None,
+    null: PlannedCell | MAE | None = None,
 ) -> ScoreBook:
     """Score the controls at the common evaluation ratios; train those that are trained.
 
@@ -96,8 +96,9 @@ def score_controls(
         Training seed of those models.
     settings, device, batch
         As of `score_cell`.
-    null : PlannedCell, optional
-        Whose masks and recipe `null_trained` is trained with; without it there is none.
+    null : PlannedCell or MAE, optional
+        The cell whose masks and recipe `null_trained` is trained with, or `null_trained` itself; without
+        either there is none.
 
     Returns
     -------

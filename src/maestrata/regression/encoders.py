@@ -98,11 +98,11 @@ class ControlsCase(Case):
 
     Attributes
     ----------
-    null : PlannedCell, optional
-        Whose masks and recipe `null_trained` is trained with.
+    null : PlannedCell or MAE, optional
+        The cell whose masks and recipe `null_trained` is trained with, or `null_trained` itself.
     """
 
-    null: PlannedCell | None
+    null: PlannedCell | MAE | None
 
 
 @dataclass(frozen=True)
@@ -226,6 +226,8 @@ def _posterior(case: Case) -> Encode:
 def _null(case: ControlsCase) -> Encode:
     world, null = case.data.world, case.null
     assert null is not None  # or the encoder is not there
+    if isinstance(null, MAE):
+        return _features(case, null.to(case.device))
     masks = MaskPatches.parse(null.cell.patch, world.grid), null.cell.visible
     model, _ = train_null(world, *masks, case.cfg, case.seed, null.training, case.device)
     return _features(case, model)

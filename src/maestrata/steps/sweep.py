@@ -36,16 +36,18 @@ from maestrata.steps.regress import write_reconstructions
 from maestrata.training.recipe import PlannedCell, plainest
 from maestrata.training.stacked import StackedTrainer, StackResult
 from maestrata.training.stacks import Sweep, group, split, stack_limit
-from maestrata.training.weights import load_model
+from maestrata.training.weights import load_model, save_weights
 
 
-def train(sweep: Sweep, planned: Sequence[PlannedCell], device: torch.device) -> StackResult:
-    """Train one stack."""
+def train(
+    sweep: Sweep, planned: Sequence[PlannedCell], device: torch.device, null: bool = False
+) -> StackResult:
+    """Train one stack, of the cells or of the control `null_trained` with their recipe and masks."""
     cells, recipe = [one.cell for one in planned], planned[0].training
     worlds = [sweep.world(cell) for cell in cells]
     patches = MaskPatches.parse(cells[0].patch, worlds[0].grid)
     cfg, seeds = MAEConfig.of(worlds[0], sweep.model), [cell.seed for cell in cells]
-    return StackedTrainer(worlds, seeds, patches, cells[0].visible, cfg, recipe, device).run()
+    return StackedTrainer(worlds, seeds, patches, cells[0].visible, cfg, recipe, device, null=null).run()
 
 
 def score(sweep: Sweep, planned: PlannedCell, device: str, name: str) -> None:
@@ -67,8 +69,11 @@ def score_shared(sweep: Sweep, planned: PlannedCell, device: str, name: str) -> 
     cell = planned.cell
     world = sweep.world(cell)
     cfg = MAEConfig.of(world, sweep.model)
-    book = score_controls(cfg, world, cell.seed, evaluation_of(sweep, cell), device, null=planned)
+    weights = null_path(sweep, cell)
+    null = load_model(weights)
+    book = score_controls(cfg, world, cell.seed, evaluation_of(sweep, cell), device, null=null)
     write_scores(book, controls_path(sweep, cell), about(sweep, planned, "controls", name))
+    weights.unlink()
 
 
 def folder_of(sweep: Sweep, cell: Cell) -> Path:
@@ -79,6 +84,11 @@ def folder_of(sweep: Sweep, cell: Cell) -> Path:
 def controls_path(sweep: Sweep, cell: Cell) -> Path:
     """Where the controls of a cell are."""
     return sweep.root / "controls" / cell.world / f"w{cell.world_seed}" / f"s{cell.seed}.nc"
+
+
+def null_path(sweep: Sweep, cell: Cell) -> Path:
+    """Where the weights of `null_trained` are, until it is scored."""
+    return controls_path(sweep, cell).with_suffix(".safetensors")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -104,13 +114,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     sweep, device = Sweep.read(args.plan), torch.device(args.device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     longest, tasks = 0.0, []
-    done = trained = 0
+    done = trained = left = 0
     stale = Stale(sweep)
     # fresh interpreters: a forked one cannot use the GPU
     with ProcessPoolExecutor(args.workers, multiprocessing.get_context("spawn")) as pool:
-        for one in stale.controls():
-            tasks.append(pool.submit(score_shared, sweep, one, args.device, name))
-        for planned in group(sweep.cells):
+        work = [(cells, True) for cells in group(stale.controls())]
+        work += [(cells, False) for cells in group(sweep.cells)]
+        for planned, null in work:
             first, recipe = planned[0].cell, planned[0].training
             world = sweep.world(first)
             patches = MaskPatches.parse(first.patch, world.grid)
@@ -118,26 +128,27 @@ def main(argv: Sequence[str] | None = None) -> None:
             limit = args.stack or sweep.stack
             limit = limit or stack_limit(cfg, patches, first.visible, recipe.batch, device)
             for members in split(planned, limit):
-                untrained = [one for one in members if stale.weights(one)]
-                if untrained:
+                if null or [one for one in members if stale.weights(one)]:  # each is told
                     if time.monotonic() - started + longest > 60 * args.minutes:
+                        left += len(members)
                         continue
                     clock = time.monotonic()
-                    result = train(sweep, members, device)
+                    result = train(sweep, members, device, null)
                     took = time.monotonic() - clock
                     longest = max(longest, took)
                     trained += len(members)
                     rate = len(members) * recipe.images / took
-                    which = f"{members[0].cell.stem} and {len(members) - 1} more"
+                    which = f"{'null_trained ' * null}{members[0].cell.stem} and {len(members) - 1} more"
                     print(f"{which}: {took:.1f} s, {rate:,.0f} images/s", flush=True)
-                    save(sweep, members, result, cfg, name)
+                    save(sweep, members, result, cfg, name, null)
                 for one in members:
-                    if stale.scores(one):
-                        tasks.append(pool.submit(score, sweep, one, args.device, name))
-                done += len(members)
-                for task in tasks:  # a score that fails is told now, not after hours of training
-                    if task.done():
-                        task.result()
+                    if null or stale.scores(one):
+                        task = score_shared if null else score
+                        tasks.append(pool.submit(task, sweep, one, args.device, name))
+                done += 0 if null else len(members)
+                for begun in tasks:  # a score that fails is told now, not after hours of training
+                    if begun.done():
+                        begun.result()
         wait(tasks)
     total = len(sweep.cells)
     summary = {
@@ -148,17 +159,25 @@ def main(argv: Sequence[str] | None = None) -> None:
         "device": name,
     }
     print(json.dumps(summary, allow_nan=False), flush=True)
-    print("done" if done == total else "not done: call again to go on", flush=True)
+    print("not done: call again to go on" if left else "done", flush=True)
 
 
 def save(
-    sweep: Sweep, planned: Sequence[PlannedCell], result: StackResult, cfg: MAEConfig, device: str
+    sweep: Sweep,
+    planned: Sequence[PlannedCell],
+    result: StackResult,
+    cfg: MAEConfig,
+    device: str,
+    null: bool = False,
 ) -> None:
-    """Write the weights and the history of every member of a stack."""
+    """Write the weights of every member of a stack, and the history of a cell."""
     model = MAE(cfg)
     weights = {name: tensor.cpu() for name, tensor in result.weights.items()}
     for k, one in enumerate(planned):
         model.load_state_dict({name: tensor[k] for name, tensor in weights.items()})
+        if null:
+            save_weights(model, null_path(sweep, one.cell), about(sweep, one, "controls", device))
+            continue
         folder = folder_of(sweep, one.cell)
         files = (folder / "weights.safetensors", folder / "history.nc")
         write_run(model, result.losses[:, k], one.training, *files, about(sweep, one, "pretrain", device))

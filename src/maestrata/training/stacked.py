@@ -58,6 +58,8 @@ class StackedTrainer:
     compiled, captured : bool, optional
         Compile element-wise work; capture the step as a CUDA graph. Both on a GPU only, where they are the
         default.
+    null : bool
+        Train on the targets of the next image, as `maestrata.training.controls.train_null`.
 
     Raises
     ------
@@ -77,6 +79,7 @@ class StackedTrainer:
         dtype: torch.dtype | None = None,
         compiled: bool | None = None,
         captured: bool | None = None,
+        null: bool = False,
     ) -> None:
         if len(worlds) != len(seeds) or not worlds:
             raise TrainingError(
@@ -99,7 +102,7 @@ class StackedTrainer:
             self.noise = StreamNoise(worlds, seeds, recipe.batch, patches.n_patches)
         self.captured = on_gpu if captured is None else captured
         dtype = dtype or (torch.bfloat16 if on_gpu else torch.float32)
-        self.model = MAEStack(cfg, device, dtype, on_gpu if compiled is None else compiled)
+        self.model = MAEStack(cfg, device, dtype, on_gpu if compiled is None else compiled, null)
         self.weights = FlatWeights(
             [initial_model(cfg, seed, world.seed) for world, seed in zip(worlds, seeds, strict=True)],
             decays,

@@ -57,6 +57,7 @@ def test_a_plan_is_carried_out_and_not_done_again(tmp_path: Path, capsys: pytest
     shared = open_cube(tmp_path / "run" / "controls" / "w" / "w0" / "s0.nc")
     assert shared.r2.sel(encoder="null_trained", pooling="aligned", eval_ratio="0").notnull().any()
     assert json.loads(shared.attrs["config"])["visible"] == 4  # of 4 and 2 visible tokens of 8
+    assert not list((tmp_path / "run" / "controls").rglob("*.safetensors"))  # those of the null are read
     before = (folder / "weights.safetensors").stat().st_mtime_ns
     sweep.main(["--plan", str(path), "--workers", "1", "--device", "cpu"])
     assert '"trained_now": 0' in capsys.readouterr().out

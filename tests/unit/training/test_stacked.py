@@ -11,6 +11,7 @@ from maestrata.errors import TrainingError
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAE, MAEConfig
 from maestrata.model.stack import FlatWeights, MAEStack
+from maestrata.training.controls import train_null
 from maestrata.training.noise import DeviceNoise, StreamNoise, unpack
 from maestrata.training.recipe import Recipe, decays
 from maestrata.training.stacked import StackedTrainer, clip_per_member
@@ -87,6 +88,17 @@ def test_member_of_a_stack_equals_the_single_trainer() -> None:
             torch.testing.assert_close(
                 _seen(name, together.weights[name][k]), _seen(name, parameter.detach()), rtol=1e-3, atol=1e-4
             )
+
+
+def test_the_null_of_a_stack_equals_the_null_on_its_own() -> None:
+    members, seeds = _worlds("gaussian_tree", [0, 1]), [1, 0]
+    patches = MaskPatches(members[0].grid)
+    together = StackedTrainer(members, seeds, patches, 3, CFG, RECIPE, CPU, null=True).run()
+    for k in range(2):
+        _, losses = train_null(members[k], patches, 3, CFG, seeds[k], RECIPE)
+        np.testing.assert_allclose(together.losses[:, k], losses, rtol=1e-4)
+    plain = _stack(members, seeds).run()
+    assert not np.allclose(together.losses, plain.losses, rtol=1e-3)
 
 
 def test_noise_of_a_member_does_not_depend_on_the_others() -> None:
