@@ -180,7 +180,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rows", type=int, default=2000, help="simulations of rows, each")
-    parser.add_argument("--sweeps", type=int, default=400, help="simulations of sweeps, each")
+    parser.add_argument("--sweeps", type=int, default=200, help="simulations of sweeps, each")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
     parser.add_argument("--redraw", action="store_true", help="draw again from calibration.json")
     args = parser.parse_args()

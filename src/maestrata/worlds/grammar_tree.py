@@ -31,8 +31,8 @@ class GrammarTree(DiscreteTree):
     symbols : int
         Symbols of each level, q.
     productions : int
-        Productions of each symbol, m; ``q > 2 m`` (with ``m = q`` and every pair used the leaves are
-        independent).
+        Productions of each symbol, m; ``q > 2 m``. Or ``m = q``: every pair is used, so that the leaves are
+        independent, and nothing can be told of one part from another.
     pixel_noise : float
         Standard deviation of the normal noise added to a token's pattern, whose values have unit variance.
     token_pixels : int
@@ -68,8 +68,10 @@ class GrammarTree(DiscreteTree):
         q, m = self.settings["symbols"], self.settings["productions"]
         check_number(self.name, "symbols", q, 3, 4096, integer=True)
         check_number(self.name, "productions", m, 1, 4096, integer=True)
-        if q <= 2 * m:
-            raise WorldError(f"{self.name}: symbols={q} must be more than twice productions={m}")
+        if q <= 2 * m and q != m:
+            raise WorldError(
+                f"{self.name}: symbols={q} must be more than twice productions={m}, or as many (a null world)"
+            )
         self.n_symbols = dict.fromkeys(range(self.levels + 1), q)
         for level in range(self.levels, 0, -1):
             self.noise_spec[level] = NoiseSpec("choice", (self.n_nodes[level], 1), (m,))

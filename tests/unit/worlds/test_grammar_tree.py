@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import chisquare
 
 from maestrata import worlds
 from maestrata.geometry import patchify
+from maestrata.inference.base import posterior
 from maestrata.random import stream
 
 SETTINGS = [{}, {"symbols": 16, "productions": 3}, {"leaves": 64, "symbols": 9, "productions": 4}]
@@ -77,3 +79,23 @@ def test_a_child_alone_leaves_its_parent_open():
     # Assumption 1 fails here: some symbol appears under more than one parent
     table = worlds.make("grammar_tree", 0).params["rules1"]
     assert max(len({s for s in range(12) if child in table[s, :, 0]}) for child in range(12)) > 1
+
+
+def test_with_as_many_productions_as_symbols_the_leaves_are_independent():
+    world = worlds.make("grammar_tree", 0, leaves=4, symbols=3, productions=3)
+    for level in (1, 2):
+        table = world.params[f"rules{level}"]
+        assert sorted(map(tuple, table.reshape(-1, 2).tolist())) == [
+            (a, b) for a in range(3) for b in range(3)
+        ]
+    # every image as likely: nothing of a token is told by the others, and exact inference explains nothing
+    images = world.sample(2000).images
+    counts = np.zeros((3,) * 4)
+    np.add.at(counts, tuple(nearest_patterns(world, images).T), 1)
+    assert chisquare(counts.ravel()).pvalue > 1e-4
+    visible = np.tile([True, False, True, False], (2000, 1))
+    tokens = patchify(images, world.token_pixels)[:, 1]
+    told = posterior(world, images, visible).tokens[:, 1]
+    np.testing.assert_allclose(
+        told, np.broadcast_to(world.params["patterns"].mean(0), tokens.shape), atol=1e-6
+    )
