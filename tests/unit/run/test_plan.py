@@ -21,9 +21,16 @@ from maestrata.steps._run import Parser
 CONFIGS = Path(__file__).parents[3] / "config"
 
 
+GRID = [
+    {"worlds": ["grammar"], "world_seeds": 2, "mask_ratios": [0.1, 0.5], "images": 160_000},
+    {"worlds": ["gaussian"], "mask_ratios": [0.75]},
+]
+
+
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    return Plan(load_config(CONFIGS / "config.yaml"))
+    """A run of the default config's worlds, in a grid of this test's own."""
+    return Plan(load_config(CONFIGS / "config.yaml", overrides={"grid": GRID, "experiments": []}))
 
 
 def test_flags_leave_out_what_is_not_set() -> None:
@@ -36,11 +43,10 @@ def test_every_file_of_a_cell_is_listed_once(plan: Plan) -> None:
     assert len(plan.files("weights")) == len(plan.cells)
     assert len(plan.everything) == len(set(plan.everything))
     assert all(path.startswith("results/default/") for path in plan.everything)
-    assert "results/default/cells/additive/w1/p1x1/v14/s0/scores.nc" in plan.files("scores")
+    assert "results/default/cells/grammar/w1/p1x1/v7/s0/scores.nc" in plan.files("scores")
     assert set(plan.files("controls")) == {
         f"results/default/controls/{world}/w{seed}/s0.nc"
-        for world, seed in [("additive", 0), ("additive", 1)]
-        + [(world, 0) for world in ("grammar", "gaussian", "invertible", "dag", "additive_2d")]
+        for world, seed in [("grammar", 0), ("grammar", 1), ("gaussian", 0)]
     }
 
 
@@ -87,21 +93,21 @@ def test_the_null_has_masks_and_recipe_of_the_plainest_cell() -> None:
     grid = [
         {"worlds": ["grammar"], "patches": ["2x1"], "mask_ratios": [0.5], "images": 9_000},
         {"worlds": ["grammar"], "mask_ratios": [0.1, 0.5], "seeds": 2, "images": 7_000},
-        {"worlds": ["additive"], "patches": ["2x1"], "mask_ratios": [0.75], "images": 8_000},
+        {"worlds": ["symbols"], "patches": ["2x1"], "mask_ratios": [0.75], "images": 8_000},
     ]
-    plan = Plan(load_config(CONFIGS / "smoke.yaml", overrides={"grid": grid}))
+    plan = Plan(load_config(CONFIGS / "smoke.yaml", overrides={"grid": grid, "experiments": []}))
     flags = {
         place["world"] + place["seed"]: plan.flags.null(job(**place)) for place in plan.places("controls")
     }
     assert flags["grammar1"].startswith("--patch 1x1 --visible 4 --seed 1 --images 7000 --batch 128 --lr")
     assert flags["grammar0"].startswith("--patch 1x1 --visible 4 --seed 0 --images 7000")
-    assert flags["additive0"].startswith("--patch 2x1 --visible 1 --seed 0 --images 8000")
+    assert flags["symbols0"].startswith("--patch 2x1 --visible 1 --seed 0 --images 8000")
 
 
 def test_the_first_seed_of_each_world_is_read_in_detail() -> None:
     grid = [
         {"worlds": ["grammar"], "mask_ratios": [0.5], "world_seeds": [4, 2]},
-        {"worlds": ["additive"], "mask_ratios": [0.5], "world_seeds": [4]},
+        {"worlds": ["symbols"], "mask_ratios": [0.5], "world_seeds": [4]},
     ]
     given = {"grid": grid, "experiments": []}
     plan = Plan(load_config(CONFIGS / "smoke.yaml", overrides=given))
@@ -111,7 +117,7 @@ def test_the_first_seed_of_each_world_is_read_in_detail() -> None:
             for place in plan.places(name)
         }
         detail = {key: flags.split()[0] for key, flags in told.items()}
-        assert detail == {"grammar4": "none", "grammar2": "all", "additive4": "all"}
+        assert detail == {"grammar4": "none", "grammar2": "all", "symbols4": "all"}
         assert all(("--control-images" in flags) == (name == "controls") for flags in told.values())
     every = Plan(load_config(CONFIGS / "smoke.yaml", overrides=given | {"evaluation": {"detail": "all"}}))
     assert all("--detail all" in every.flags.evaluation(job(**place)) for place in every.places("scores"))
@@ -130,7 +136,7 @@ def test_an_empty_note_is_an_argument_too(plan: Plan) -> None:
 
 
 def test_code_differs_by_what_is_found_by_name(plan: Plan) -> None:
-    worlds = [plan.code("worlds", job(world=w, world_seed="0")) for w in ("grammar", "gaussian", "additive")]
+    worlds = [plan.code("worlds", job(world=w, world_seed="0")) for w in ("grammar", "gaussian", "symbols")]
     assert len(set(worlds)) == 3
     again = plan.code("worlds", job(world="grammar", world_seed="1"))
     assert again == worlds[0]
@@ -153,8 +159,8 @@ def test_a_partial_plan_takes_what_is_there(tmp_path: Path, monkeypatch: pytest.
 
 EXPERIMENTED = {
     "experiments": [
-        {"name": "invariance", "worlds": ["additive"]},
-        {"name": "border", "worlds": ["additive"], "world_seeds": 2, "settings": {"images": 999}},
+        {"name": "invariance", "worlds": ["symbols"]},
+        {"name": "border", "worlds": ["symbols"], "world_seeds": 2, "settings": {"images": 999}},
         {"name": "border", "worlds": ["grammar"], "seeds": [4]},
     ]
 }
@@ -162,11 +168,11 @@ EXPERIMENTED = {
 
 def test_an_experiment_reads_the_models_of_its_world_and_seed() -> None:
     plan = Plan(load_config(CONFIGS / "smoke.yaml", overrides=EXPERIMENTED))
-    here = job(experiment="invariance", world="additive", world_seed="0", seed="0")
+    here = job(experiment="invariance", world="symbols", world_seed="0", seed="0")
     (weights,) = plan.read_weights(here)
-    assert weights == "results/smoke/cells/additive/w0/p1x1/v4/s0/weights.safetensors"
+    assert weights == "results/smoke/cells/symbols/w0/p1x1/v4/s0/weights.safetensors"
     assert plan.flags.experiment(here).endswith(f"--cells 1x1/v4/s0={weights}")
-    border = job(experiment="border", world="additive", world_seed="1", seed="0")
+    border = job(experiment="border", world="symbols", world_seed="1", seed="0")
     assert plan.read_weights(border) == []
     flags = plan.flags.experiment(border)
     assert flags.startswith("--settings '{\"images\": 999}'") and "--cells" not in flags
@@ -176,15 +182,15 @@ def test_an_experiment_reads_the_models_of_its_world_and_seed() -> None:
 def test_the_cube_of_an_experiment_is_joined_from_all_its_entries() -> None:
     plan = Plan(load_config(CONFIGS / "smoke.yaml", overrides=EXPERIMENTED))
     assert plan.sources("experiments/border") == [
-        "results/smoke/experiments/border/additive/w0/s0.nc",
-        "results/smoke/experiments/border/additive/w1/s0.nc",
+        "results/smoke/experiments/border/symbols/w0/s0.nc",
+        "results/smoke/experiments/border/symbols/w1/s0.nc",
         "results/smoke/experiments/border/grammar/w0/s4.nc",
     ]
     manifest = json.loads(plan.manifest("experiments/border"))
     assert manifest["paths"] == {
         "experiments": "results/smoke/experiments/border/{world}/w{world_seed}/s{seed}.nc"
     }
-    assert [cell["world"] for cell in manifest["cells"]] == ["additive", "grammar"]
+    assert [cell["world"] for cell in manifest["cells"]] == ["symbols", "grammar"]
     assert "results/smoke/cubes/experiments/border.nc" in plan.everything
     assert plan.kind(job(kind="experiments/border")) == "experiments"
 
@@ -192,7 +198,7 @@ def test_the_cube_of_an_experiment_is_joined_from_all_its_entries() -> None:
 def test_code_of_an_experiment_is_its_own() -> None:
     plan = Plan(load_config(CONFIGS / "smoke.yaml", overrides=EXPERIMENTED))
     one, other = (
-        plan.code("experiment", job(experiment=name, world="additive", world_seed="0", seed="0"))
+        plan.code("experiment", job(experiment=name, world="symbols", world_seed="0", seed="0"))
         for name in ("invariance", "border")
     )
     assert one != other
@@ -200,7 +206,7 @@ def test_code_of_an_experiment_is_its_own() -> None:
 
 def test_claims_that_are_judged_are_those_asked_for(plan: Plan) -> None:
     two = Plan(load_config(CONFIGS / "smoke.yaml", overrides={"claims": {"names": ["c06_masking_ratio"]}}))
-    assert two.flags.claims == "--claims c06_masking_ratio"
+    assert two.flags.claims == """--claims c06_masking_ratio --worlds '{"sweep": "symbols"}'"""
     section = {"names": ["c06_masking_ratio"], "worlds": {"sweep": "grammar"}}
     other = Plan(load_config(CONFIGS / "smoke.yaml", overrides={"claims": section}))
     assert other.flags.claims == """--claims c06_masking_ratio --worlds '{"sweep": "grammar"}'"""
