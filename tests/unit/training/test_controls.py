@@ -166,3 +166,18 @@ def test_a_loss_that_is_not_finite_is_told(world, monkeypatch):
         TrainingError, match=r"autoencoder gaussian_tree w0 s0: the loss is nan at step 2 of 4"
     ):
         train_autoencoder(world, CFG, 0, Recipe(images=256, batch=64))
+
+
+def test_columns_have_the_symbols_of_their_level():
+    world = worlds.make("symbol_tree", 0, leaves=4, root=3)  # 6 symbols at level 1
+    latents = world.sample(400, "train").latents
+    columns = latent_columns(world, latents)
+    assert columns.shape == (400, 2 * 6 + 3)
+    for start, values, symbols in (
+        (0, latents[1][:, 0], 6),
+        (6, latents[1][:, 1], 6),
+        (12, latents[2][:, 0], 3),
+    ):
+        np.testing.assert_array_equal(columns[:, start : start + symbols].argmax(1), values[:, 0])
+    weights = level_weights(world, latents, np.ones(15, bool))
+    assert weights[:12].sum() == pytest.approx(0.5) and weights[12:].sum() == pytest.approx(0.5)

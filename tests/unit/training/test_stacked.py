@@ -63,7 +63,7 @@ def test_stack_computes_what_each_model_computes(norm_pixels: bool) -> None:
         assert found == pytest.approx(norm, rel=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["additive_tree", "grammar_tree", "latent_dag"])
+@pytest.mark.parametrize("kind", ["additive_tree", "grammar_tree", "symbol_tree", "latent_dag"])
 def test_member_of_a_stack_equals_a_run_on_its_own(kind: str) -> None:
     """With the same noise member k of a stack has the losses and weights of a stack of one."""
     members, seeds = _worlds(kind, [0, 0, 1]), [0, 1, 0]
