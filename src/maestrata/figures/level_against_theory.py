@@ -24,7 +24,7 @@ TITLE = "The level that training adds to, against the theory's"
 CAPTION = (
     "Across: mean level of the shared information c, computed before any training, under the readings of "
     "Theorem 1. Up: centroid over levels of what training adds, each level weighted by its gain in R2 over "
-    "the encoder before training (gains below 0 count as 0). One point a masking ratio, named beside it; "
+    "the same network trained on other images' targets (gains below 0 count as 0). One point a ratio, named; "
     "colour: world; marker and line: mask patch. The theory is about which level, not about equality: a "
     "prediction that holds makes the points of a world rise from left to right."
 )
@@ -64,7 +64,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
 
 
 def _centroids(here: xr.Dataset) -> Series | None:
-    """Mean level by ratio, weighted by the gain over the untrained encoder; NaN where there is none."""
+    """Mean level by ratio, weighted by the gain over `null_trained`; NaN where there is none."""
     weight = here.gain.clip(min=0)
     total = weight.sum("level", skipna=False)
     each = (weight * here.level).sum("level", skipna=False) / total.where(total > 0)
