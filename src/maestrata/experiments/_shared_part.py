@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from maestrata.errors import ExperimentError
 from maestrata.geometry import TokenGrid
-from maestrata.inference.base import Posterior
 from maestrata.theory.shared import shared_information
 from maestrata.worlds.base import Sample, World
 
@@ -73,14 +72,3 @@ class Shared:
     def values(self, sample: Sample) -> Float32:
         """Return the value of c in every image, (n, dimensions)."""
         return np.concatenate([np.asarray(sample.latents[level][:, i]) for level, i in self.c], axis=1)
-
-    def belief(self, exact: Posterior) -> Float32:
-        """Return what the posterior of c is made of, (n, numbers): mean, and covariance where that varies."""
-        parts = [exact.mean[level][:, i] for level, i in self.c]
-        for level, i in self.c:
-            spread = (exact.covariance or {})[level][:, i]
-            rows, columns = np.triu_indices(spread.shape[-1])
-            parts.append(spread[:, rows, columns])
-        numbers = np.concatenate(parts, axis=1)
-        # constant columns, such as any covariance at a fixed mask in a Gaussian world, tell nothing
-        return numbers[:, np.ptp(numbers, axis=0) > 1e-9].astype(np.float32)

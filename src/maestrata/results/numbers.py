@@ -7,7 +7,7 @@ training seeds of a world, so the interval of a mean over seeds is as wide as th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from math import nan
@@ -249,6 +249,20 @@ def aligned(parts: Sequence[Numbers]) -> list[Numbers]:
         levels = reduce(np.intersect1d, [part.levels for part in parts])
         return [_reindexed(part, seeds, levels) for part in parts]
     return [_reindexed(part, seeds, part.levels) for part in parts]
+
+
+def stacked(each: Mapping[int, Numbers]) -> Numbers:
+    """Put numbers of one level each side by side, under the levels that they are given; some may lack."""
+    there = {level: part for level, part in each.items() if not part.lacking}
+    if not there:
+        return next(iter(each.values()))
+    parts = aligned(list(there.values()))
+    arrays = {
+        name: np.concatenate([getattr(part, name) for part in parts], axis=-1)
+        for name in ("value", "below", "above", "bound")
+    }
+    models = frozenset().union(*(part.models for part in there.values()))
+    return replace(parts[0], levels=np.array(list(there)), models=models, **arrays)
 
 
 def weighted(parts: Sequence[Numbers], weights: ArrayLike) -> Numbers:

@@ -10,19 +10,20 @@ from maestrata.errors import ExperimentError
 from maestrata.experiments._bottleneck_model import Bottleneck
 from maestrata.experiments._shared_part import Shared, child_mask
 from maestrata.experiments.base import Job
-from maestrata.experiments.bottleneck import SETTINGS, run
+from maestrata.experiments.bottleneck import SETTINGS, WORLDS, run
 from maestrata.experiments.measures import leak, redraw, whiten
 from maestrata.experiments.settings import fill_settings
 from maestrata.geometry import TokenGrid, patchify
 from maestrata.inference import posterior
+from maestrata.inference.base import is_determined
 from maestrata.model.mae import MAEConfig
 from maestrata.worlds import make
 
-TINY = {"images": 640, "width": 16, "depth": 1, "points": 100, "test": 120}
+TINY = {"levels": [1, 3], "images": 512, "growth": 1, "width": 16, "depth": 1, "points": 100, "test": 120}
 
 
-def job(kind, settings=None, **world):
-    made = make(kind, 0, **({"leaves": 8} | world))
+def job(settings=None, **world):
+    made = make("invertible_tree", 0, **({"leaves": 8} | world))
     cfg = MAEConfig(made.grid.height, made.grid.width, made.token_values)
     full = fill_settings("bottleneck", TINY | (settings or {}), SETTINGS)
     return Job(made, 0, cfg, settings=full, replicates=20)
@@ -76,11 +77,16 @@ def test_code_sees_the_visible_tokens_alone_and_the_decoder_the_code_alone():
     with torch.no_grad():
         predicted = coder.decoder(torch.from_numpy(coder.codes(tokens)))
         np.testing.assert_array_equal(coder(seen).numpy(), predicted.numpy())
-    errors = np.square(predicted.numpy() - hidden.numpy()).mean(1)
-    ids = (torch.from_numpy(np.flatnonzero(part)).expand(5, -1) for part in (~masked, masked))
-    filled = coder.fill(torch.from_numpy(tokens), *ids)
-    assert torch.equal(filled, coder(seen).view(5, -1, 12))
-    assert coder.loss(seen, hidden).item() == pytest.approx(errors.mean(), rel=1e-5)
+    error = np.square(predicted.numpy() - hidden.numpy()).mean()
+    assert coder.loss(seen, hidden).item() == pytest.approx(error, rel=1e-5)
+
+
+def test_the_response_of_a_linear_decoder_is_its_matrix_squared():
+    coder = model(child_mask(TokenGrid.for_leaves(8), 1))
+    coder.decoder = torch.nn.Linear(3, 12)
+    matrix = coder.decoder.weight.detach().double().numpy()
+    codes = np.random.default_rng(0).standard_normal((7, 3)).astype(np.float32)
+    np.testing.assert_allclose(coder.response(codes), matrix.T @ matrix, rtol=1e-5)
 
 
 def test_weights_come_from_the_generator_alone():
@@ -105,60 +111,41 @@ def test_redrawing_keeps_c_and_the_conditional_mean_and_changes_all_else_that_is
     assert leak(*whiten(*seen))[0] > 0.1
 
 
-def test_posterior_of_c_is_its_mean_alone_where_the_covariance_is_constant():
-    for kind, settings, width in (("gaussian_tree", {"dim": 3}, 3), ("additive_tree", {"dim": 2}, 5)):
-        world = make(kind, 0, leaves=4, **settings)
-        masked = child_mask(world.grid, 1)
-        found = posterior(world, world.sample(60).images, ~masked)
-        assert Shared.of(world, masked).belief(found).shape == (60, width)
-
-
-def test_where_the_visible_part_determines_c_the_posterior_is_c():
-    world = make("invertible_tree", 0, leaves=4)
-    masked = child_mask(world.grid, 1)
-    sample = world.sample(50)
-    shared = Shared.of(world, masked)
-    belief = shared.belief(posterior(world, sample.images, ~masked))
-    np.testing.assert_allclose(belief, shared.values(sample), atol=1e-4)
-
-
-@pytest.mark.parametrize(
-    "kind, world, exact",
-    [
-        ("invertible_tree", {}, True),
-        ("gaussian_tree", {}, True),
-        ("additive_tree", {"dim": 2, "leaves": 4}, True),
-        ("additive_tree", {"dim": 4}, False),
-    ],
-)
-def test_every_arm_is_measured(kind, world, exact):
-    found = numbers(run(job(kind, **world)))
-    arms = {arm for arm, _ in found}
+def test_every_arm_is_measured_at_every_level():
+    found = numbers(run(job()))
     trained = {"trained/0.5d", "trained/1d", "trained/2d"}
-    assert arms == trained | {"random_init/1d", "pca/1d"} | ({"exact"} if exact else set())
-    for arm in arms - {"exact"}:
-        assert {"r2", "r2_linear", "leak_redrawn", "outputs"} <= {q for a, q in found if a == arm}
-        assert 0 < found[arm, "leak_redrawn"] < 1.2
-        assert ((arm, "skill") in found) == ((arm, "leak") in found) == exact
-    d_c = found["trained/1d", "outputs"]
-    assert found["trained/2d", "outputs"] == 2 * d_c
-    # the decoder's optimum on the visible part is the exact posterior's
-    for arm in trained:
-        assert (found.get((arm, "progress"), 0.0)) < 1.05
-    if exact:
-        which = "leak_redrawn" if kind == "invertible_tree" else "leak_regressed"
-        assert found["trained/1d", "leak"] == found["trained/1d", which]
+    coded = trained | {"null_trained/1d", "random_init/1d", "pca/1d"}
+    assert {arm for arm, _ in found} == {f"l{level}/{arm}" for level in (1, 3) for arm in coded | {"exact"}}
+    for level in (1, 3):
+        for arm in sorted(coded):
+            at = f"l{level}/{arm}"
+            assert {"r2", "r2_linear", "skill", "leak", "outputs"} <= {q for a, q in found if a == at}
+            assert 0 < found[at, "leak"] < 1.2
+            assert ((at, "progress") in found) == (arm in trained)
+            assert ((at, "leak_used") in found) == (arm != "pca/1d")
+            if arm in trained:
+                # the decoder's optimum on the visible part is the exact posterior's
+                assert found[at, "progress"] < 1.05
+    # noise over c and its ancestors: root 2, and one a level
+    assert found["l1/trained/1d", "outputs"] == 4 and found["l1/trained/2d", "outputs"] == 8
+    assert found["l3/trained/1d", "outputs"] == 2
+
+
+def test_only_worlds_in_which_the_visible_part_determines_c():
+    assert all(is_determined(make(kind, 0, leaves=4)) for kind in WORLDS)
 
 
 def test_equal_jobs_give_equal_numbers():
-    one, two = (run(job("gaussian_tree")).arrays()[1]["value"] for _ in range(2))
+    one, two = (run(job({"levels": [1]})).arrays()[1]["value"] for _ in range(2))
     np.testing.assert_array_equal(one, two)
 
 
-def test_a_linear_world_is_learnt_in_seconds():
-    # with 2 dimensions E[masked | visible] is linear in 2 numbers
-    settings = {"images": 25_600, "lr": 5e-3, "width": 32, "test": 1000, "multiples": [0.5, 1.0]}
-    found = numbers(run(job("gaussian_tree", settings, dim=2)))
-    assert found["trained/1d", "progress"] > 0.8 > found["trained/0.5d", "progress"]
-    assert found["trained/1d", "skill"] > 0.8
-    assert found["trained/1d", "leak"] < 0.3 < found["random_init/1d", "leak"]
+def test_a_world_without_turns_is_learnt_in_seconds_and_not_from_targets_of_other_images():
+    # then E[masked | visible] is linear in the d_c numbers that a node and its ancestors have
+    settings = {"images": 25_600, "batch": 64, "width": 32, "test": 1000, "levels": [1]}
+    found = numbers(run(job(settings, omega=0.0)))
+    assert found["l1/trained/1d", "progress"] > 0.9 > 0.8 > found["l1/trained/0.5d", "progress"]
+    assert found["l1/trained/1d", "skill"] > 0.9
+    assert found["l1/trained/1d", "leak"] < 0.1 < found["l1/random_init/1d", "leak"]
+    assert found["l1/null_trained/1d", "leak"] > 0.3
+    assert found["l1/null_trained/1d", "skill"] < 0.6
