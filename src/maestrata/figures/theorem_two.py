@@ -19,12 +19,12 @@ from maestrata.results import CubeSet, Select, along, along_arms, numbered, root
 NAME = "theorem_two"
 TITLE = "Theorem 2: recovery of c, and leak of what is not c"
 CAPTION = (
-    "First row: one fixed mask, an encoder with w outputs which are all that the decoder sees, against w "
-    "over the intrinsic dimension d_c of the shared information c. Recovery: R2 of c from the outputs "
+    "First row: one fixed mask for each level at which the shared information c may lie, an encoder with w "
+    "outputs which are all that the decoder sees, against w over the intrinsic dimension d_c of c. Recovery: R2 of c from the outputs "
     "over the R2 from the conditional mean of the masked tokens. Progress: share explained of what can be "
     "explained of them; under .9 a world does not count, as the theorem is about the optimum. Leak: share "
-    "of the outputs' variance that is noise not shared with the masked part; the theorem wants none at w "
-    "= d_c. Second row: standard masked autoencoders with one fixed mask each. Leak of the noise below "
+    "of the whitened outputs' variance that is noise not shared with the masked part; the theorem wants none "
+    "at w = d_c. Second row: standard masked autoencoders with one fixed mask each. Leak of the noise below "
     "level 2 for the paper's three masks, which differ in ratio too, and along a ladder at r = .5 on "
     "which c climbs from the tokens' parents to the root; and what training adds to R2 on each rung. "
     "Where the leak falls up the ladder and R2 of the root rises, the mask has chosen the level."
@@ -41,9 +41,8 @@ LEAKS = {
     "leak_random_init": replace(UNTRAINED, label="fixed mask: random init"),
     "leak_whole": Look("fixed mask: trained, read on whole images", GREEN, "D", ":", open=True),
 }
-TRAINED = replace(ENCODERS["trained"], label="bottleneck: trained")
-# encoders at w = d_c, side by side, not on each other -> where they stand
-AT_ONE = {"random_init": 0.93, "pca": 1.075}
+# controls at w = d_c, side by side, not on each other -> where they stand
+AT_ONE = {"null_trained": 0.93, "pca": 1.075}
 # quantity -> title, axis, lines of the rules with what they are
 PANELS: tuple[tuple[str, str, str, tuple[tuple[float, str], ...]], ...] = (
     ("skill", "recovery of c", "$R^2$ over the best", ((0.9, "claim 2: above .9"),)),
@@ -71,40 +70,49 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
         _leaks(sheet, row, fixed, world)
         _gain(sheet, row[2], cubes, world)
         row[0].set_title(f"{world}: the paper's masks" if world else "the paper's masks")
-    marks = [
-        replace(ENCODERS[encoder], line="", label=f"{ENCODERS[encoder].label}, w = $d_c$")
-        for encoder in AT_ONE
-    ]
+    levels = levels_of(cube)
+    trained = [replace(level_look(k, max(levels)), label=f"bottleneck, c at level {k}") for k in levels]
+    marks = [replace(_control(encoder), label=f"{ENCODERS[encoder].label}, w = $d_c$") for encoder in AT_ONE]
     one, many = sheet.shown[:n_bottleneck], sheet.shown[n_bottleneck:]
-    return sheet.done(TITLE, [TRAINED, *marks, *LEAKS.values()], [
+    return sheet.done(TITLE, [*trained, *marks, *LEAKS.values()], [
         f"{n_text(one, name='bottleneck')}; {n_text(many, name='fixed masks')}",
         sheet.intervals_text("bars and bands"),
         "dashed grey: thresholds, fixed before any model was trained; thin: single worlds",
     ])  # fmt: skip
 
 
+def levels_of(cube: xr.Dataset) -> list[int]:
+    """List the levels of c that a cube of the bottleneck has."""
+    return sorted({int(level) for level in numbered(cube, r"l(\d+)/.*").values()})
+
+
+def _control(encoder: str) -> Look:
+    return replace(ENCODERS[encoder], line="", open=True)
+
+
 def _bottleneck(
     sheet: Sheet, ax: Axes, cube: xr.Dataset, world: str, quantity: str, lines: tuple[tuple[float, str], ...]
 ) -> None:
-    """Draw a quantity against the width of the bottleneck."""
-    widths = numbered(cube, r"trained/([\d.]+)d")
-    shown = [(along_arms(cube, world, quantity, widths), TRAINED)]
-    shown += [
-        (along_arms(cube, world, quantity, {f"{encoder}/1d": at}), replace(ENCODERS[encoder], line=""))
-        for encoder, at in AT_ONE.items()
-    ]
-    for s, look in shown:
-        sheet.plot(ax, s, look, worlds="thin" if look is TRAINED else "none")
-    multiples = np.array(sorted(widths.values()) or [0.5, 1.0, 2.0])
+    """Draw a quantity against the width of the bottleneck, for every level of c."""
+    levels, shown = levels_of(cube), []
+    for level in levels:
+        widths = numbered(cube, rf"l{level}/trained/([\d.]+)d")
+        shown.append((along_arms(cube, world, quantity, widths), level_look(level, max(levels)), "thin"))
+        for encoder, at in AT_ONE.items():
+            s = along_arms(cube, world, quantity, {f"l{level}/{encoder}/1d": at})
+            shown.append((s, _control(encoder), "none"))
+    for s, look, each in shown:
+        sheet.plot(ax, s, look, worlds=each)
+    multiples = np.array(sorted(set(numbered(cube, r"l\d+/trained/([\d.]+)d").values())) or [0.5, 1.0, 2.0])
     ax.set_xscale("log", base=2)
     ax.set_xticks(multiples, [f"{m:g}" for m in multiples])
     ax.minorticks_off()
     ax.set_xlim(multiples.min() / 1.25, multiples.max() * 1.25)
     ax.set_xlabel("outputs w over $d_c$")
     if not ax.has_data():
-        missing(ax, "no exact posterior" if quantity != "skill" else "not measured")
+        missing(ax)
         return
-    values = np.concatenate([s.each.ravel() for s, _ in shown if s is not None])
+    values = np.concatenate([s.each.ravel() for s, _, _ in shown if s is not None])
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     leak = quantity == "leak"
     ax.set_ylim(min(0.0, low), None if leak else max(1.05, high + 0.05))
