@@ -15,8 +15,8 @@ SAYS = (
 )
 RULE = (
     "One fixed mask for each level (1, 2, 3) at which c may lie; w = d_c outputs, which are all that the "
-    "decoder sees. Kernel ridge (a one-to-one function need not be linear) of c from c_hat: its R2 over that from "
-    "E[masked part | c], above .9; and its R2 minus that of the same model trained on targets of other "
+    "decoder sees. Kernel ridge (a one-to-one function need not be linear) of c from c_hat: its R2 over that "
+    "from E[masked part | c], above .9; and its R2 minus that of the same model trained on targets of other "
     "images, and minus that of w principal components of the visible pixels, above 0. All are needed, at "
     f"every level that a run has; any one reversed speaks against. {GATE}Judged in the invertible world."
 )

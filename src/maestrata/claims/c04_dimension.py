@@ -13,8 +13,8 @@ SAYS = (
 RULE = (
     "The models of claim 2 at w = d_c / 2, d_c and 2 d_c outputs. Skill: the share explained of what can be "
     "explained of the masked part. Knee at d_c: skill(d_c) - skill(d_c / 2) above .05, and skill(2 d_c) - "
-    "skill(d_c) below .05 (the margin that claim 7 takes for no difference). And the leak of claim 3, outputs "
-    "weighted by what the decoder makes of them, E d'Md / (2 tr M Cov) with d = c_hat(x) - c_hat(x') and "
+    "skill(d_c) below .05 (the margin that claim 7 takes for no difference). And the leak of claim 3, with "
+    "outputs weighted by what the decoder makes of them, E d'Md / (2 tr M Cov), d = c_hat(x) - c_hat(x') and "
     "M = E J'J, J the decoder's Jacobian: leak(2 d_c) - leak(d_c) above 0. All are needed, at every level of "
     "c that a run has; any one reversed speaks against. Worlds in which 2 d_c outputs explain less than .9 "
     "of what can be explained are left out. Judged in the invertible world."

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from maestrata.claims.one_mask import test
-from maestrata.claims.rule import Contrast
+from maestrata.claims.rule import Contrast, Test
 from maestrata.results import CubeSet, Expression, Numbers, Select, slope_of
 from maestrata.results.read import Level, arms_of
 
@@ -18,19 +17,18 @@ SAYS = (
     " hides too little or too much makes it keep low-level noise."
 )
 RULE = (
-    "One model a mask. Low-level leak: share of the variance of the whitened mean of the visible tokens "
-    "that the noise below level 2 (of levels 0 and 1) makes. That of the ideal mask below those of the "
-    "conservative and of the aggressive one; and, as the three differ in ratio, its slope over the ladder "
-    "of masks at ratio .5 (one child of every level-k node masked, k = 1..L) below 0 a rung. All three are "
-    "needed; any one reversed speaks against. Judged in the invertible world."
+    "One model a mask. Low-level leak: share of the variance (not whitened) of the mean of the visible "
+    "tokens that the noise below level 2 (of levels 0 and 1) makes. That of the ideal mask below those of "
+    "the conservative and of the aggressive one; and, as the three differ in ratio, its slope over the "
+    "ladder of masks at ratio .5 (one child of every level-k node masked, k = 1..L) below 0 a rung. All three "
+    "are needed; any one reversed speaks against. Judged where a child determines its parent (symbols)."
 )
 NEEDS = ("experiments/fixed_masks",)
 TRAINS = True
 
 CUBE = "experiments/fixed_masks"
 LOW = 2
-"""Noise below this level is low. With 16 leaves these are the lower levels of 0 to 4, and level 1 is the
-lowest that any mask can make shared: the noise of a token is never in c."""
+"""Noise below this level is low: the noise of a token is never in c, and level 1 the lowest that may be."""
 
 
 def measured(arm: str, quantity: str, level: Level = LOW, base: str | None = None) -> Expression:
@@ -67,6 +65,7 @@ class Slope(Expression):
         return slope_of(parts, cube["setting"].sel(arm=rungs).values.tolist()).numbers(cubes, world)
 
 
+test = partial(Test, world="certain")
 share = partial(test, side="below", threshold=0.0, units="share")
 a_rung = partial(test, side="below", threshold=0.0, units="share a rung")
 r2_a_rung = partial(test, threshold=0.0, units="R2 a rung")

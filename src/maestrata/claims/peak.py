@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maestrata.claims.statistics import leave_one_out_choice
-from maestrata.results import CubeSet, Expression, Numbers, Select, aligned
+from maestrata.results import Combined, CubeSet, Expression, Numbers, Select, aligned
 from maestrata.results.read import Level
 
 INSIDE = (0.25, 0.5, 0.75)
@@ -59,6 +59,17 @@ class Peak(Expression):
         )
         whole = replace(numbers[0], value=value, below=below, above=above, bound=bound, seeds=seeds)
         return replace(whole, models=models)
+
+
+def over_ratio(of: Callable[[float], Select], ratio: float) -> Combined:
+    """Contrast a number of an experiment at the peak with the same at a ratio."""
+    return Peak(of, cube=of(ratio).cube) - of(ratio)
+
+
+def over_start(of: Callable[[float], Select]) -> Combined:
+    """Contrast a number of an experiment at the peak with the same of the untrained model."""
+    start = replace(of(INSIDE[-1]), arm="random_init", ratio=None)
+    return Peak(of, cube=start.cube) - start
 
 
 def best_elsewhere(scores: Floats) -> NDArray[np.intp]:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from maestrata.errors import ExperimentError
 from maestrata.experiments._features import encoders
 from maestrata.experiments.base import Job, Table
-from maestrata.experiments.measures import root_class
+from maestrata.experiments.measures import root_class, with_pixel_noise
 from maestrata.random import stream
 from maestrata.regression.standardise import Standard
 from maestrata.resampling import mean_bootstrap
@@ -65,11 +65,16 @@ def with_texture(world: World, noise: Noise, texture: Labels) -> Noise:
     spec = world.noise_spec.get(0)
     if spec is None or spec.kind != "normal":
         raise ExperimentError(f"{world.name}: a texture needs normal noise at the tokens (level 0)")
-    direction = stream(world.seed, "experiment", _KEY, _DIRECTION).standard_normal(spec.shape[1])
-    direction = (direction / np.linalg.norm(direction)).astype(noise[0].dtype)
-    along = noise[0] @ direction  # (n, tokens)
-    wanted = np.abs(along) * np.where(texture, 1, -1).astype(along.dtype)[:, None]
-    return {**noise, 0: noise[0] + (wanted - along)[..., None] * direction}
+    drawn = stream(world.seed, "experiment", _KEY, _DIRECTION)
+
+    def turned(own: NDArray[np.floating]) -> NDArray[np.floating]:
+        direction = drawn.standard_normal(own.shape[-1])
+        direction = (direction / np.linalg.norm(direction)).astype(own.dtype)
+        along = own @ direction  # (n, tokens)
+        wanted = np.abs(along) * np.where(texture, 1, -1).astype(along.dtype)[:, None]
+        return own + (wanted - along)[..., None] * direction
+
+    return with_pixel_noise(world, noise, turned)
 
 
 def run(job: Job) -> Table:

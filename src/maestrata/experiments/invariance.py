@@ -1,7 +1,6 @@
 """Noise below a level drawn anew with the rest kept, and the mirror: how much of a representation changes.
 
-Of a whitened representation f of p dimensions, the share of its variance that the noise drawn anew takes part
-in,
+Of a representation f, the share of its variance that the noise drawn anew takes part in,
 
     share = E |f(x) - f(x')|^2 / E |f(x) - f(x'')|^2,
 
@@ -18,12 +17,12 @@ import numpy as np
 
 from maestrata.experiments._features import encoders
 from maestrata.experiments.base import Job, Table
-from maestrata.experiments.measures import Whitening, leak, noise_below, redraw
+from maestrata.experiments.measures import leak, noise_below, redraw
 from maestrata.random import stream
 
 SUMMARY = "noise below a level drawn anew with the rest kept, and the mirror: share of variance that changes"
-SETTINGS = {"pairs": 1024, "fit": 4096}
-RANGES = {"pairs": {"least": 2}, "fit": {"least": 2}}
+SETTINGS = {"pairs": 2048}
+RANGES = {"pairs": {"least": 2}}
 CELLS = True
 
 _KEY = 11  # of the stream "experiment"
@@ -35,19 +34,17 @@ def run(job: Job) -> Table:
     Parameters
     ----------
     job : Job
-        Its settings: `pairs`, test images that are compared with their altered selves; `fit`, images of the
-        stream ``probe-train`` that the whitening is fitted on (no more than the job's own numbers of images).
+        Its setting: `pairs`, test images that are compared with their altered selves.
 
     Returns
     -------
     Table
-        Arms: cells such as ``1x1/v4``, and ``random_init``. Quantities by level 1 to L: ``low_redrawn``
-        (noise below the level drawn anew), ``high_redrawn`` (noise at the level and above), both as shares
-        of whitened variance; ``low_redrawn_plain`` and ``high_redrawn_plain``, of plain variance. At level
-        0: ``rank`` (directions of f that vary) and ``mask_ratio``.
+        Arms: cells such as ``1x1/v4``, and ``random_init``. Shares of variance by level 1 to L:
+        ``low_redrawn`` (noise below the level drawn anew), ``high_redrawn`` (noise at the level and above).
+        At level 0: ``mask_ratio``.
     """
     world = job.world
-    fit, test = job.sample("probe-train", "fit").images, job.sample("test", "pairs")
+    test = job.sample("test", "pairs")
     pairs = len(test.images)
     levels = range(1, world.levels + 1)
     altered = {}
@@ -62,12 +59,7 @@ def run(job: Job) -> Table:
 
     table = Table()
     for arm, encode in encoders(job, table):
-        whitening = Whitening(encode(fit))
-        table.add(arm, "rank", 0, whitening.rank, n=len(fit))
         plain = encode(test.images)
-        white = whitening.apply(plain)
         for (name, level), images in altered.items():
-            other = encode(np.asarray(images))
-            table.add(arm, name, level, leak(white, whitening.apply(other), weights), pairs)
-            table.add(arm, f"{name}_plain", level, leak(plain, other, weights), pairs)
+            table.add(arm, name, level, leak(plain, encode(np.asarray(images)), weights), pairs)
     return table

@@ -12,7 +12,7 @@ representation could otherwise hide what it holds in directions of little varian
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -142,6 +142,19 @@ def noise_below(world: World, level: int) -> dict[int, NDArray[np.bool_]]:
     if isinstance(level, bool) or not 0 <= level <= world.levels + 1:
         raise ExperimentError(f"level={level!r} must be an integer in 0..{world.levels + 1}")
     return {at: np.ones(world.n_nodes[at], bool) for at in world.noise_spec if at < level}
+
+
+def with_pixel_noise(
+    world: World, noise: Noise, change: Callable[[NDArray[np.floating]], NDArray[np.floating]]
+) -> Noise:
+    """Change the pixels' own noise, (n, tokens, dim), and keep all other.
+
+    It is the noise of level 0, without the columns that lead choices in a tree of symbols.
+    """
+    changed = noise[0].copy()
+    own = slice(changed.shape[-1] - world.token_values if world.discrete else 0, None)
+    changed[..., own] = change(changed[..., own])
+    return {**noise, 0: changed}
 
 
 def redraw(world: World, noise: Noise, nodes: Nodes, rng: np.random.Generator) -> Noise:

@@ -2,9 +2,10 @@
 
 Shifts, each of test images only (probes are fitted to images of the world as it is):
 
-* ``noise=a``: the noise of the tokens times a (pixel noise in a grammar);
+* ``noise=a``: the noise of the tokens times a (pixel noise in a tree of symbols);
 * ``middle=a``: in a continuous world, the noise of the levels between tokens and root times a;
-* ``tilt=w``: in a grammar, the first production of every symbol w times as likely as each other one.
+* ``tilt=w``: in a tree of symbols, the first production of every symbol (or digit of every node) w times as
+  likely as each other one.
 
 All shifted images share with the plain ones whatever noise is not shifted, so that losses are paired. The
 ceiling loses something too: in a grammar it is belief propagation that knows of the shift, on the same
@@ -21,10 +22,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from maestrata.experiments._features import encoders
 from maestrata.experiments.base import Job, Table
-from maestrata.experiments.measures import root_class
+from maestrata.experiments.measures import root_class, with_pixel_noise
 from maestrata.inference.base import posterior
 from maestrata.random import stream
 from maestrata.regression.probes import make
@@ -79,7 +81,8 @@ def shifts(world: World, noise: Noise, settings: Mapping[str, Any]) -> list[Shif
         twin = copy.copy(world)
         if "pixel_noise" in world.settings:
             twin.settings = {**world.settings, "pixel_noise": world.settings["pixel_noise"] * size}
-        shifted.append(Shift(f"noise={size:g}", size, {**noise, 0: noise[0] * np.float32(size)}, twin))
+        louder = with_pixel_noise(world, noise, lambda own, size=size: own * np.float32(size))
+        shifted.append(Shift(f"noise={size:g}", size, louder, twin))
     if not world.discrete:
         size = float(settings["middle"])
         middle = {
@@ -87,27 +90,38 @@ def shifts(world: World, noise: Noise, settings: Mapping[str, Any]) -> list[Shif
             for level, part in noise.items()
         }
         return [*shifted, Shift(f"middle={size:g}", size, middle, world)]
-    if world.settings.get("productions", 1) > 1:
+    if world.settings.get("productions", 2) > 1:
         shifted.append(_tilt(world, noise, int(settings["tilt"])))
     return shifted
 
 
 def _tilt(world: World, noise: Noise, times: int) -> Shift:
-    """Draw productions anew, the first `times` as likely as each other one.
+    """Draw productions (or digits) anew, the first `times` as likely as each other one.
 
-    A grammar that lists its first production `times` over, and draws evenly from that list, is the same
-    grammar tilted; inference is asked of that one.
+    A world that lists its first production `times` over, and draws evenly from that list, is the same world
+    tilted; inference is asked of that one.
     """
-    listed = np.array([0] * times + list(range(1, world.settings["productions"])))
+    key, axis, root = ("productions", 1, 1) if "productions" in world.settings else ("digits", 2, 0)
+    options = world.settings[key]
+    listed = np.array([0] * times + list(range(1, options)))
     rng = stream(world.seed, "experiment", _KEY)
+
+    def drawn(shape: tuple[int, ...]) -> NDArray[np.int64]:
+        return listed[rng.integers(0, len(listed), shape)]
+
     tilted = dict(noise)
-    for level in range(world.levels, 0, -1):
-        drawn = listed[rng.integers(0, len(listed), noise[level][..., -1:].shape)]
-        tilted[level] = np.concatenate([noise[level][..., :-1], drawn], -1)  # the root's symbol is kept
+    for level in range(world.levels - 1 + root, 0, -1):  # the root's symbol is kept, and has no digit
+        own = drawn(noise[level][..., -1:].shape)
+        tilted[level] = np.concatenate([noise[level][..., :-1], own], -1)
+    if key == "digits":  # those of the tokens are led by a normal variable (`worlds.symbols.choose`)
+        own = drawn(noise[0][..., :1].shape)
+        lead = ndtri(np.clip((own + rng.random(own.shape)) / options, 1e-9, 1 - 1e-9))
+        tilted[0] = np.concatenate([lead.astype(noise[0].dtype), noise[0][..., 1:]], -1)
     twin = copy.copy(world)
-    twin.settings = {**world.settings, "productions": len(listed)}
+    twin.settings = {**world.settings, key: len(listed)}
     twin.params = {
-        name: rules[:, listed] if name.startswith("rules") else rules for name, rules in world.params.items()
+        name: np.take(part, listed, axis) if name.startswith(("rules", "tables")) else part
+        for name, part in world.params.items()
     }
     return Shift(f"tilt={times}", float(times), tilted, twin)
 

@@ -20,14 +20,15 @@ NAME = "theorem_two"
 TITLE = "Theorem 2: recovery of c, and leak of what is not c"
 CAPTION = (
     "First row: one fixed mask for each level at which the shared information c may lie, an encoder with w "
-    "outputs which are all that the decoder sees, against w over the intrinsic dimension d_c of c. Recovery: R2 of c from the outputs "
-    "over the R2 from the conditional mean of the masked tokens. Progress: share explained of what can be "
-    "explained of them; under .9 a world does not count, as the theorem is about the optimum. Leak: share "
-    "of the whitened outputs' variance that is noise not shared with the masked part; the theorem wants none "
-    "at w = d_c. Second row: standard masked autoencoders with one fixed mask each. Leak of the noise below "
-    "level 2 for the paper's three masks, which differ in ratio too, and along a ladder at r = .5 on "
-    "which c climbs from the tokens' parents to the root; and what training adds to R2 on each rung. "
-    "Where the leak falls up the ladder and R2 of the root rises, the mask has chosen the level."
+    "outputs which are all that the decoder sees, against w over the intrinsic dimension d_c of c. Recovery: "
+    "R2 of c from the outputs over the R2 from the conditional mean of the masked tokens. Progress: share "
+    "explained of what can be explained of them; under .9 a world does not count, as the theorem is about "
+    "the optimum. Leak: share of the whitened outputs' variance that is noise not shared with the masked "
+    "part; the theorem wants none at w = d_c. Second row: standard masked autoencoders with one fixed mask "
+    "each. Leak of the noise below level 2, of the mean of the visible tokens, for the paper's three masks, "
+    "which differ in ratio too, and along a ladder at r = .5 on which c climbs from the tokens' parents to "
+    "the root; and what training adds to R2 on each rung. Where the leak falls up the ladder and R2 of the "
+    "root rises, the mask has chosen the level."
 )
 NEEDS = ("experiments/bottleneck",)
 USES = ("experiments/fixed_masks",)

@@ -58,7 +58,7 @@ def bottleneck(
     return table("bottleneck", numbers, **kwargs)
 
 
-def masks(ideal=0.3, aggressive=0.5, conservative=0.45, slope=-0.05, **kwargs):
+def masks(ideal=0.3, aggressive=0.5, conservative=0.45, slope=-0.05, progress=0.9, **kwargs):
     leaks = {"conservative": conservative, "ideal": ideal, "aggressive": aggressive}
     leaks |= {f"ladder{k}": ideal + slope * (k - 4) for k in (1, 2, 3, 4)}
     numbers = {}
@@ -69,7 +69,9 @@ def masks(ideal=0.3, aggressive=0.5, conservative=0.45, slope=-0.05, **kwargs):
         numbers |= {(arm, "leak_whole", level): leak + 0.1 for level in (1, 2, 3, 4)}
         for level, r2 in ((1, 0.7 - 0.1 * rung), (2, 0.4), (3, 0.4), (4, 0.1 + 0.05 * rung)):
             numbers[arm, "r2", level], numbers[arm, "r2_random_init", level] = r2, 0.1
-    return table("fixed_masks", numbers, {f"ladder{k}": k for k in (1, 2, 3, 4)}, **kwargs)
+        numbers[arm, "progress", 0] = progress
+    settings = {f"ladder{k}": k for k in (1, 2, 3, 4)}
+    return table("fixed_masks", numbers, settings, **({"worlds": ("symbols",)} | kwargs))
 
 
 @pytest.mark.parametrize("name", ["c02_forward", "c03_reverse", "c04_dimension", "c05_fixed_masks"])
@@ -94,6 +96,7 @@ def test_the_registry_takes_the_claim(name):
         (c05_fixed_masks, masks(ideal=0.48), "contradicted"),  # below the aggressive one alone
         (c05_fixed_masks, masks(aggressive=0.25), "contradicted"),
         (c05_fixed_masks, masks(slope=0.05), "contradicted"),
+        (c05_fixed_masks, masks(progress=0.5), "not_run"),
     ],
 )
 def test_verdict_follows_what_was_measured(verdict_of, claim, cube, verdict):
@@ -156,6 +159,5 @@ def test_a_run_without_the_deciding_world_is_missing_it(verdict_of):
     assert verdict_of(c05_fixed_masks).lacking == "the run has no cube 'experiments/fixed_masks'"
     one_rung = masks().sel(arm=["conservative", "ideal", "aggressive", "ladder2"])
     assert (
-        "has 1 rungs in the world 'invertible': two are needed"
-        in verdict_of(c05_fixed_masks, one_rung).lacking
+        "has 1 rungs in the world 'symbols': two are needed" in verdict_of(c05_fixed_masks, one_rung).lacking
     )

@@ -30,6 +30,17 @@ def test_the_texture_is_a_common_sign_and_nothing_else(grammar):
     np.testing.assert_allclose(cue_conflict.with_texture(grammar, changed, texture)[0], changed[0], atol=1e-5)
 
 
+def test_in_a_tree_of_symbols_the_texture_leaves_the_digits_alone():
+    world = make("symbol_tree", 0, leaves=4)
+    sample = world.sample(50)
+    changed = cue_conflict.with_texture(world, sample.noise, np.arange(50) % 2)
+    np.testing.assert_array_equal(changed[0][..., 0], sample.noise[0][..., 0])
+    made = world.generate(changed)
+    for level, symbols in sample.latents.items():
+        np.testing.assert_array_equal(made.latents[level], symbols)
+    assert not np.array_equal(made.images, sample.images)
+
+
 def test_a_texture_needs_noise_with_a_sign():
     world = SimpleNamespace(name="coins", noise_spec={0: NoiseSpec("choice", (4, 1), (2,))})
     with pytest.raises(ExperimentError, match="coins: a texture needs normal noise"):

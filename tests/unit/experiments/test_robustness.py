@@ -41,6 +41,27 @@ def test_inference_is_told_of_the_tilt():
     np.testing.assert_allclose(found, expected / expected.sum(1, keepdims=True), rtol=1e-6, atol=1e-9)
 
 
+def test_a_tree_of_symbols_has_its_digits_tilted_and_its_pixels_made_noisier():
+    world = make("symbol_tree", 0, leaves=8, root=3, digits=2)
+    sample = world.sample(1500)
+    double, _, tilt = robustness.shifts(world, sample.noise, DEFAULTS)
+    np.testing.assert_allclose(double.noise[0][..., 1:], 2 * sample.noise[0][..., 1:], rtol=1e-6)
+    np.testing.assert_array_equal(double.noise[0][..., :1], sample.noise[0][..., :1])  # leads the digit
+    assert (tilt.noise[0][..., 0] < 0).mean() == pytest.approx(0.75, abs=0.03)
+    np.testing.assert_array_equal(tilt.noise[0][..., 1:], sample.noise[0][..., 1:])
+    for level in (1, 2):
+        assert (tilt.noise[level] == 0).mean() == pytest.approx(0.75, abs=0.03)
+    made = world.generate(tilt.noise)
+    np.testing.assert_array_equal(made.latents[3], sample.latents[3])
+    # of one visible token, the posterior of another root is never 0 for a symbol that is the true one
+    shown = np.arange(8) == 5
+    told = posterior(tilt.world, made.images, shown).probabilities[3][:, 0]
+    plain = posterior(world, made.images, shown).probabilities[3][:, 0]
+    truth = sample.latents[3][:, 0, 0]
+    rows = np.arange(len(truth))
+    assert np.log(told[rows, truth] + 1e-9).mean() >= np.log(plain[rows, truth] + 1e-9).mean() - 1e-6
+
+
 def test_a_continuous_world_has_its_middle_shifted():
     world = make("additive_tree", 0, leaves=8)
     noise = world.sample(10).noise
