@@ -38,18 +38,19 @@ def r2(level: int, ratio: float = 0.75) -> float:
 def bottleneck() -> Iterator[Number]:
     arms = {"trained/0.5d": (0.5, 0.62, 0.55, 0.12), "trained/1d": (1.0, 0.96, 0.95, 0.08),
             "trained/2d": (2.0, 0.98, 0.96, 0.27)}  # fmt: skip
-    for arm, (multiple, skill, progress, leak) in arms.items():
-        for quantity, value in (
-            ("skill", skill),
-            ("r2", 0.9 * skill),
-            ("progress", progress),
-            ("leak", leak),
+    for c in (1, 2):
+        for arm, (multiple, skill, progress, leak) in arms.items():
+            numbers = {"skill": skill, "r2": 0.9 * skill, "progress": progress, "leak": leak * c}
+            for quantity, value in numbers.items():
+                yield f"l{c}/{arm}", quantity, 0, value - 0.03 * c, 0.01, 4096, multiple
+        for arm, skill, leak in (
+            ("null_trained/1d", 0.05, 0.8),
+            ("random_init/1d", 0.1, 0.77),
+            ("pca/1d", 0.4, 0.5),
         ):
-            yield arm, quantity, 0, value, 0.01, 4096, multiple
-    for arm, skill, leak in (("random_init/1d", 0.42, 0.77), ("pca/1d", 0.7, 0.5)):
-        for quantity, value in (("skill", skill), ("r2", 0.9 * skill), ("leak", leak)):
-            yield arm, quantity, 0, value, 0.01, 4096, nan
-    yield "exact", "r2", 0, 0.9, 0.01, 4096, nan
+            for quantity, value in (("skill", skill), ("r2", 0.9 * skill), ("leak", leak)):
+                yield f"l{c}/{arm}", quantity, 0, value, 0.01, 4096, nan
+        yield f"l{c}/exact", "r2", 0, 0.9, 0.01, 4096, nan
 
 
 def fixed_masks() -> Iterator[Number]:
@@ -58,6 +59,7 @@ def fixed_masks() -> Iterator[Number]:
     for arm, (ratio, leak) in arms.items():
         place = float(arm[-1]) if arm.startswith("ladder") else nan
         yield arm, "mask_ratio", 0, ratio, 0, nan, place
+        yield arm, "progress", 0, 0.9, 0.01, 1024, place
         for level in LEVELS:
             for quantity, value in (("leak", leak), ("leak_random_init", leak + 0.04), ("leak_whole", 0.35)):
                 yield arm, quantity, level, value + 0.1 * (level - 2), 0.01, 1024, place

@@ -22,7 +22,7 @@ from maestrata.results import CubeSet, Series
 FIGURES = [n for n in registry.available() if registry.load(n).NEEDS[0].startswith("experiments/")]
 # figure -> quantities and arms of its cubes without which it must still be drawn
 LACKING = {
-    "theorem_two": ("skill", "progress", "random_init", "r2_random_init", "ideal"),
+    "theorem_two": ("skill", "progress", "null_trained", "r2_random_init", "ideal"),
     "hierarchy_or_covariance": ("linear", "surrogate", "inverted_u", "concat_beyond_linear"),
     "noise_invariance": ("random_init", "high_redrawn"),
     "cues_and_shifts": ("pca", "root_alone", "lost_share", "random_init"),

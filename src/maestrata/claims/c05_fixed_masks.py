@@ -20,8 +20,8 @@ RULE = (
     "One model a mask. Low-level leak: share of the variance (not whitened) of the mean of the visible "
     "tokens that the noise below level 2 (of levels 0 and 1) makes. That of the ideal mask below those of "
     "the conservative and of the aggressive one; and, as the three differ in ratio, its slope over the "
-    "ladder of masks at ratio .5 (one child of every level-k node masked, k = 1..L) below 0 a rung. All three "
-    "are needed; any one reversed speaks against. Judged where a child determines its parent (symbols)."
+    "ladder of masks at ratio .5 (one child of every level-k node masked, k = 1..L) below 0 a rung. All "
+    "three are needed; any one reversed speaks against. Judged where a child determines its parent (symbols)."
 )
 NEEDS = ("experiments/fixed_masks",)
 TRAINS = True

@@ -20,7 +20,7 @@ from maestrata.training.progress import Explainable
 from maestrata.worlds.base import World
 
 SUMMARY = "Leak of low-level noise, and R2 by level, of models trained with one fixed mask each"
-SETTINGS = {"images": 80_000, "pairs": 2048, "fit": 3072, "test": 3072}
+SETTINGS = {"images": 48_000, "pairs": 2048, "fit": 3072, "test": 3072}
 RANGES = {
     "images": {"least": "batch", "most": 10_000_000_000},
     "pairs": {"least": 2},

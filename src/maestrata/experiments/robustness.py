@@ -17,6 +17,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import nan
 from typing import Any
 
@@ -81,7 +82,7 @@ def shifts(world: World, noise: Noise, settings: Mapping[str, Any]) -> list[Shif
         twin = copy.copy(world)
         if "pixel_noise" in world.settings:
             twin.settings = {**world.settings, "pixel_noise": world.settings["pixel_noise"] * size}
-        louder = with_pixel_noise(world, noise, lambda own, size=size: own * np.float32(size))
+        louder = with_pixel_noise(world, noise, partial(np.multiply, np.float32(size)))
         shifted.append(Shift(f"noise={size:g}", size, louder, twin))
     if not world.discrete:
         size = float(settings["middle"])

@@ -16,7 +16,7 @@ NAME = "noise_invariance"
 TITLE = "Invariance to the noise below each level"
 CAPTION = (
     "Test images are made again with the noise below a level drawn anew and the rest kept (first panel), "
-    "or with the noise at the level and above drawn anew (second): share of the variance of the whitened "
+    "or with the noise at the level and above drawn anew (second): share of the variance of the "
     "primary features that changes, by level, for each masking ratio and for the untrained encoder. Third: "
     "both, as means over levels, minus those of the untrained encoder in the same world. A representation "
     "of high-level latents changes little in the first and much in the second; training that lowers the "
@@ -55,7 +55,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
         zero(row[2])
         small_legend(row[2], room=0.15, borderaxespad=0.2)
     return sheet.done(TITLE, by_ratio.legend, [
-        f"last layer, mean-pooled tokens, whole image, whitened; {sheet.n_text('pairs of images')}",
+        f"last layer, mean of all tokens, whole image; {sheet.n_text('pairs of images')}",
         sheet.intervals_text("bars and bands"),
         "0: a function of what is kept; 1: independent of it; scales differ; thin: single worlds",
     ])  # fmt: skip

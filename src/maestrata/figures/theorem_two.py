@@ -98,12 +98,12 @@ def _bottleneck(
     levels, shown = levels_of(cube), []
     for level in levels:
         widths = numbered(cube, rf"l{level}/trained/([\d.]+)d")
-        shown.append((along_arms(cube, world, quantity, widths), level_look(level, max(levels)), "thin"))
+        shown.append((along_arms(cube, world, quantity, widths), level_look(level, max(levels))))
         for encoder, at in AT_ONE.items():
             s = along_arms(cube, world, quantity, {f"l{level}/{encoder}/1d": at})
-            shown.append((s, _control(encoder), "none"))
-    for s, look, each in shown:
-        sheet.plot(ax, s, look, worlds=each)
+            shown.append((s, _control(encoder)))
+    for s, look in shown:
+        sheet.plot(ax, s, look, worlds="none" if look.open else "thin")
     multiples = np.array(sorted(set(numbered(cube, r"l\d+/trained/([\d.]+)d").values())) or [0.5, 1.0, 2.0])
     ax.set_xscale("log", base=2)
     ax.set_xticks(multiples, [f"{m:g}" for m in multiples])
@@ -113,7 +113,7 @@ def _bottleneck(
     if not ax.has_data():
         missing(ax)
         return
-    values = np.concatenate([s.each.ravel() for s, _, _ in shown if s is not None])
+    values = np.concatenate([s.each.ravel() for s, _ in shown if s is not None])
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     leak = quantity == "leak"
     ax.set_ylim(min(0.0, low), None if leak else max(1.05, high + 0.05))

@@ -257,7 +257,7 @@ def stacked(each: Mapping[int, Numbers]) -> Numbers:
     if not there:
         return next(iter(each.values()))
     parts = aligned(list(there.values()))
-    arrays = {
+    arrays: dict[str, Any] = {
         name: np.concatenate([getattr(part, name) for part in parts], axis=-1)
         for name in ("value", "below", "above", "bound")
     }

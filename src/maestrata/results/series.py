@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from maestrata.resampling import nanmean
 from maestrata.results.cubes import CubeSet
 from maestrata.results.numbers import aligned
+from maestrata.results.progress import UNGATED
 from maestrata.results.read import ratio_of
 from maestrata.results.select import Expression, Select
 from maestrata.results.statistics import MIN_WORLDS, t_interval
@@ -180,7 +181,7 @@ def along_arms(
     """
     if cube is None:
         return None
-    parts = {x: Select(_key(cube), quantity, arm, level=level) for arm, x in arms.items()}
+    parts = {x: Select(_key(cube), quantity, arm, level=level, gate=UNGATED) for arm, x in arms.items()}
     return along(CubeSet([cube]), world, parts, list(arms))
 
 
@@ -188,7 +189,7 @@ def along_levels(cube: xr.Dataset | None, world: str, arm: str, quantity: str) -
     """Take a quantity of one arm along the levels from 1 up; None where nothing was measured."""
     if cube is None:
         return None
-    numbers = Select(_key(cube), quantity, arm, level="each").numbers(CubeSet([cube]), world)
+    numbers = Select(_key(cube), quantity, arm, level="each", gate=UNGATED).numbers(CubeSet([cube]), world)
     if numbers.lacking:
         return None
     samples = np.repeat(np.array(numbers.samples, np.float64)[:, None], len(numbers.levels), 1)

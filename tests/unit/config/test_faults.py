@@ -157,7 +157,7 @@ SETTINGS = [
     (experiment("border", "patches: [3x3]"), "mask patch 3x3 must divide the 4x2 token grid", ""),
     (experiment("border", "images: 100"), "images=100 must lie in [128,", "experiments[0].settings.images"),
     (experiment("border", "mask_ratio: 0.1, patches: [1x1]"), "every masked token is next to a", ""),
-    (experiment("bottleneck", "level: 4"), "level=4 must lie in [1, 3]", "in world 'additive'"),
+    (experiment("fixed_masks", "fit: 10"), "fit=10 must be at least 100", "experiments[0].settings.fit"),
     (experiment("budgets", "budgets: [money]"), "budgets[0]='money' must be one of: compute, tokens", ""),
     (experiment("cue_conflict", "fit: 1"), "fit=1 must be at least 100", ""),
     (experiment("embedding", "neighbours: 600"), "neighbours=600 must lie in [1, 600)", ""),
