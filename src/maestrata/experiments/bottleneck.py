@@ -29,8 +29,8 @@ from maestrata.training.loop import Batch, fit
 from maestrata.training.progress import Explainable
 
 SUMMARY = "recovery of c, and leak of what is not c, behind a bottleneck of w outputs at fixed masks"
-# A step of 64 images costs half of one of 256 here, so steps are larger than elsewhere. A level up asks for some six
-# times as many images.
+# A step of 64 images costs half of one of 256 here, so steps are larger than elsewhere. One level up takes
+# some six times as many images.
 SETTINGS = {
     "levels": (1,),
     "multiples": (0.5, 1.0, 2.0),

@@ -152,7 +152,7 @@ SETTINGS = [
     (block("world_seeds: [4294967296]"), "grid[0].world_seeds[0]=4294967296", "4294967295"),
     (experiment("invariance", "pairs: 0"), "pairs=0 must be at least 2", "experiments[0].settings.pairs"),
     (experiment("invariance", "pairs: many"), "pairs='many' must be a whole number", ""),
-    (experiment("invariance", "pears: 3"), "setting 'pears' must be one of: fit, pairs", ""),
+    (experiment("invariance", "pears: 3"), "setting 'pears' must be one of: pairs", ""),
     (experiment("attention", "token: 8"), "token=8 must lie in [0, 8)", "in world 'additive'"),
     (experiment("border", "patches: [3x3]"), "mask patch 3x3 must divide the 4x2 token grid", ""),
     (experiment("border", "images: 100"), "images=100 must lie in [128,", "experiments[0].settings.images"),
