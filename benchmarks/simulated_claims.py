@@ -302,7 +302,7 @@ def sweep_rates(
     labels, sizes = (sorted({key[k] for key in sweep.profiles}) for k in (0, 1))
     pooling = "concat" if sweep.claim == "10" else PRIMARY["pooling"]
     cube = _cube(n_worlds, sweep.seeds, labels, sizes, pooling)
-    cubes = CubeSet([cube, _limits(n_worlds, labels)])
+    ceilings = _limits(n_worlds, labels)
     deciding = _claim(sweep.tests or claim.TESTS)
     means = np.zeros((len(labels), 1, len(sizes), len(RATIOS), 1, LEVELS))
     for (label, size), profile in sweep.profiles.items():
@@ -324,7 +324,7 @@ def sweep_rates(
         for variable in variables:
             variable[..., 0, :] = values
             variable[..., 1:, -1] = of_controls[None, :, None, None, None]
-        return correct([evaluate(deciding, cubes)])[0]
+        return correct([evaluate(deciding, CubeSet([cube, ceilings]))])[0]
 
     return _count((draw() for _ in range(simulations)), family)
 

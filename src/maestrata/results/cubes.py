@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from copy import copy
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from maestrata.errors import CubeError
 from maestrata.results.primary import PRIMARY
 
 if TYPE_CHECKING:
     import xarray as xr
+
+
+Read = TypeVar("Read")
 
 
 class CubeSet:
@@ -38,6 +41,7 @@ class CubeSet:
 
     def __init__(self, cubes: Iterable[xr.Dataset]) -> None:
         self._cubes: dict[str, list[xr.Dataset]] = {}
+        self._read: dict[Hashable, Any] = {}
         for cube in cubes:
             kind = str(cube.attrs["kind"])
             name = f"{kind}/{cube.attrs['experiment']}" if kind == "experiments" else kind
@@ -52,8 +56,15 @@ class CubeSet:
     def at(self, **features: str) -> CubeSet:
         """Return the same cubes, read at other features, such as ``pooling="concat"``."""
         same = copy(self)
-        same.features = {**self.features, **features}
+        same.features, same._read = {**self.features, **features}, {}
         return same
+
+    def once(self, key: Hashable, read: Callable[[], Read]) -> Read:
+        """Return what is read under a key: at the first time asked for, and the same again ever after."""
+        if key not in self._read:
+            self._read[key] = read()
+        there: Read = self._read[key]
+        return there
 
     def judged_in(self, roles: Mapping[str, str]) -> CubeSet:
         """Return the same cubes, with the labels of the worlds of roles."""

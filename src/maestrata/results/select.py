@@ -113,7 +113,10 @@ class Select(Expression):
     gate: float | None = None
 
     def numbers(self, cubes: CubeSet, world: str) -> Numbers:
-        """Read the cube; models below their gate have no number."""
+        """Read the cube, once; models below their gate have no number."""
+        return cubes.once((self, world), lambda: self._numbers(cubes, world))
+
+    def _numbers(self, cubes: CubeSet, world: str) -> Numbers:
         models = models_of(cubes, self, world)
         numbers = read(cubes, self, world)
         if models:
