@@ -387,6 +387,10 @@ def test_10_the_best_control_of_each_world(root, expected):
     contrasts = by_name(outcome)
     assert contrasts["root: trained minus the best control"].estimate == pytest.approx(root - 0.2, abs=0.003)
     assert contrasts["root: trained minus null_trained"].estimate == pytest.approx(root - 0.1, abs=0.003)
+    # at every level, from the tokens under the node
+    for level in range(1, LEVELS + 1):
+        each = contrasts[f"tokens under the node: trained minus pixels, level {level}"]
+        assert each.estimate == pytest.approx(0.25, abs=0.003)
 
 
 def test_10_no_control_can_be_missing():
