@@ -4,7 +4,7 @@
     OMP_NUM_THREADS=1 python benchmarks/growth.py --quick                      # under twenty seconds, rough
     python benchmarks/growth.py --draw                                         # anew from the JSON
 
-One CPU core, float32, batch 256, r = .5. Width and tokens: our trainer's step on ready images, as in
+One CPU core, float32, the recipe's batch, r = .5. Width and tokens: our trainer's step on ready images, as in
 `training_cpu.py`. Stacks (64 tokens): `StackedTrainer`, whose step also makes the images, from the NumPy
 streams that runs on their own have. Rounds go through all points in turn, so that whatever else the machine
 does falls on all of them; a point is the median over rounds, its bar the range. GPU stacks are taken from

@@ -26,6 +26,8 @@ from maestrata.training.recipe import Recipe
 from maestrata.training.stacked import StackedTrainer
 from maestrata.worlds import make
 
+BATCH = Recipe.batch
+
 
 def time_stack(cell: dict, members: int, steps: int, options: dict) -> dict:
     """Time `steps` steps of a stack, in five blocks, after a warm-up."""
@@ -34,7 +36,7 @@ def time_stack(cell: dict, members: int, steps: int, options: dict) -> dict:
     seeds = [k % 2 for k in range(members)]
     patches = MaskPatches.parse(cell["patch"], worlds[0].grid)
     visible = visible_count(patches.n_patches, cell["mask_ratio"])
-    recipe = Recipe(images=256 * steps * 8, batch=256)
+    recipe = Recipe(images=BATCH * steps * 8, batch=BATCH)
     cfg = MAEConfig(
         worlds[0].grid.height, worlds[0].grid.width, worlds[0].token_values, **cell.get("model", {})
     )
@@ -95,14 +97,14 @@ def time_peer(cell: dict, steps: int) -> dict:
         )
     ).to(device)
     optimiser = torch.optim.AdamW(
-        peer.parameters(), lr=2e-3, weight_decay=0.05, betas=(0.9, 0.95), fused=True
+        peer.parameters(), lr=Recipe.lr, weight_decay=0.05, betas=(0.9, 0.95), fused=True
     )
-    noise = DeviceNoise(world, [(0, 0)], 256, patches.n_patches, device)
+    noise = DeviceNoise(world, [(0, 0)], BATCH, patches.n_patches, device)
     params = world.convert_params(torch.zeros((), device=device))
 
     def step(i: int) -> None:
         draws = noise.draw(i)
-        parts, _ = unpack(world, 256, n, draws["normal"], draws["uniform"])
+        parts, _ = unpack(world, BATCH, n, draws["normal"], draws["uniform"])
         images = world.forward(params, {level: p[0] for level, p in parts.items()})[0]
         with torch.autocast("cuda", torch.bfloat16):
             loss = peer(pixel_values=images).loss
@@ -119,7 +121,7 @@ def time_peer(cell: dict, steps: int) -> dict:
         step(i)
     torch.cuda.synchronize()
     took = (time.perf_counter() - started) / steps
-    return {"peer_step_ms": 1e3 * took, "peer_images_per_s": 256 / took}
+    return {"peer_step_ms": 1e3 * took, "peer_images_per_s": BATCH / took}
 
 
 def check_masks_equal() -> None:
@@ -158,7 +160,7 @@ def main() -> None:
                 row["ratio"] = row["images_per_s"] / row["peer_images_per_s"]
             rows.append(row)
             print({k: round(v, 3) if isinstance(v, float) else v for k, v in row.items()}, flush=True)
-    about = {"device": torch.cuda.get_device_name(), "torch": torch.__version__, "batch": 256}
+    about = {"device": torch.cuda.get_device_name(), "torch": torch.__version__, "batch": BATCH}
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps({"about": about, "rows": rows}, indent=1) + "\n")
 
