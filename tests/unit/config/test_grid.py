@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from maestrata.config.grid import build_cells
 from maestrata.config.load import load_config
@@ -78,45 +79,46 @@ def test_planning_imports_neither_torch_nor_what_is_found_by_name() -> None:
     assert done.stdout == "[]\n"
 
 
-def per_world(name: str) -> Counter[tuple[str, str, int]]:
+RATIOS = (0.1, 0.25, 0.5, 0.75, 0.9)
+FRESH = set(range(100, 112))  # world seeds from 100 up: nobody looked at one before the thresholds stood
+
+
+def ratios_by_seed(name: str, world: str, patch: str = "1x1") -> dict[int, tuple[float, ...]]:
+    """Ratios trained in each world seed of a label, for masks of one patch."""
     found = build_cells(load_config(CONFIGS / f"{name}.yaml"))
-    return Counter((c.cell.world, c.cell.patch, c.training.images) for c in found)
-
-
-def test_the_default_grid() -> None:
-    assert per_world("config") == {
-        ("additive", "1x1", 240_000): 10,  # two world seeds
-        ("additive", "2x1", 240_000): 2,
-        ("additive", "2x2", 240_000): 2,
-        ("additive", "2x1o", 240_000): 1,
-        ("additive", "2x2o", 240_000): 1,
-        ("grammar", "1x1", 160_000): 3,
-        ("gaussian", "1x1", 60_000): 5,
-        ("invertible", "1x1", 60_000): 3,
-        ("dag", "1x1", 60_000): 1,
-        ("additive_2d", "1x1", 240_000): 1,
+    cells = [c for c in found if c.cell.world == world and c.cell.patch == patch]
+    return {
+        seed: tuple(sorted(r for c in cells if c.cell.world_seed == seed for r in c.mask_ratios))
+        for seed in {c.cell.world_seed for c in cells}
     }
 
 
-def test_the_evening_grid_has_twelve_worlds_of_each_kind() -> None:
-    found = build_cells(load_config(CONFIGS / "evening.yaml"))
-    cells = [one.cell for one in found]
-    for world in {c.world for c in cells}:
-        assert {c.world_seed for c in cells if c.world == world} == set(range(12))
-    assert Counter(c.world_seed for c in cells if c.world == "additive") == dict.fromkeys(range(12), 13)
+def test_the_default_run_decides_in_twelve_fresh_worlds_and_shows_every_other() -> None:
+    config = load_config(CONFIGS / "config.yaml")
+    assert ratios_by_seed("config", "symbols") == dict.fromkeys(FRESH, RATIOS)
+    assert set(ratios_by_seed("config", "grammar")) == FRESH
+    found = build_cells(config)
+    assert {c.cell.world for c in found} == set(config.worlds)
+    assert min(c.cell.world_seed for c in found) >= 100
 
 
-def test_the_full_grid_has_64_leaves() -> None:
+@pytest.mark.parametrize("world", ["symbols", "symbols_between", "symbols_ambiguous", "grammar"])
+def test_the_evening_run_has_all_ratios_in_twelve_fresh_worlds(world: str) -> None:
+    assert ratios_by_seed("evening", world) == dict.fromkeys(FRESH, RATIOS)
+
+
+def test_the_full_run_is_larger_and_trains_every_cell_twice() -> None:
     found = build_cells(load_config(CONFIGS / "full.yaml"))
-    assert len(found) == 3 * 5 * 12 * 2
-    assert {c.training.images for c in found} == {1_000_000}
-    assert max(c.cell.visible for c in found if c.cell.patch == "1x1") == 58
+    assert {c.cell.seed for c in found} == {0, 1}
+    assert ratios_by_seed("full", "grammar16").keys() == FRESH
+    evening = build_cells(load_config(CONFIGS / "evening.yaml"))
+    assert min(c.training.images for c in found) > max(c.training.images for c in evening)
 
 
-def test_the_smoke_grid_is_small_and_nonlinear() -> None:
+def test_the_smoke_grid_is_small_and_of_two_kinds() -> None:
     config = load_config(CONFIGS / "smoke.yaml")
     found = build_cells(config)
     assert config.note == "smoke: not evidence"
     assert len({c.cell.patch for c in found}) > 1
     assert len({r for c in found for r in c.mask_ratios}) > 1
-    assert {config.worlds[c.cell.world].kind for c in found} >= {"additive_tree", "grammar_tree"}
+    assert {config.worlds[c.cell.world].kind for c in found} == {"symbol_tree", "grammar_tree"}
