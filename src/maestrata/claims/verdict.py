@@ -249,8 +249,11 @@ def decide(outcome: Outcome, family: int = 1) -> Outcome:
     if outcome.lacking:
         return replace(outcome, verdict="not_run", sentence=not_run(outcome.lacking, deciding))
     if trains and outcome.n_worlds < MIN_WORLDS:
-        why = f"Inconclusive by rule: {worlds(outcome.n_worlds)}, of at least {MIN_WORLDS}."
-        return _said(outcome, "inconclusive", why)
+        why = f"Inconclusive by rule: {worlds(outcome.n_worlds)}, of at least {MIN_WORLDS}"
+        untrained = any(not model.trained for model in outcome.models)
+        left_out = max(c.left_out for c in deciding) if untrained else 0
+        why += f" ({left_out} left out: models not trained)" if left_out else ""
+        return _said(outcome, "inconclusive", f"{why}.")
     if against and significant:
         return _said(outcome, "contradicted", f"Against the claim: {', '.join(against)}.")
     if not against and unsettled:

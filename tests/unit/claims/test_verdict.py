@@ -320,6 +320,13 @@ def test_a_claim_most_of_whose_models_have_not_learnt_is_not_run(below, expected
         assert np.isnan(outcome.p)  # and so none of Holm's family
 
 
+def test_worlds_left_out_for_want_of_training_are_told():
+    few = [Row("a", i, 1.0 if i > 2 else float("nan")) for i in range(12)]
+    one = contrast(ABOVE, few, models=models(12, 3))
+    told = correct([outcome_of(claim(ABOVE), [one])])[0].sentence
+    assert "by rule: 9 worlds, of at least 10 (3 left out: models not trained)." in told
+
+
 def test_models_of_contrasts_that_do_not_decide_are_none_of_it():
     deciding = contrast(ABOVE, rows(1), models=models(12, 0))
     other = contrast(WITHIN, rows(1), decides=False, models=models(12, 12))
