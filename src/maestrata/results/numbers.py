@@ -11,12 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from math import nan
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from maestrata.resampling import nanmean
+
+if TYPE_CHECKING:
+    from maestrata.results.progress import Model
 
 Floats = NDArray[np.float64]
 
@@ -49,35 +52,6 @@ class Row:
     high: float = nan
     seeds: int = 1
     bound: bool = False
-
-
-class Model(NamedTuple):
-    """A trained model behind a number, in the order of what identifies it.
-
-    Attributes
-    ----------
-    name : str
-        Where it is from, such as ``sweep 1x1, r = 0.75`` or ``samples s65536``.
-    world : str
-        Label of its world.
-    world_seed, seed : int
-    progress : float
-        Share explained of what can be explained; NaN where it is not known.
-    gate : float
-        The least that it must be (`progress.gate_at`).
-    """
-
-    name: str
-    world: str
-    world_seed: int
-    seed: int
-    progress: float
-    gate: float
-
-    @property
-    def trained(self) -> bool:
-        """Whether it is at its gate or above, as far as that is known."""
-        return not self.progress < self.gate
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from math import inf, isfinite, nan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 from maestrata.cells import PatchShape, answers
 from maestrata.errors import MaskError
 from maestrata.results.cubes import CubeSet
-from maestrata.results.numbers import Model, Numbers
+from maestrata.results.numbers import Numbers
+from maestrata.results.primary import NULL
 from maestrata.results.read import arm_of, axis_of, place_of, position_of, ratio_of, taken
 
 if TYPE_CHECKING:
@@ -51,6 +52,35 @@ def gate_at(ratio: float) -> float:
     return next(gate for most, gate in GATES if ratio <= most + 1e-9)
 
 
+class Model(NamedTuple):
+    """A trained model behind a number, in the order of what identifies it.
+
+    Attributes
+    ----------
+    name : str
+        Where it is from, such as ``sweep 1x1, r = 0.75`` or ``samples s65536``.
+    world : str
+        Label of its world.
+    world_seed, seed : int
+    progress : float
+        Share explained of what can be explained; NaN where it is not known.
+    gate : float
+        The least that it must be (`progress.gate_at`).
+    """
+
+    name: str
+    world: str
+    world_seed: int
+    seed: int
+    progress: float
+    gate: float
+
+    @property
+    def trained(self) -> bool:
+        """Whether it is at its gate or above, as far as that is known."""
+        return not self.progress < self.gate
+
+
 def gated(numbers: Numbers, models: Sequence[Model], seeds: ArrayLike) -> Numbers:
     """Return numbers without those of models below their gate, and with the models that they rest on.
 
@@ -74,7 +104,7 @@ def gated(numbers: Numbers, models: Sequence[Model], seeds: ArrayLike) -> Number
 def models_of(cubes: CubeSet, what: Select, world: str) -> list[Model]:
     """List the trained models that a selection reads; none for controls, the theory, and progress itself."""
     cube = cubes.get(what.cube)
-    if cube is None or what.quantity == "progress" or world not in axis_of(cube, "world"):
+    if cube is None or what.quantity == "progress" or NULL in what.arm or world not in axis_of(cube, "world"):
         return []
     if what.cube == "regression":
         return _of_cells(cube, what, world, what.gate) if what.arm == "trained" else []

@@ -54,6 +54,9 @@ def test_a_model_below_its_gate_has_no_number_and_is_told():
 
 def test_controls_and_progress_itself_have_no_gate():
     assert not numbers(LOW, "start").models
+    # a model of which nothing was to be learnt is a control too
+    null = CubeSet([table(LOW, arms=("l1/null_trained/1d",))])
+    assert not Select("experiments/samples", "r2", "l1/null_trained/1d").numbers(null, "w").models
     select = Select("experiments/samples", "progress", "s1")
     assert np.isfinite(select.numbers(CubeSet([table(LOW)]), "w").value).all()
 
