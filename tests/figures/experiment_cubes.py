@@ -76,10 +76,9 @@ def surrogate() -> Iterator[Number]:
                 value = r2(level) + gain + peak(ratio, 0.05 if name == "world" else 0.01)
                 yield f"{name}/v{k}", "r2", level, value, 0.01, 8192, ratio
                 yield f"{name}/v{k}", "beyond_linear", level, gain, 0.008, 8192, ratio
-            for arm, less in (("linear", 0.0), ("pca", 0.03), ("random_init", 0.1)):
+            for arm, less in (("linear", 0.0), ("random_init", 0.1)):
                 yield f"{name}/{arm}", "r2", level, r2(level) - less, 0.01, 8192, nan
             yield f"{name}/shape", "inverted_u", level, 0.03 if gain > 0 else 0.005, 0.01, 8192, nan
-        yield "world/v4", "concat_beyond_linear", level, 0.06, 0.01, 8192, 0.75
         yield "difference/shape", "inverted_u", level, 0.025, 0.014, 8192, nan
 
 
@@ -129,23 +128,14 @@ def robustness(discrete: bool = False) -> Iterator[Number]:
 
 def reconstruction() -> Iterator[Number]:
     scores = {"ssim": 0.6, "fsim": 0.8, "psnr": 22.0, "mse": 0.5, "root_probability": 0.6}
-    arms = {**CELLS, "2x2/v1": 0.75}
-    for arm, place in {**arms, "exact": nan, "grey": nan}.items():
-        better = {"exact": 0.15, "grey": -0.15}.get(arm, peak(place, 0.05) if place == place else 0)
+    for arm, place in {**CELLS, "exact": nan}.items():
+        better = peak(place, 0.05) if place == place else 0.15
         for quantity, value in scores.items():
-            sign = -1 if quantity == "mse" else 1
-            found = value * (1 + sign * better)
-            yield arm, quantity, 0, found, 0.02 * value, 512, place
+            half, found = 0.02 * value, value * (1 + better * (-1 if quantity == "mse" else 1))
+            yield arm, f"{quantity}_masked", 0, 0.9 * found, half, 512, place
             if place == place:
-                yield (
-                    arm,
-                    f"{quantity}_own",
-                    0,
-                    found * (1 + 0.3 * sign * (0.75 - place)),
-                    0.02 * value,
-                    512,
-                    place,
-                )
+                yield arm, quantity, 0, found, half, 512, place
+        yield arm, "progress", 0, 0.8, 0.01, 512, place
     for quantity, value in (("rank_ssim", 0.7), ("rank_fsim", 0.6), ("rank_psnr", 0.2), ("rank_mse", 0.2),
                             ("rank_gap", 0.45)):  # fmt: skip
         yield "ratios", quantity, 0, value, 0.3, 512, nan
@@ -189,15 +179,14 @@ def embedding(points: int = 60) -> Iterator[Number]:
 
 
 def samples() -> Iterator[Number]:
-    sizes = {"s2048": 2048, "s8192": 8192, "s32768": 32768, "s65536": 65536, "endless": 81920}
+    sizes = {f"s{size}": size for size in (256, 1024, 4096, 16_384, 65_536)}
+    sizes |= {"endless": 100_000, "s65536/2x": 65_536}
     for arm, size in sizes.items():
         for level in LEVELS:
-            yield arm, "r2", level, r2(level) - 60 / size**0.8, 0.008, 8192, size
-        yield arm, "mean_r2", 0, 0.5 - 60 / size**0.8, 0.008, 8192, size
-    for arm, change in (("last_doubling", 0.004), ("endless", 0.003), ("whole_range", 0.1)):
-        for level in LEVELS:
-            yield f"change/{arm}", "r2_change", level, change * (1 + level / 10), 0.004, 8192, nan
-        yield f"change/{arm}", "mean_r2_change", 0, change, 0.004, 8192, nan
+            more = 0.01 * arm.endswith("x")
+            yield arm, "r2", level, r2(level) - 8 / size**0.8 + more, 0.008, 8192, size
+        yield arm, "progress", 0, 0.8 - 40 / size**0.8, 0.01, 4096, size
+        yield arm, "mask_ratio", 0, 0.75, 0, nan, size
 
 
 def budgets() -> Iterator[Number]:

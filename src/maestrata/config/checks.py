@@ -23,6 +23,9 @@ from maestrata.worlds import available
 if TYPE_CHECKING:
     from maestrata.config.sections import Block, Config, Experiment
 
+RENAMED = {"hidden_phase": "hidden_sign"}
+"""Experiments of earlier versions, with their names of today."""
+
 
 def check(config: Config) -> None:
     """Check a config whose values are of the right types.
@@ -98,6 +101,8 @@ def _check_experiment(
     config: Config, entry: Experiment, index: int, cells: Sequence[Cell], asked: set[tuple[Any, ...]]
 ) -> None:
     here, name = ("experiments", index), entry.name
+    if name in RENAMED:
+        raise ConfigError(f"experiment {name!r} is now called {RENAMED[name]!r}").at(*here, "name")
     _check_name("experiment", name, modules.available("experiments"), *here, "name")
     try:
         check_pixels(name, modules.constant("experiments", name, "FILLS_IN", False), config.model.norm_pixels)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from maestrata.errors import ExperimentError
 from maestrata.experiments.base import Job, Table, TrainedCell
 from maestrata.geometry import patchify
+from maestrata.masks import MaskPatches, realised_ratio
 from maestrata.model.mae import MAE
 from maestrata.regression.controls import principal_axes
 from maestrata.regression.data import ProbeData
@@ -26,6 +28,7 @@ from maestrata.regression.settings import Evaluation
 from maestrata.representation.encode import last_layer
 from maestrata.resampling import R2, Estimates
 from maestrata.scoring import Scores
+from maestrata.training.progress import Explainable
 
 PLAIN = "1x1"
 """Label of mask patches of one token, on which the claims about ratios rest."""
@@ -166,6 +169,47 @@ def score_model(model: MAE, data: ProbeData, pooling: str = "aligned") -> Estima
 def _latents(scores: Scores) -> Estimates:
     by_level = [score for (kind, _), score in sorted(scores.items()) if kind == "latent"]
     return np.stack([np.append(score.r2, score.boot) for score in by_level])
+
+
+def explainable(job: Job, visible: int, patches: MaskPatches | None = None) -> Explainable:
+    """Return what the progress of models that are trained with these masks is measured against."""
+    return Explainable.of(job.world, patches or MaskPatches(job.grid), visible, job.test, job.replicates)
+
+
+def trained(
+    job: Job,
+    table: Table,
+    arm: str,
+    held: Explainable,
+    visible: int,
+    patches: MaskPatches | None = None,
+    **training: Any,
+) -> MAE:
+    """Train a model, and add its ``progress`` and ``mask_ratio``.
+
+    Parameters
+    ----------
+    job : Job
+    table : Table
+    arm : str
+    held : Explainable
+        Of these masks, from `explainable`.
+    visible, patches, **training
+        As of `Job.train`.
+    """
+    model, _ = job.train(arm, visible, patches, **training)
+    table.add(arm, "progress", 0, held.progress(model).share, len(held.tokens))
+    table.add(arm, "mask_ratio", 0, realised_ratio((patches or MaskPatches(job.grid)).n_patches, visible))
+    return model
+
+
+def train_and_score(
+    job: Job, table: Table, arm: str, held: Explainable, visible: int, *args: Any, **training: Any
+) -> Estimates:
+    """Train as `trained` does; add the ``r2`` of every level by the primary features, and return it."""
+    scores = score_model(trained(job, table, arm, held, visible, *args, **training), job.data)
+    table.add_levels(arm, "r2", scores, job.test)
+    return scores
 
 
 def score_values(features: Float32, fitted: ArrayLike, scored: ArrayLike, data: ProbeData) -> Estimates:

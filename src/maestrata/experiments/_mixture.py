@@ -1,9 +1,9 @@
 """A masked autoencoder whose decoder gives each masked token a density, and learns by its likelihood.
 
-Encoder and decoder are those of `MAE`; only what the last linear map gives is new. In coordinates y = W_t x
-of token t, W_t learned, the density of the whole token is a mixture of K diagonal Gaussians,
+Encoder and decoder are those of `MAE`; only what the last linear map gives is new. The density of the whole
+token is a mixture of K diagonal Gaussians,
 
-    log p(x | visible) = log |det W_t| + log sum_k pi_k prod_i N(y_i; mu_ki, s_ki^2),
+    log p(x | visible) = log sum_k pi_k prod_i N(x_i; mu_ki, s_ki^2),
 
 with pi, mu and s functions of the visible part. Unlike the mean squared error, which is the likelihood of one
 Gaussian of fixed variance, it rewards knowing anything of the token's distribution: its spread, the joint
@@ -20,39 +20,45 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from maestrata.errors import ExperimentError
-from maestrata.model.mae import MAE, take_tokens
+from maestrata.model.mae import MAE
 
 LEAST_LOG_SCALE, LARGEST_LOG_SCALE = -4.0, 3.0
-"""Bounds of log s, in whitened coordinates: no component shrinks onto a single token."""
+"""Bounds of log s: no component shrinks onto a single token."""
 
 
-def whitening_maps(tokens: NDArray[np.floating], jitter: float) -> NDArray[np.float32]:
-    """Symmetric whitening of each token's values, with noise added.
+def spread_centres(tokens: NDArray[np.floating], k: int) -> tuple[NDArray[np.float32], float]:
+    """Choose k tokens that lie far from each other, and the deviation of all tokens from the nearest of them.
+
+    The first is the token farthest from the mean, each further one that farthest from those chosen.
 
     Parameters
     ----------
-    tokens : ndarray (n, n_tokens, v)
-    jitter : float
-        Standard deviation of the noise, above 0: a token that lies in a subspace has no density without it.
+    tokens : ndarray (n, v)
+    k : int
+        1 to n.
 
     Returns
     -------
-    ndarray of float32 (n_tokens, v, v)
-        ``(Cov + jitter^2 I)^(-1/2)``.
+    centres : ndarray (k, v)
+    deviation : float
+        Root of the mean square over values.
     """
-    if not jitter > 0:
-        raise ExperimentError(f"jitter={jitter!r} must be above 0")
-    values = np.asarray(tokens, np.float64)
-    values = values - values.mean(0)
-    covariance = np.einsum("ntv,ntw->tvw", values, values) / len(values)
-    variance, axes = np.linalg.eigh(covariance)
-    scale = 1 / np.sqrt(np.maximum(variance, 0) + jitter**2)
-    maps: NDArray[np.float32] = ((axes * scale[:, None]) @ axes.swapaxes(1, 2)).astype(np.float32)
-    return maps
+    if not 1 <= k <= len(tokens):
+        raise ExperimentError(f"components={k} must lie in 1..{len(tokens)}, the tokens that there are")
+    nearest = np.square(tokens - tokens.mean(0)).sum(1)
+    chosen: list[int] = []
+    for _ in range(k):
+        chosen.append(int(nearest.argmax()))
+        apart = np.square(tokens - tokens[chosen[-1]]).sum(1)
+        nearest = apart if len(chosen) == 1 else np.minimum(nearest, apart)
+    return np.asarray(tokens[chosen], np.float32), float(np.sqrt(nearest.mean() / tokens.shape[1]))
 
 
 class MixtureMAE(nn.Module):
     """Masked autoencoder with a mixture density over whole tokens.
+
+    It starts as a mixture that is the same whatever is visible: K components of equal weight at tokens that
+    lie far from each other.
 
     Parameters
     ----------
@@ -60,30 +66,26 @@ class MixtureMAE(nn.Module):
         Taken over: its encoder and decoder are trained in place, its pixel head is replaced.
     components : int
         K, at least 1.
-    maps : ndarray (n_tokens, v, v)
-        Where W starts; see `whitening_maps`.
+    tokens : ndarray (n, v)
+        Tokens by which it starts; see `spread_centres`.
     generator : torch.Generator
-        Draws the weights of the new head.
+        Draws the weights of the new head that give pi.
     """
 
     def __init__(
-        self, mae: MAE, components: int, maps: NDArray[np.float32], generator: torch.Generator
+        self, mae: MAE, components: int, tokens: NDArray[np.floating], generator: torch.Generator
     ) -> None:
         super().__init__()
-        if components < 1:
-            raise ExperimentError(f"components={components!r} must be at least 1")
-        values = mae.cfg.token_values
-        if maps.shape != (mae.cfg.n_tokens, values, values):
-            raise ExperimentError(
-                f"maps of shape {maps.shape} must be {(mae.cfg.n_tokens, values, values)} for this model"
-            )
-        self.components = components
+        centres, deviation = spread_centres(tokens, components)
+        self.components, v = components, mae.cfg.token_values
         with torch.random.fork_rng(devices=()):  # weights drawn by PyTorch itself are not used
-            mae.head = nn.Linear(mae.cfg.decoder_width, components * (1 + 2 * values))
-        nn.init.xavier_uniform_(mae.head.weight, generator=generator)
-        nn.init.zeros_(mae.head.bias)
+            mae.head = nn.Linear(mae.cfg.decoder_width, components * (1 + 2 * v))
+        nn.init.zeros_(mae.head.weight)
+        nn.init.xavier_uniform_(mae.head.weight[:components], generator=generator)
+        start = np.stack([centres, np.full_like(centres, log(deviation))], 1)  # (K, 2, v)
+        with torch.no_grad():
+            mae.head.bias.copy_(torch.from_numpy(np.concatenate([np.zeros(components), start.ravel()])))
         self.mae = mae
-        self.maps = nn.Parameter(torch.from_numpy(maps))
 
     def log_density(self, tokens: Tensor, visible_ids: Tensor, masked_ids: Tensor, targets: Tensor) -> Tensor:
         """Log-density of each masked token given the visible ones.
@@ -106,13 +108,6 @@ class MixtureMAE(nn.Module):
         logits, shape = out.split([self.components, 2 * self.components * v], dim=-1)
         mean, log_scale = shape.unflatten(-1, (self.components, 2, v)).unbind(-2)  # (b, m, K, v) each
         log_scale = log_scale.clamp(LEAST_LOG_SCALE, LARGEST_LOG_SCALE)
-        y = torch.einsum("bmv,bmwv->bmw", targets, self.maps[masked_ids])
-        z = (y.unsqueeze(-2) - mean) * torch.exp(-log_scale)
+        z = (targets.unsqueeze(-2) - mean) * torch.exp(-log_scale)
         gauss = -0.5 * z.square().sum(-1) - log_scale.sum(-1) - 0.5 * v * log(2 * pi)  # (b, m, K)
-        volume = torch.linalg.slogdet(self.maps).logabsdet[masked_ids]
-        return torch.logsumexp(logits.log_softmax(-1) + gauss, -1) + volume
-
-    def loss(self, tokens: Tensor, visible_ids: Tensor, masked_ids: Tensor, noise: Tensor) -> Tensor:
-        """Negative log-likelihood per value of the masked tokens with `noise` (b, m, v) added, a scalar."""
-        targets = take_tokens(tokens, masked_ids) + noise
-        return -self.log_density(tokens, visible_ids, masked_ids, targets).mean() / targets.shape[-1]
+        return torch.logsumexp(logits.log_softmax(-1) + gauss, -1)

@@ -13,7 +13,8 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
-from maestrata.errors import ExperimentError
+from maestrata.geometry import patchify
+from maestrata.training.controls import latent_columns
 from maestrata.worlds.base import Noise, NoiseSpec, Sample, Target, World
 from maestrata.worlds.maps import apply_maps
 
@@ -27,24 +28,20 @@ def joint_moments(world: World, n: int, member: int = 0) -> tuple[NDArray[np.flo
     Parameters
     ----------
     world : World
-        With continuous latents.
+        Symbols are taken one-hot, as they are scored.
     n : int
         Images; rounded up to whole chunks of 8,192, of the streams ``("experiment", member, chunk)``.
     member : int
-
-    Raises
-    ------
-    ExperimentError
-        If the latents are symbols: they have no Gaussian twin.
     """
-    if world.discrete:
-        raise ExperimentError(f"world {world.name!r} has symbols for latents, so it has no Gaussian twin")
     chunks = max(1, -(-n // CHUNK))
     total: Any = 0.0
     squares: Any = 0.0
     shift: Any = None
     for chunk in range(chunks):
-        rows = _joined(world.sample(CHUNK, "experiment", (member, chunk)))
+        sample = world.sample(CHUNK, "experiment", (member, chunk))
+        rows = np.concatenate(
+            [sample.images.reshape(CHUNK, -1), latent_columns(world, sample.latents)], axis=1
+        )
         if shift is None:
             shift = rows.mean(0)  # near the mean, so that float32 loses nothing
         rows -= shift
@@ -76,7 +73,7 @@ class GaussianSurrogate(World):
         super().__init__(
             of.seed, leaves=of.grid.n_tokens, token_pixels=of.token_pixels, settings={"of": of.name, "n": n}
         )
-        self.dims = dict(of.dims)
+        self.dims = of.dims | of.n_symbols
         mean, covariance = joint_moments(of, n)
         variance, axes = np.linalg.eigh(covariance)
         kept = variance > NEGLIGIBLE * variance[-1]
@@ -100,13 +97,30 @@ class GaussianSurrogate(World):
             start = stop
         return images, latents
 
+    def best(self, tokens: NDArray[np.floating], visible: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return the tokens (n, n_tokens, values), in place of masked ones their exact posterior mean.
+
+        Parameters
+        ----------
+        tokens : ndarray (n, n_tokens, values)
+        visible : ndarray (n, n_tokens) of bool
+        """
+        pixels = int(np.prod(self.image_shape))
+        # the pixels of the world, token by token
+        parts = np.vstack([self.params["factor"][0][:pixels].T, self.params["mean"][:pixels]])
+        laid = patchify(parts.reshape(-1, *self.image_shape), self.token_pixels)
+        factor, mean = laid[:-1], laid[-1]  # (rank, n_tokens, values), (n_tokens, values)
+        out = np.array(tokens, np.float64)
+        masks, which = np.unique(visible, axis=0, return_inverse=True)
+        for i, shown in enumerate(masks):
+            seen, hidden = (factor[:, part].reshape(len(factor), -1) for part in (shown, ~shown))
+            slope = np.linalg.pinv(seen.T @ seen, rcond=NEGLIGIBLE, hermitian=True) @ (seen.T @ hidden)
+            rows = np.flatnonzero(which.ravel() == i)
+            apart = (out[rows][:, shown] - mean[shown]).reshape(len(rows), -1)
+            filled = (apart @ slope).reshape(len(rows), -1, mean.shape[1]) + mean[~shown]
+            out[np.ix_(rows, np.flatnonzero(~shown))] = filled
+        return out
+
     def targets(self, sample: Sample) -> list[Target]:
         """List the latents of levels 1 to L."""
         return [target for target in super().targets(sample) if target.kind == "latent"]
-
-
-def _joined(sample: Sample) -> NDArray[np.float32]:
-    n = len(sample.images)
-    parts = [sample.images.reshape(n, -1)]
-    parts += [sample.latents[level].reshape(n, -1) for level in sorted(sample.latents)]
-    return np.concatenate(parts, axis=1)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from maestrata.experiments._features import score_model
+from maestrata.experiments._features import explainable, train_and_score
 from maestrata.experiments.base import Extra, Job, Table, random_ranks
 from maestrata.experiments.settings import inner_share
 from maestrata.masks import MaskPatches, border_tokens, mask_matrix, visible_count
 from maestrata.resampling import Estimates
 from maestrata.training.loop import Batch
+from maestrata.training.progress import Explainable
 
 SUMMARY = "masked tokens next to a visible one are left out of the loss, or as many others drawn at random"
-SETTINGS = {"patches": ("2x2", "1x1"), "mask_ratio": 0.75, "images": 60_000}
+SETTINGS = {"patches": ("2x1",), "mask_ratio": 0.75, "images": 128_000}
 RANGES = {"mask_ratio": {"above": 0, "below": 1}, "images": {"least": "batch", "most": 10_000_000_000}}
 
 ARMS = ("standard", "no_border", "no_random")
@@ -41,24 +44,34 @@ def counted(arm: str, job: Job) -> Extra | None:
     return None if arm == "standard" else inner
 
 
+def asked_for(arm: str, job: Job, held: Explainable) -> Explainable:
+    """Return what the progress of an arm is measured on: tokens that its loss asks for.
+
+    As many others drawn at random are, over all steps, all masked tokens.
+    """
+    if arm != "no_border":
+        return held
+    return replace(held, counted=held.counted & ~border_tokens(held.visible, job.grid))
+
+
 def run(job: Job) -> Table:
     """Train with the standard loss and the two partial ones, and score every level.
 
-    Arms are ``{patches}/{standard|no_border|no_random}``, placed at the share of masked tokens in the loss;
-    ``r2`` of levels 1 to L, and ``counted`` of level 0: that share. Of ``no_border`` also ``over_standard``
-    and ``over_random``: its r2 minus that of the other arms.
+    Arms are ``{patches}/{standard|no_border|no_random}``, placed at the share of masked tokens in the loss.
+    Quantities: ``r2`` of levels 1 to L; of level 0 ``counted``, that share, ``progress`` over the masked
+    tokens that its loss asks for, and ``mask_ratio``. Of ``no_border`` also ``over_standard`` and
+    ``over_random``: its r2 minus that of the other arms.
     """
     table = Table()
     for label in job.settings["patches"]:
         patches = MaskPatches.parse(label, job.grid)
         visible = visible_count(patches.n_patches, job.settings["mask_ratio"])
         share = inner_share(job.world, patches, visible, job.test)
-        scores: dict[str, Estimates] = {}
+        held, scores = explainable(job, visible, patches), dict[str, Estimates]()
         for name in ARMS:
-            arm = f"{patches.label}/{name}"
-            model, _ = job.train(arm, visible, patches, extra=counted(name, job))
-            scores[name] = score_model(model, job.data)
-            table.add_levels(arm, "r2", scores[name], job.test)
+            arm, extra = f"{patches.label}/{name}", counted(name, job)
+            asked = asked_for(name, job, held)
+            scores[name] = train_and_score(job, table, arm, asked, visible, patches, extra=extra)
             counts = 1.0 if name == "standard" else share
             table.add(arm, "counted", 0, counts)
             table.place(arm, counts)

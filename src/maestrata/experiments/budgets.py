@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from maestrata.errors import ExperimentError, one_of
-from maestrata.experiments._features import score_model
+from maestrata.experiments._features import explainable, train_and_score
 from maestrata.experiments.base import Extra, Job, Table, random_ranks
 from maestrata.masks import realised_ratio, visible_count
 from maestrata.model.mae import MAEConfig
@@ -74,8 +74,8 @@ def run(job: Job) -> Table:
     """Train at every ratio under every budget, and score every level.
 
     Arms ``{tokens|compute}/v{visible}``, placed at their ratio; quantities ``r2`` of levels 1 to L, and of
-    level 0 ``images`` (seen in training), ``tokens_in_loss`` (masked tokens that counted, of all images) and
-    ``products`` (multiplications of the forward passes, of all images).
+    level 0 ``progress``, ``mask_ratio``, ``images`` (seen in training), ``tokens_in_loss`` (masked tokens
+    that counted, of all images) and ``products`` (multiplications of the forward passes, of all images).
 
     ``tokens``: steps and images are equal too; of every image as many masked tokens count as the lowest
     ratio has. ``compute``: all masked tokens count; images in inverse proportion to `forward_products`, those
@@ -83,6 +83,7 @@ def run(job: Job) -> Table:
     """
     table, n = Table(), job.grid.n_tokens
     counts = job.visible_counts(job.settings["mask_ratios"])
+    held = {visible: explainable(job, visible) for visible in counts}
     reference = forward_products(job.cfg, visible_count(n, job.settings["reference"]))
     for budget in dict.fromkeys(job.settings["budgets"]):
         if budget not in BUDGETS:
@@ -94,8 +95,7 @@ def run(job: Job) -> Table:
             counted = n - (counts[0] if budget == "tokens" else visible)
             extra = some_counted(job, counted) if counted < n - visible else None
             arm, recipe = f"{budget}/v{visible}", replace(job.recipe, images=images)
-            model, _ = job.train(arm, visible, recipe=recipe, extra=extra)
-            table.add_levels(arm, "r2", score_model(model, job.data), job.test)
+            train_and_score(job, table, arm, held[visible], visible, recipe=recipe, extra=extra)
             seen = recipe.steps * recipe.batch
             for quantity, value in (("images", 1), ("tokens_in_loss", counted), ("products", cost)):
                 table.add(arm, quantity, 0, seen * value)

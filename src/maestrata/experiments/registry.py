@@ -14,8 +14,8 @@ and, where the default will not do,
 - ``PATCHES``: mask patches of the models that it cannot do without;
 - ``SEEDS = "all"``: it needs those of all training seeds;
 - ``FILLS_IN = True``: it judges pixels that a model fills in, which `norm_pixels` rules out;
-- ``FINDS``: modules of maestrata that it takes by name, such as ``"worlds.phase_tree"``, so that an edit of
-  one is seen.
+- ``FINDS``: modules of maestrata that it takes by name, such as ``"regression.probes.kernel_ridge"``, so that
+  an edit of one is seen.
 
 The workflow takes these constants from the module's text without importing it: they are written out in full.
 """

@@ -1,68 +1,56 @@
-"""Learning curves in the number of samples: steps fixed, size of the training set swept."""
+"""Learning curves in the number of different images, and in the number of steps."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from maestrata.errors import ExperimentError
-from maestrata.experiments._features import score_model
+from maestrata.experiments._features import explainable, train_and_score
 from maestrata.experiments.base import Job, Table
-from maestrata.experiments.settings import whole_sizes
 from maestrata.masks import visible_count
-from maestrata.resampling import Estimates
 
-SUMMARY = "the size of the training set is swept at a fixed number of steps, up to fresh images at every step"
-SETTINGS = {"sizes": (2048, 8192, 32768, 65536), "mask_ratio": 0.75, "images": 81_920}
+SUMMARY = (
+    "the size of the training set is swept at a fixed number of steps, up to fresh images; then the steps"
+)
+SETTINGS = {
+    "sizes": (256, 1024, 4096, 16_384, 65_536),
+    "multiples": (2.0,),
+    "mask_ratio": 0.75,
+    "images": 100_000,
+}
 RANGES = {
     "sizes": {"least": "batch", "most": "images"},
+    "multiples": {"above": 1, "most": 1000},
     "mask_ratio": {"above": 0, "below": 1},
     "images": {"least": "batch", "most": 10_000_000_000},
 }
 
-ENDLESS = "endless"
-
 
 def run(job: Job) -> Table:
-    """Train on sets of every size, and on fresh images; score every level.
+    """Train on sets of every size, on fresh images, and on the largest set for longer; score every level.
 
-    Arms ``s{size}``, placed at the size, and ``endless``, placed at the images of the run: ``r2`` of levels 1
-    to L, and ``mean_r2`` of level 0, their mean over levels. Arms ``change/last_doubling`` (the largest size
-    minus half of it), ``change/endless`` (fresh images minus the largest size) and ``change/whole_range``
-    (largest minus smallest size): ``r2_change`` and ``mean_r2_change``.
+    Arms ``s{size}`` and ``endless`` (fresh images at every step) of equally many steps, and
+    ``s{largest}/{multiple}x`` of so many times as many, as in ``s65536/2x``. Each is placed at the number of
+    different images. Quantities: ``r2`` of levels 1 to L; of level 0 ``progress``, ``mask_ratio`` and
+    ``images``, those seen.
     """
-    sizes = _sizes(job)
-    visible = visible_count(job.grid.n_tokens, job.settings["mask_ratio"])
-    table, recipe = Table(), job.recipe
-    scores: dict[int | None, Estimates] = {}
-    for size in (*sizes, None):
-        arm = ENDLESS if size is None else f"s{size}"
-        model, _ = job.train(arm, visible, recipe=replace(recipe, samples=size))
-        scores[size] = score_model(model, job.data)
-        _add(table, arm, scores[size], job.test, "r2", "mean_r2")
-        table.place(arm, recipe.steps * recipe.batch if size is None else size)
-    largest = sizes[-1]
-    changes = {
-        "change/last_doubling": (largest, largest // 2),
-        "change/endless": (None, largest),
-        "change/whole_range": (largest, sizes[0]),
-    }
-    for arm, (more, fewer) in changes.items():
-        _add(table, arm, scores[more] - scores[fewer], job.test, "r2_change", "mean_r2_change")
+    settings, recipe, table = job.settings, job.recipe, Table()
+    visible = visible_count(job.grid.n_tokens, settings["mask_ratio"])
+    held = explainable(job, visible)
+    sizes = sorted(set(settings["sizes"]))
+    arms = {f"s{size}": replace(recipe, samples=size) for size in sizes}
+    arms["endless"] = recipe
+    for multiple in settings["multiples"]:
+        images = round(multiple * recipe.images)
+        arms[f"s{sizes[-1]}/{multiple:g}x"] = replace(recipe, samples=sizes[-1], images=images)
+    if recipe.images < sizes[-1]:
+        raise ExperimentError(
+            f"sizes={tuple(sizes)} (experiment samples) must be at most images={recipe.images}: each is seen "
+            "at least once"
+        )
+    for arm, its in arms.items():
+        train_and_score(job, table, arm, held, visible, recipe=its)
+        seen = its.steps * its.batch
+        table.add(arm, "images", 0, seen)
+        table.place(arm, its.samples or seen)
     return table
-
-
-def _sizes(job: Job) -> list[int]:
-    sizes = sorted(set(job.settings["sizes"]))
-    allowed = f"sizes={tuple(job.settings['sizes'])} (experiment samples)"
-    if sizes[0] < job.recipe.batch:
-        raise ExperimentError(f"{allowed} must be at least one batch of {job.recipe.batch}")
-    most = job.recipe.images
-    if sizes[-1] > most:
-        raise ExperimentError(f"{allowed} must be at most images={most}: each is seen at least once")
-    whole_sizes(job.settings, job.world)
-    return sizes
-
-
-def _add(table: Table, arm: str, scores: Estimates, n: int, each: str, mean: str) -> None:
-    table.add_levels(arm, each, scores, n)
-    table.add_levels(arm, mean, scores.mean(0, keepdims=True), n, first=0)

@@ -16,17 +16,14 @@ from maestrata.cells import one_ratio
 from maestrata.errors import ExperimentError, MaestrataError, one_of
 from maestrata.masks import MaskPatches, border_tokens, evaluation_masks, mask_matrix, visible_count
 from maestrata.settings import Range, check_values
-from maestrata.worlds import make
 from maestrata.worlds.base import World
 
 __all__ = [
     "check_pixels",
     "check_settings",
     "fill_settings",
-    "larger_world",
+    "large_images",
     "middle_ratio",
-    "phase_worlds",
-    "whole_sizes",
 ]
 
 Settings = Mapping[str, Any]
@@ -149,15 +146,6 @@ def inner_tokens(settings: Settings, world: World) -> World:
     return world
 
 
-def whole_sizes(settings: Settings, world: World) -> World:
-    """Refuse sizes of training sets without half of the largest, from which the last doubling starts."""
-    sizes = settings["sizes"]
-    if max(sizes) % 2 or max(sizes) // 2 not in sizes:
-        message = f"sizes={list(sizes)} must hold half of the largest, {max(sizes)}: the last doubling"
-        raise ExperimentError(message).at("sizes")
-    return world
-
-
 def middle_ratio(settings: Settings, world: World) -> World:
     """Refuse a peak that is not among the ratios, or is the lowest or the highest of those realised."""
     n = MaskPatches(world.grid).n_patches
@@ -171,23 +159,14 @@ def middle_ratio(settings: Settings, world: World) -> World:
     return world
 
 
-def phase_worlds(settings: Settings, world: World) -> World:
-    """Refuse a world that has no twin of hidden phase."""
-    shared = ("leaves", "dim", "rho", "fold", "token_pixels")
-    return make("phase_tree", world.seed, **{key: world.settings[key] for key in shared})
-
-
-def larger_world(settings: Settings, world: World) -> World:
-    """Return the world with the experiment's own tokens; refuse images that have no similarity index."""
-    changes = {key: settings[key] for key in ("leaves", "token_pixels", "symbols")}
-    larger = make(world.name, world.seed, **{**world.settings, **changes})
-    side = min(larger.image_shape[1:])
+def large_images(settings: Settings, world: World) -> World:
+    """Refuse a world whose images are too small for the similarity indices."""
+    side = min(world.image_shape[1:])
     if side < LEAST_SIDE:
         raise ExperimentError(
-            f"token_pixels={settings['token_pixels']} makes images of {side} pixels a side; SSIM and FSIM "
-            f"need {LEAST_SIDE}"
-        ).at("token_pixels")
-    return larger
+            f"world {world.name!r} has images of {side} pixels a side; SSIM and FSIM need {LEAST_SIDE}"
+        )
+    return world
 
 
 LEAST_SIDE = 11
@@ -197,10 +176,8 @@ _LOOKED_AT = 1000  # masks by which it is judged whether any has such a token
 
 TOGETHER: dict[str, Callable[[Settings, World], World]] = {
     "border": inner_tokens,
-    "samples": whole_sizes,
     "surrogate": middle_ratio,
-    "hidden_phase": phase_worlds,
-    "reconstruction": larger_world,
+    "reconstruction": large_images,
 }
 """Experiment -> check of its settings together; it returns the world whose tokens its patches are of."""
 

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from maestrata.figures.arms import references
-from maestrata.figures.looks import BLACK, BLUE, ORANGE, REFERENCES, SKY, Look
+from maestrata.figures.looks import BLACK, BLUE, ORANGE, REFERENCES, Look
 from maestrata.figures.sheet import Sheet, level_axis, ratio_axis, zero
 from maestrata.figures.style import Style
 from maestrata.results import PRIMARY_TEXT, CubeSet, along_arms, along_levels, cells, root, worlds_of
@@ -17,17 +17,16 @@ TITLE = "Hierarchy or covariance: the world and its Gaussian surrogate"
 CAPTION = (
     "The surrogate is a Gaussian world with the mean and covariance of all pixels and latents, and no "
     "hierarchy beyond them; the same models are trained in both. First two panels: R2 of the root against "
-    "the masking ratio, with the best linear probe (ridge on all pixels), as many principal components "
-    "as the encoder is wide, and the untrained encoder. Third: R2 minus that of the best linear probe at "
-    "the middle ratio, by level; in the surrogate nothing can exceed it. Fourth: how much the curve over "
-    "the ratio is an inverted U. An encoder that lives on second moments shows the same in both worlds."
+    "the masking ratio, with the best linear probe (ridge on all pixels) and the untrained encoder. Third: "
+    "R2 minus that of the best linear probe at the middle ratio, by level; in the surrogate nothing can "
+    "exceed it. Fourth: how much the curve over the ratio is an inverted U. An encoder that lives on second "
+    "moments shows the same in both worlds."
 )
 NEEDS = ("experiments/surrogate",)
 
 PLACES = {"world": Look("world", BLUE, "o"), "surrogate": Look("Gaussian surrogate", ORANGE, "D")}
-CONCAT = Look("world, tokens concatenated", SKY, "P")
 DIFFERENCE = Look("difference", BLACK, "X")
-LINES = ("linear", "pca", "random_init")
+LINES = ("linear", "random_init")
 
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
@@ -48,14 +47,13 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
         row[1].tick_params(labelleft=False)
         middle = _middle(cube, world)
         beyond = [(f"{place}/{middle}", "beyond_linear", look) for place, look in PLACES.items()]
-        beyond.append((f"world/{middle}", "concat_beyond_linear", CONCAT))
         _by_level(sheet, row[2], cube, world, beyond)
         row[2].set(title="beyond linear", ylabel="$R^2$ minus best linear")
         shapes = {**PLACES, "difference": DIFFERENCE}
         shape = [(f"{place}/shape", "inverted_u", look) for place, look in shapes.items()]
         _by_level(sheet, row[3], cube, world, shape)
         row[3].set(title="inverted U over r", ylabel="middle minus ends, $R^2$")
-    legend = [*PLACES.values(), CONCAT, DIFFERENCE, *(REFERENCES[name] for name in LINES)]
+    legend = [*PLACES.values(), DIFFERENCE, *(REFERENCES[name] for name in LINES)]
     return sheet.done(TITLE, legend, [
         f"{PRIMARY_TEXT}; {sheet.n_text()}",
         sheet.intervals_text("bars and bands"),
@@ -74,9 +72,6 @@ def _by_level(
 
 
 def _middle(cube: xr.Dataset, world: str) -> str:
-    """Arm of the middle ratio: the one whose tokens were probed concatenated too, else the second lowest."""
-    for quantity in ("concat_beyond_linear", "r2"):
-        s = along_arms(cube, world, quantity, cells(cube, world, "world"), root(cube, world))
-        if s is not None:
-            return s.labels[min(len(s.labels) - 1, 1)].split("/")[-1]
-    return ""
+    """Arm of the middle ratio: the second lowest."""
+    s = along_arms(cube, world, "r2", cells(cube, world, "world"), root(cube, world))
+    return "" if s is None else s.labels[min(len(s.labels) - 1, 1)].split("/")[-1]

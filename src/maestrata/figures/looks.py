@@ -85,7 +85,6 @@ REFERENCES: dict[str, Look] = {
     "linear": Look("best linear (all pixels)", PINK, None, (0, (7, 1.5))),
     "ceiling": Look("ceiling by exact inference", BLACK, None, (0, (8, 1, 1, 1))),
     "exact": Look("exact posterior mean", BLACK, None, (0, (7, 1.5))),
-    "grey": Look("mean pixel", GREY, None, (0, (1, 1.5))),
     "even": Look("even attention", BLACK, None, (0, (1, 1.5))),
 }
 

@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from maestrata.figures.arms import references
-from maestrata.figures.looks import BLACK, BLUE, ORANGE, PINK, REFERENCES, SKY, VERMILION, Look, cycle
+from maestrata.figures.looks import BLACK, BLUE, REFERENCES, SKY, Look
 from maestrata.figures.sheet import Sheet, ratio_axis, zero
 from maestrata.figures.style import Style
-from maestrata.figures.words import patch_text
 from maestrata.results import CubeSet, along_arms, cells, worlds_of
 
 NAME = "reconstruction_quality"
-TITLE = "Image quality and meaning of what is filled in"
+TITLE = "Image quality and meaning of what comes out"
 CAPTION = (
-    "Masked tokens of a grammar world are filled in by models trained at different masking ratios, and by "
-    "one trained with larger mask patches. Structural measures (SSIM, FSIM), pixel measures (PSNR, "
-    "squared error) and the exact posterior probability of the true root given the filled-in image. All "
-    "models fill in the same masks; open marks: the masks of their own training. Lines: the posterior "
-    "mean of the masked tokens, which no decoder can beat in squared error, and the mean pixel. Last "
-    "panel: rank correlation over the ratios between each measure and the root's probability. The paper "
-    "holds that structural measures follow meaning and pixel measures do not."
+    "Whole images pass through models trained at different masking ratios, with nothing masked, as in the "
+    "paper. Structural measures (SSIM, FSIM), pixel measures (PSNR, squared error) and the exact posterior "
+    "probability of the true root given what comes out. Open marks: the same of images whose masked tokens "
+    "are filled in, the masks being the same for all models. Line: the posterior mean of the masked tokens, "
+    "which no decoder can beat in squared error. Last panel: rank correlation over the ratios between each "
+    "measure and the root's probability, of whole images. The paper holds that structural measures follow "
+    "meaning and pixel measures do not."
 )
 NEEDS = ("experiments/reconstruction",)
 
 PANELS = (
     ("ssim", "SSIM", "similarity (1 at best)"),
     ("fsim", "FSIM", "similarity (1 at best)"),
-    ("root_probability", "meaning", "P(root | filled-in image)"),
+    ("root_probability", "meaning", "P(root | what comes out)"),
     ("psnr", "PSNR", "dB"),
-    ("mse", "squared error, masked tokens", "squared pixel value"),
+    ("mse", "squared error", "squared pixel value"),
 )
 RANKS = (
     ("rank_ssim", "SSIM"),
@@ -42,24 +39,23 @@ RANKS = (
     ("rank_mse", "−MSE"),
     ("rank_gap", "gap"),
 )
-LINES = ("exact", "grey")
-COMMON = Look("same masks for all", BLUE, "o")
-OWN = Look("masks as in training", SKY, "o", "--", open=True)
+LINES = ("exact",)
+WHOLE = Look("whole images, nothing masked", BLUE, "o")
+MASKED = Look("masked tokens filled in", SKY, "o", "--", open=True)
 
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
     """Draw two rows a world."""
     cube = cubes.one("experiments/reconstruction")
-    worlds, patches = worlds_of(cube), _patches(cube)
+    worlds = worlds_of(cube)
     sheet = Sheet.grid(style, 2 * len(worlds), 3, panel_height=1.75, more_height=0.2)
     for world, panels in zip(worlds, sheet.axes.reshape(len(worlds), -1), strict=True):
         for ax, (quantity, title, unit) in zip(panels, PANELS, strict=False):
-            _measure(sheet, ax, cube, world, quantity, patches)
+            _measure(sheet, ax, cube, world, quantity)
             ax.set(title=title, ylabel=unit)
         _ranks(sheet, panels[-1], cube, world)
         panels[0].set_title(f"{world}: {PANELS[0][1]}")
-    marks = [look.handle(linestyle="", markersize=5) for look in patches.values()]
-    return sheet.done(TITLE, [COMMON, OWN, *marks, *(REFERENCES[name] for name in LINES)], [
+    return sheet.done(TITLE, [WHOLE, MASKED, *(REFERENCES[name] for name in LINES)], [
         sheet.n_text(),
         sheet.intervals_text("bars and bands"),
         "−MSE: the smaller the error, the better; gap: mean of SSIM and FSIM minus mean of PSNR and −MSE; "
@@ -67,30 +63,12 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     ])  # fmt: skip
 
 
-def _patches(cube: xr.Dataset) -> dict[str, Look]:
-    """List the mask patches of more than one token, with their looks."""
-    stems = dict.fromkeys(str(arm).split("/")[0] for arm in cube["arm"].values if "/v" in str(arm))
-    large = [stem for stem in stems if stem != "1x1"]
-    colors = (VERMILION, PINK, ORANGE)
-    return {
-        stem: cycle(i, f"trained with {patch_text(stem)} patches", colors, shift=2)
-        for i, stem in enumerate(large)
-    }
-
-
-def _measure(
-    sheet: Sheet, ax: Axes, cube: xr.Dataset, world: str, quantity: str, patches: Mapping[str, Look]
-) -> None:
+def _measure(sheet: Sheet, ax: Axes, cube: xr.Dataset, world: str, quantity: str) -> None:
     """Draw one measure against the ratio in training."""
-    references(sheet, ax, cube, world, quantity, LINES)
+    references(sheet, ax, cube, world, f"{quantity}_masked", LINES)
     models = cells(cube, world)
-    sheet.plot(ax, along_arms(cube, world, f"{quantity}_own", models), OWN)
-    for stem, look in patches.items():
-        for suffix, fill in (("_own", "white"), ("", look.color)):
-            s = along_arms(cube, world, f"{quantity}{suffix}", cells(cube, world, stem))
-            # aside the mark of one-token patches at the same ratio
-            sheet.plot(ax, s, look, shift=0.035, linestyle="", markerfacecolor=fill, markersize=4.5)
-    sheet.plot(ax, along_arms(cube, world, quantity, models), COMMON, worlds="thin")
+    sheet.plot(ax, along_arms(cube, world, f"{quantity}_masked", models), MASKED)
+    sheet.plot(ax, along_arms(cube, world, quantity, models), WHOLE, worlds="thin")
     ratio_axis(ax, "masking ratio r in training")
 
 

@@ -9,13 +9,16 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from maestrata.figures.looks import BLUE, ORANGE, VERMILION, Look, cycle, level_look
+from maestrata.figures.looks import BLACK, BLUE, ORANGE, PINK, SKY, VERMILION, Look, cycle, level_look
 from maestrata.figures.sheet import Sheet, level_axis, ratio_axis, small_legend, zero
 from maestrata.figures.style import Style
 from maestrata.figures.words import patch_text
 from maestrata.results import (
     PRIMARY_TEXT,
+    UNGATED,
     CubeSet,
+    Select,
+    along,
     along_arms,
     along_levels,
     cells,
@@ -29,8 +32,8 @@ NAME = "samples_and_budgets"
 TITLE = "Samples, budgets, and the border of the mask"
 CAPTION = (
     "First: R2 of every level against the size of the training set at a fixed number of steps; open "
-    "marks: fresh images at every step. Second: what the last doubling, and fresh images after it, "
-    "change; grey: the margin of .02 within which more samples are taken not to matter. Third: R2 of the "
+    "marks: fresh images at every step. Second: what the last step in size changes, and then fresh images, "
+    "and more steps; grey: the margin of .02 within which more is taken not to matter. Third: R2 of the "
     "root against the masking ratio with the number of masked tokens in the loss held equal, and with the "
     "compute of training held equal: a curve that keeps its shape does not owe it to either. Fourth: R2 "
     "with the tokens at the border of the mask left out of the loss, minus that of the standard loss, and "
@@ -40,11 +43,6 @@ NEEDS = ("experiments/samples",)
 USES = ("experiments/budgets", "experiments/border")
 
 MARGIN = 0.02  # of claim 17
-# arm -> look
-CHANGES = {
-    "change/last_doubling": Look("last doubling", BLUE, "o"),
-    "change/endless": Look("fresh minus largest", VERMILION, "s"),
-}
 BUDGETS = {
     "tokens": Look("equal tokens in the loss", BLUE, "o"),
     "compute": Look("equal compute", ORANGE, "D"),
@@ -107,10 +105,14 @@ def _size_text(size: float) -> str:
 
 
 def _changes(sheet: Sheet, ax: Axes, cube: xr.Dataset, world: str) -> None:
-    """Draw by level what more samples change, with the margin."""
+    """Draw by level what more images, fresh ones and more steps change, with the margin."""
     highest = 1.3 * MARGIN
-    for (arm, look), shift in zip(CHANGES.items(), (-0.06, 0.06), strict=True):
-        s = along_levels(cube, world, arm, "r2_change")
+    changes = _pairs(cube)
+    for k, (more, fewer, look) in enumerate(changes):
+        shift = 0.1 * (k - (len(changes) - 1) / 2)
+        s = along(CubeSet([cube]), world, {
+            level: _r2(more, level) - _r2(fewer, level) for level in range(1, root(cube, world) + 1)
+        })  # fmt: skip
         if s is None:
             continue
         highest = max(highest, float(np.nanmax(np.abs(s.each))))
@@ -118,12 +120,34 @@ def _changes(sheet: Sheet, ax: Axes, cube: xr.Dataset, world: str) -> None:
             ax.plot(s.x + shift, each, ".", color=look.color, markersize=2, alpha=0.35)
         sheet.plot(ax, s, look, shift=shift, label=look.label, linestyle="")
     level_axis(ax)
-    ax.set(title="change by more samples", ylabel="change of $R^2$")
+    ax.set(title="change by more images, more steps", ylabel="change of $R^2$")
     if ax.has_data():
         ax.axhspan(-MARGIN, MARGIN, color="#bbbbbb", alpha=0.25, linewidth=0, zorder=0)
-        ax.set_ylim(-1.1 * highest, 1.6 * highest)
+        ax.set_ylim(-1.1 * highest, 1.9 * highest)
     zero(ax)
     small_legend(ax, loc="upper left", ncols=2)
+
+
+def _pairs(cube: xr.Dataset) -> list[tuple[str, str, Look]]:
+    """List what is compared: an arm, the arm with less, and the look."""
+    sizes = numbered(cube, r"s(\d+)")
+    ordered = sorted(sizes, key=lambda arm: sizes[arm])
+    largest, text = ordered[-1], _size_text(sizes[ordered[-1]])
+    pairs = [
+        (largest, fewer, Look(f"{text} minus {_size_text(sizes[fewer])}", BLUE, "o"))
+        for fewer in ordered[-2:-1]
+    ]
+    pairs.append(("endless", largest, Look(f"fresh minus {text}", VERMILION, "s")))
+    longer = numbered(cube, rf"{largest}/([\d.]+)x")
+    colors = dict(zip(longer, (ORANGE, PINK, SKY), strict=False))
+    return pairs + [
+        (arm, largest, Look(f"{times:g} times the steps", colors.get(arm, BLACK), "D"))
+        for arm, times in longer.items()
+    ]
+
+
+def _r2(arm: str, level: int) -> Select:
+    return Select("experiments/samples", "r2", arm, level=level, gate=UNGATED)
 
 
 def _budgets(sheet: Sheet, ax: Axes, cube: xr.Dataset | None, world: str) -> None:

@@ -66,15 +66,11 @@ class NoisyTree(World):
     def child_mean(self, params: Mapping[str, Any], level: int, parents: Any) -> Any:
         """Return E[node at `level` | parent], (..., nodes_level, dim), from the nodes at ``level + 1``."""
 
-    def token_variables(self, params: Mapping[str, Any], parents: Any, noise: Any) -> Any:
-        """Return the variables of the tokens, (..., token, dim), from nodes at level 1 and their noise."""
-        return self.child_mean(params, 0, parents) + self.sigma * noise
-
     def forward(self, params: Mapping[str, Any], noise: Noise) -> tuple[Any, dict[int, Any]]:
         """Map noise to images and latents; see `World.forward`."""
         u = noise[self.levels]
         latents = {self.levels: u}
         for level in range(self.levels - 1, 0, -1):
             u = latents[level] = self.child_mean(params, level, u) + self.sigma * noise[level]
-        tokens = self.token_variables(params, u, noise[0])
+        tokens = self.child_mean(params, 0, u) + self.sigma * noise[0]
         return tokens_to_images(params["P"], tokens, self.grid, self.token_pixels), latents

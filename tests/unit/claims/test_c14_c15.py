@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from maestrata.claims import c14_reconstruction as c14
-from maestrata.claims import c15_hidden_phase as c15
+from maestrata.claims import c15_hidden_sign as c15
 from maestrata.cubes.io import build
 
 WORLDS = 12
@@ -35,41 +35,51 @@ def cube(name, label, values, levels, settings=None):
     return build("experiments", coords, data, {"experiment": name})
 
 
-RATIOS = {"1x1/v14": 0.125, "1x1/v12": 0.25, "1x1/v8": 0.5, "1x1/v4": 0.75, "1x1/v2": 0.875, "2x2/v1": 0.75}
+RATIOS = {"1x1/v14": 0.125, "1x1/v12": 0.25, "1x1/v8": 0.5, "1x1/v4": 0.75, "1x1/v2": 0.875}
 
 
-def reconstruction(gap, ssim=0.0, psnr=0.0):
-    values = {("ratios", "rank_gap", 0): gap}
+def reconstruction(gap, structure=0.5, ssim=0.0, psnr=0.0, progress=0.9):
+    values = {("ratios", "rank_gap", 0): gap, ("ratios", "progress", 0): progress}
+    for quantity, more in (("rank_ssim", 0.1), ("rank_fsim", -0.1)):
+        values["ratios", quantity, 0] = structure + more
     for arm, ratio in RATIOS.items():
         values[arm, "ssim", 0] = 0.5 + ssim * ratio
         values[arm, "fsim", 0] = 0.6 + ssim * ratio
         values[arm, "root_probability", 0] = 0.4
+        values[arm, "root_probability_masked", 0] = 0.3 + 0.1 * ratio
         values[arm, "psnr", 0] = 20 + psnr * ratio
-    return cube("reconstruction", "additive", values, [0], RATIOS)
+        values[arm, "progress", 0] = 0.9
+    return cube("reconstruction", "patterned", values, [0], RATIOS)
 
 
-def hidden(mse, likelihood):
-    values = {}
-    for level in (0, 1, 2):
-        values["hidden/mse", "over_random", level] = mse
-        values["hidden/likelihood", "over_random", level] = likelihood
-        values["hidden/likelihood", "over_mse", level] = likelihood - mse
-        values["plain/mse", "over_random", level] = 0.1
-    return cube("hidden_phase", "grammar", values, [0, 1, 2])
+def hidden(mse, likelihood, progress=0.9):
+    values = {("likelihood", "progress", 0): progress, ("likelihood", "mask_ratio", 0): 0.5}
+    for level in (1, 2):
+        values["mse", "over_null", level] = mse
+        values["likelihood", "over_null", level] = likelihood
+    return cube("hidden_sign", "signs", values, [0, 1, 2])
 
 
 @pytest.mark.parametrize(
-    ("gap", "verdict"), [(0.6, "supported"), (0.0, "contradicted"), (0.1, "inconclusive")]
+    ("gap", "structure", "verdict"),
+    [
+        (0.6, 0.5, "supported"),
+        (0.0, 0.5, "inconclusive"),  # no difference is not against the paper
+        (0.1, 0.5, "inconclusive"),
+        (-0.4, 0.5, "contradicted"),
+        (0.6, 0.0, "inconclusive"),
+        (0.6, -0.5, "contradicted"),
+    ],
 )
-def test_claim_14(verdict_of, gap, verdict):
-    outcome = verdict_of(c14, reconstruction(gap))
+def test_claim_14(verdict_of, gap, structure, verdict):
+    outcome = verdict_of(c14, reconstruction(gap, structure))
     assert outcome.verdict == verdict
     assert outcome.n_worlds == WORLDS
-    assert outcome.contrasts[0].estimate == pytest.approx(gap, abs=1e-6)
-    assert f"{gap:+.2f}" in outcome.sentence
+    assert [c.estimate for c in outcome.contrasts[:2]] == pytest.approx([structure, gap], abs=1e-6)
+    assert f"{gap:+.2f}" in outcome.sentence and f"{structure:+.2f}" in outcome.sentence
 
 
-def test_claim_14_reads_single_token_masks_of_the_nearest_ratio(rows_of):
+def test_claim_14_reads_the_nearest_ratio(rows_of):
     rows = rows_of(c14, reconstruction(0.5, ssim=0.2, psnr=-3.0))
     assert set(rows) == {test.name for test in (*c14.TESTS, *c14.SECONDARY)}
     assert {len(given) for given in rows.values()} == {WORLDS}
@@ -79,6 +89,7 @@ def test_claim_14_reads_single_token_masks_of_the_nearest_ratio(rows_of):
         ("root probability at r=.75 minus r=.1", 0.0),
         ("PSNR at r=.9 minus r=.75", -3.0 * 0.125),
         ("SSIM at r=.9 minus r=.75", 0.2 * 0.125),
+        ("masked and filled in: root probability at r=.75 minus r=.1", 0.1 * 0.625),
     ):
         assert rows[name][0].value == pytest.approx(value, abs=1e-9)
         assert rows[name][0].high - rows[name][0].low == pytest.approx(0.02 * np.sqrt(2))
@@ -89,31 +100,36 @@ def test_claim_14_reads_single_token_masks_of_the_nearest_ratio(rows_of):
     ("mse", "likelihood", "verdict"),
     [
         (0.0, 0.05, "supported"),
-        (-0.05, 0.05, "supported"),  # worse than random init is not above it
+        (-0.05, 0.05, "contradicted"),  # equivalence: worse than its null is not equal to it
         (0.03, 0.05, "contradicted"),
         (0.0, -0.05, "contradicted"),
         (0.0, 0.0, "inconclusive"),
+        (0.01, 0.05, "inconclusive"),
     ],
 )
 def test_claim_15(verdict_of, mse, likelihood, verdict):
     outcome = verdict_of(c15, hidden(mse, likelihood))
     assert outcome.verdict == verdict
     mean = {c.name: c.estimate for c in outcome.contrasts}
-    assert mean["phase hidden: mean squared error minus random init"] == pytest.approx(mse, abs=1e-9)
-    assert mean["phase hidden: likelihood minus random init"] == pytest.approx(likelihood, abs=1e-9)
-    assert mean["phase hidden: likelihood minus mean squared error"] == pytest.approx(
-        likelihood - mse, abs=1e-9
-    )
-    assert mean["phase not hidden: mean squared error minus random init"] == pytest.approx(0.1, abs=1e-9)
-    # not measured, and does not decide
-    assert "tokens side by side: mean squared error minus random init" not in mean
+    assert mean["mean over levels: mean squared error minus its null"] == pytest.approx(mse, abs=1e-9)
+    assert mean["mean over levels: likelihood minus its null"] == pytest.approx(likelihood, abs=1e-9)
+    assert len(mean) == len(c15.TESTS) + len(c15.SECONDARY)
     assert {len(c.rows) for c in outcome.contrasts} == {WORLDS}
+
+
+@pytest.mark.parametrize(
+    ("claim", "made"),
+    [(c14, reconstruction(0.6, progress=0.5)), (c15, hidden(0.0, 0.05, progress=0.5))],
+    ids=["c14", "c15"],
+)
+def test_models_that_have_not_learnt_say_nothing(verdict_of, claim, made):
+    assert verdict_of(claim, made).verdict == "not_run"
 
 
 def test_what_is_missing_is_told(verdict_of):
     without = reconstruction(0.5).sel(arm=["1x1/v4", "1x1/v2"])
     assert "no arm 'ratios'" in verdict_of(c14, without).lacking
-    assert "no arm 'hidden/likelihood'" in verdict_of(c15, hidden(0, 0).sel(arm=["hidden/mse"])).lacking
+    assert "no arm 'likelihood'" in verdict_of(c15, hidden(0, 0).sel(arm=["mse"])).lacking
     for claim in (c14, c15):
         outcome = verdict_of(claim)
         assert outcome.lacking == f"the run has no cube '{claim.NEEDS[0]}'"

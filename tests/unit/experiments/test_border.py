@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ import torch
 from maestrata import worlds
 from maestrata.errors import ExperimentError
 from maestrata.experiments import border
+from maestrata.experiments._features import explainable
 from maestrata.experiments.base import Job
 from maestrata.experiments.settings import inner_share
 from maestrata.geometry import TokenGrid
@@ -78,18 +81,31 @@ def test_arms_quantities_and_repeatability():
     table = border.run(job({"patches": ("2x2",)}))
     axes, data = table.arrays()
     assert axes["arm"] == ["2x2/standard", "2x2/no_border", "2x2/no_random"]
-    assert axes["quantity"] == ["r2", "counted", "over_standard", "over_random"]
+    assert axes["quantity"] == ["progress", "mask_ratio", "r2", "counted", "over_standard", "over_random"]
     assert axes["level"] == [0, 1, 2, 3, 4]
-    gains = data["value"][1, 2:, 1:]
-    assert np.allclose(gains, data["value"][1, 0, 1:] - data["value"][[0, 2], 0, 1:])
-    assert (data["low"][1, 2:, 1:] < gains).all() and (gains < data["high"][1, 2:, 1:]).all()
-    assert np.isfinite(data["value"][:, 0, 1:]).all()
+    r2, gains = data["value"][:, 2], data["value"][1, 4:, 1:]
+    assert np.allclose(gains, r2[1, 1:] - r2[[0, 2], 1:])
+    assert (data["low"][1, 4:, 1:] < gains).all() and (gains < data["high"][1, 4:, 1:]).all()
+    assert np.isfinite(r2[:, 1:]).all()
     assert data["setting"] == pytest.approx([1, 2 / 3, 2 / 3])
-    values = data["value"][:, 0, 1:]
+    values = r2[:, 1:]
     assert len({tuple(row) for row in values}) == 3  # three losses, three models
     again = border.run(job({"patches": ("2x2",)})).arrays()[1]
     for name in data:
         assert np.array_equal(data[name], again[name], equal_nan=True)
+
+
+def test_without_the_border_progress_is_that_of_inner_tokens():
+    """A model that fills inner tokens exactly, and border tokens with nonsense, has progress 1."""
+    one = job({"patches": ("2x1",)}, leaves=8)
+    one = replace(one.in_world(worlds.make("grammar_tree", 1, leaves=8, symbols=6)), test=300)
+    patches = MaskPatches.parse("2x1", one.grid)
+    held = border.asked_for("no_border", one, explainable(one, 1, patches))
+    inner = border_tokens(held.visible, one.grid) | held.visible
+    filled = np.where(inner[..., None], 9.0, held.best)
+    assert held.of_predictions(filled).share[0] == pytest.approx(1)
+    standard = border.asked_for("standard", one, explainable(one, 1, patches))
+    assert standard.of_predictions(filled).share[0] < 0
 
 
 def test_a_mask_without_inner_tokens_is_refused():

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from maestrata import worlds
 from maestrata.errors import ExperimentError
-from maestrata.experiments._features import encoders, pixels, score_levels, score_model, score_values
+from maestrata.experiments._features import (
+    encoders,
+    explainable,
+    pixels,
+    score_levels,
+    score_model,
+    score_values,
+    train_and_score,
+)
 from maestrata.experiments.base import Job, Table
 from maestrata.experiments.measures import root_class
 from maestrata.masks import MaskPatches
@@ -15,6 +25,7 @@ from maestrata.model.mae import MAEConfig
 from maestrata.regression.cell import score_cell
 from maestrata.regression.settings import Evaluation
 from maestrata.representation.encode import last_layer
+from maestrata.training.recipe import Recipe
 
 SMALL = MAEConfig(grid_height=2, grid_width=2, width=16, depth=1, decoder_width=16)
 JOB = Job(worlds.make("additive_tree", 2, leaves=4), 0, SMALL, probe_train=600, test=400, replicates=30)
@@ -37,6 +48,19 @@ def test_scores_are_those_of_the_sweep(pooling):
     # of the root the tokens under it are all tokens
     root = score_levels(last_layer(model, data.images), data)[-1]
     assert (pooling != "aligned") or root == pytest.approx(scores[-1], abs=1e-5)
+
+
+def test_a_trained_model_is_scored_with_its_progress(grammar):
+    job = replace(JOB, recipe=Recipe(images=640)).in_world(grammar)
+    table = Table()
+    scores = train_and_score(job, table, "one", explainable(job, 1), 1)
+    axes, data = table.arrays()
+    assert axes["quantity"] == ["progress", "mask_ratio", "r2"] and axes["level"] == [0, 1, 2]
+    progress, ratio = data["value"][0, :2, 0]
+    model, _ = job.train("again", 1)
+    assert progress == explainable(job, 1).progress(model).share[0] and ratio == 0.75
+    assert np.array_equal(data["value"][0, 2, 1:], scores[:, 0])
+    assert np.array_equal(scores, score_model(model, job.data))
 
 
 def test_values_are_scored_as_levels_are():

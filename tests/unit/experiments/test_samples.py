@@ -16,51 +16,35 @@ SMALL = MAEConfig(grid_height=4, grid_width=2, width=16, depth=1, decoder_width=
 
 
 def job(**settings):
-    world = worlds.make("additive_tree", 1, leaves=8)
+    world = worlds.make("grammar_tree", 1, leaves=8, symbols=6, productions=2)
     given = {**samples.SETTINGS, "images": 960, "sizes": (64, 128, 256), **settings}
     return Job(world, 0, SMALL, Recipe(batch=64), given, probe_train=300, test=300, replicates=20)
 
 
-def test_arms_changes_and_repeatability():
-    axes, data = samples.run(job(sizes=(256, 64, 128))).arrays()
-    assert axes["arm"] == [
-        "s64",
-        "s128",
-        "s256",
-        "endless",
-        "change/last_doubling",
-        "change/endless",
-        "change/whole_range",
-    ]
-    assert data["setting"][:4].tolist() == [64, 128, 256, 960] and np.isnan(data["setting"][4:]).all()
-    value = {
-        (arm, quantity): data["value"][i, j]
-        for i, arm in enumerate(axes["arm"])
-        for j, quantity in enumerate(axes["quantity"])
-    }
-    assert len({tuple(value[arm, "r2"][1:]) for arm in axes["arm"][:4]}) == 4
-    pairs = {
-        "last_doubling": ("s256", "s128"),
-        "endless": ("endless", "s256"),
-        "whole_range": ("s256", "s64"),
-    }
-    for name, (more, less) in pairs.items():
-        change = value[f"change/{name}", "r2_change"][1:]
-        assert np.allclose(change, value[more, "r2"][1:] - value[less, "r2"][1:])
-        assert value[f"change/{name}", "mean_r2_change"][0] == pytest.approx(change.mean())
-    assert value["s64", "mean_r2"][0] == pytest.approx(value["s64", "r2"][1:].mean())
+def numbers(one):
+    axes, data = samples.run(one).arrays()
+    at = {arm: i for i, arm in enumerate(axes["arm"])}, {name: i for i, name in enumerate(axes["quantity"])}
+    return axes, data, lambda arm, quantity: data["value"][at[0][arm], at[1][quantity]]
+
+
+def test_arms_and_repeatability():
+    axes, data, value = numbers(job(sizes=(256, 64, 128)))
+    assert axes["arm"] == ["s64", "s128", "s256", "endless", "s256/2x"] and axes["level"] == [0, 1, 2, 3]
+    assert data["setting"].tolist() == [64, 128, 256, 960, 256]
+    assert [value(arm, "images")[0] for arm in axes["arm"]] == [960, 960, 960, 960, 1920]
+    assert {value(arm, "mask_ratio")[0] for arm in axes["arm"]} == {0.75}
+    assert len({tuple(value(arm, "r2")[1:]) for arm in axes["arm"]}) == 5
+    assert all(np.isfinite(value(arm, "progress")[0]) for arm in axes["arm"])
     again = samples.run(job(sizes=(256, 64, 128))).arrays()[1]
     assert all(np.array_equal(data[name], again[name], equal_nan=True) for name in data)
 
 
-@pytest.mark.parametrize(
-    ("sizes", "message"),
-    [
-        ((32, 64), "must be at least one batch of 64"),
-        ((960, 1920), "must be at most images=960"),
-        ((64, 256), "must hold half of the largest, 256"),
-    ],
-)
-def test_sizes_that_cannot_be_are_refused(sizes, message):
-    with pytest.raises(ExperimentError, match=message):
-        samples.run(job(sizes=sizes))
+def test_what_is_swept_can_be_chosen():
+    axes, _, value = numbers(job(sizes=(64,), multiples=(1.5, 3)))
+    assert axes["arm"] == ["s64", "endless", "s64/1.5x", "s64/3x"]
+    assert [value(arm, "images")[0] for arm in axes["arm"]] == [960, 960, 22 * 64, 2880]
+
+
+def test_more_images_than_are_seen_are_refused():
+    with pytest.raises(ExperimentError, match="must be at most images=960: each is seen"):
+        samples.run(job(sizes=(960, 1920)))

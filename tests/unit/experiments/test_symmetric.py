@@ -44,12 +44,12 @@ def test_the_magnitude_is_read_and_the_root_is_not():
     settings = {"mask_ratios": (0.5,), "images": 6400}
     job = Job(world, 0, cfg, Recipe(batch=64), settings, probe_train=4000, test=4000, replicates=100)
     axes, data = symmetric.run(job).arrays()
-    assert axes["arm"] == ["linear", "random_init", "v2"] and axes["quantity"] == ["r2", "r2_magnitude"]
-    root = axes["level"].index(2)
-    r2, magnitude = data["value"][:, 0, root], data["value"][:, 1, root]
+    assert axes["arm"] == ["linear", "random_init", "v2"]
+    root, at = axes["level"].index(2), axes["quantity"].index
+    r2, magnitude = (data["value"][:, at(quantity), root] for quantity in ("r2", "r2_magnitude"))
     # no function of the image predicts the root: chance, and what a ridge of 48 features loses to noise
     assert r2 == pytest.approx(0, abs=0.02)
-    assert (data["low"][:, 0, root] < 0.002).all()
+    assert (data["low"][:, at("r2"), root] < 0.002).all()
     assert magnitude[0] > 0.5 and magnitude[2] > 0.2
-    assert data["low"][2, 1, root] > 0.1
-    assert np.isnan(data["value"][:, 1, 0]).all()  # the magnitude is the root's alone
+    assert data["low"][2, at("r2_magnitude"), root] > 0.1
+    assert np.isnan(data["value"][:, at("r2_magnitude"), 0]).all()  # the magnitude is the root's alone
