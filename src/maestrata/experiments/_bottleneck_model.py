@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.func import jacfwd, vmap
 from torch.nn import functional as F
 
 from maestrata.model.mae import take_tokens
@@ -101,8 +100,12 @@ class Bottleneck(nn.Module):
         ``M = E J'J``, J the Jacobian of the decoder: ``d' M d`` is how far the prediction moves, in squared
         pixel values and to first order, where the code moves by d.
         """
-        jacobian = vmap(jacfwd(self.decoder))(torch.from_numpy(codes)).detach().double()  # (n, m v, w)
-        response: NDArray[np.float64] = torch.einsum("nvi,nvj->ij", jacobian, jacobian).numpy() / len(codes)
+        code = torch.from_numpy(codes).requires_grad_()
+        response = np.zeros((codes.shape[1],) * 2)
+        for column in self.decoder(code).unbind(1):  # one row of every image's Jacobian
+            (row,) = torch.autograd.grad(column.sum(), code, retain_graph=True)
+            rows = row.double().numpy()
+            response += rows.T @ rows / len(codes)
         return response
 
     def fill(self, tokens: Tensor, visible_ids: Tensor, masked_ids: Tensor) -> Tensor:
