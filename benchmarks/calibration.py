@@ -124,7 +124,7 @@ def draw(found: list[dict[str, Any]], path: Path) -> None:
         effects = [e for e in found if not e["null"]]
         counts = [len({(e["tests"], e["scenario"]) for e in part}) for part in (nulls, effects)]
         figure, axes = style.figure(
-            2, 1, panel_height=0.12 * sum(counts) + 0.5, height_ratios=[count + 2 for count in counts]
+            2, 1, panel_height=0.17 * sum(counts) + 0.8, height_ratios=[count + 2 for count in counts]
         )
         left, right = axes[:, 0]
         listed(left, nulls, (("supported", "o", 0.0),))

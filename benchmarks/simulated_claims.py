@@ -175,6 +175,8 @@ class Sweep:
         Training seeds.
     controls : mapping
         Encoder -> its mean R2 at the root, where that is not 0.
+    noise : mapping
+        World -> how many times as large its cells' noise is.
     tests : tuple of Test
         In place of the claim's own.
     """
@@ -184,6 +186,7 @@ class Sweep:
     null: bool
     seeds: int = 2
     controls: Mapping[str, float] = field(default_factory=dict)
+    noise: Mapping[str, float] = field(default_factory=dict)
     tests: tuple[Test, ...] = ()
 
 
@@ -234,16 +237,20 @@ def _sweeps() -> dict[str, Sweep]:
     def certain(profile: Floats, null: bool) -> Sweep:
         return Sweep("7", {(WORLDS["certain"], 1): profile}, null)
 
-    def tops(null: bool, *ratios: float, bend: float = 0.02) -> Sweep:
-        worlds = (WORLDS[role] for role in ("certain", "between", "ambiguous"))
-        return Sweep("18", {(w, 1): _top(r, bend) for w, r in zip(worlds, ratios, strict=True)}, null)
+    def tops(null: bool, *ratios: float, bend: float = 0.02, noise: float = 1.0) -> Sweep:
+        return ambiguities(null, *(_top(ratio, bend) for ratio in ratios), noise=noise)
+
+    def ambiguities(null: bool, *profiles: Floats, noise: float = 1.0) -> Sweep:
+        worlds = [WORLDS[role] for role in ("certain", "between", "ambiguous")]
+        by_world = {(w, 1): profile for w, profile in zip(worlds, profiles, strict=True)}
+        return Sweep("18", by_world, null, noise={worlds[-1]: noise})
 
     def slope(threshold: float, null: bool) -> Sweep:
         of = c09_patch_size.SLOPE
         test = Test("slope", of, "above", threshold, units="share a level", world="certain", elsewhere=False)
         return Sweep("9", _moving(0.05), null, tests=(test,))
 
-    flat = _by_ratio(0, 0, 0, 0, 0)
+    flat, plateau = _by_ratio(0, 0, 0, 0, 0), _by_ratio(-0.1, 0, 0, 0, -0.1)
     best = {"random_init": 0.3, "pixels": 0.1}
     sweeps = {
         "6, null: flat": grammar("6", flat, True),
@@ -263,6 +270,11 @@ def _sweeps() -> dict[str, Sweep]:
         ),
         "18, null: all three peak at .75": tops(True, 0.75, 0.75, 0.75),
         "18, null: no peak at all": tops(True, 0.5, 0.5, 0.5, bend=0.0),
+        "18, null: as good from .25 to .75": ambiguities(True, *[plateau] * 3),
+        "18, null: all at .75, the ambiguous twice as noisy": tops(True, 0.75, 0.75, 0.75, noise=2.0),
+        "18, null: all at .75, the ambiguous flatter": ambiguities(
+            True, _top(0.75), _top(0.75, 0.015), _top(0.75, 0.007)
+        ),
         "18, best ratios of .75, .6 and .45": tops(False, 0.75, 0.6, 0.45),
         "18, best ratios of .75, .7 and .6": tops(False, 0.75, 0.7, 0.6),
     }
@@ -307,6 +319,7 @@ def sweep_rates(
     means = np.zeros((len(labels), 1, len(sizes), len(RATIOS), 1, LEVELS))
     for (label, size), profile in sweep.profiles.items():
         means[labels.index(label), 0, sizes.index(size), :, 0] = profile
+    louder = np.array([sweep.noise.get(label, 1.0) for label in labels])[:, None, None, None, None, None]
     at_root = np.array([sweep.controls.get(name, 0.0) for name in CONTROLS])
     shape = (len(labels), n_worlds, len(sizes), len(RATIOS), sweep.seeds)
     variables = [
@@ -317,7 +330,7 @@ def sweep_rates(
         world = WORLD_SD * rng.standard_normal((len(labels), n_worlds, 1, 1, 1, LEVELS))
         cell = CELL_SD * rng.standard_normal((*shape[:4], 1, LEVELS))
         seed = SEED_SD * rng.standard_normal((*shape, LEVELS))
-        values = means + world + cell + seed
+        values = means + world + louder * (cell + seed)
         # controls that hold anything share what a world has of its own
         own = world[0, :, 0, 0, 0, -1:] + CELL_SD * rng.standard_normal((n_worlds, len(CONTROLS)))
         of_controls = at_root + (at_root > 0) * own

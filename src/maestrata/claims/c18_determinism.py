@@ -20,9 +20,10 @@ SAYS = (
 )
 RULE = (
     "Best ratio of a world: where skill of the root peaks over r, mask patches of one token: the top of the "
-    "parabola through the best of .25, .5 and .75 in all the other worlds and its two neighbours, over the "
-    "logit of r, in which the ratios are evenly spaced; kept between the neighbours. Its least-squares slope "
-    "over the ambiguity 1, sqrt 2 and 2 of worlds of the same seed, below 0. Primary features."
+    "parabola fitted to its five ratios, over the logit of r, in which they are evenly spaced; kept within "
+    ".1 and .9. Its least-squares slope over the ambiguity 1, sqrt 2 and 2 of worlds of one seed, below 0. "
+    "Every world by itself: where the others choose, worlds of a kind agree on what noise chose. Primary "
+    "features."
 )
 NEEDS = ("regression",)
 USES = ("limits",)

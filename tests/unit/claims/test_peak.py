@@ -33,18 +33,19 @@ def test_the_top_of_a_parabola_over_the_logit_is_found(top):
     assert peaks(np.tile(curve, (3, 1)), RATIOS) == pytest.approx([top] * 3)
 
 
-def test_curves_without_a_top_inside_end_at_a_neighbour():
+def test_curves_without_a_top_inside_end_at_an_end():
     rising = np.tile([0.0, 0.1, 0.2, 0.3, 0.5], (3, 1))
     assert peaks(rising, RATIOS) == pytest.approx([0.9] * 3)
-    falling = rising[:, ::-1]
-    assert peaks(falling, RATIOS) == pytest.approx([0.1] * 3)
-    # a world of its own shape: the parabola of its own scores, where the others peak
-    scores = np.array([[0, 0.1, 0.3, 0.1, 0.0]] * 3 + [[0, 0.0, 0.3, 0.2, 0.0]])
-    assert peaks(scores, RATIOS)[3] > 0.5
-    scores[3, 3] = NAN
-    assert np.isnan(peaks(scores, RATIOS)[3])
-    scores[0, 0] = NAN  # outside of the three points
-    assert peaks(scores, RATIOS)[0] == pytest.approx(0.5)
+    assert peaks(rising[:, ::-1], RATIOS) == pytest.approx([0.1] * 3)
+
+
+def test_each_world_by_itself():
+    x = np.log(RATIOS) - np.log1p(-np.array(RATIOS))
+    curve = np.tile(1 - 0.1 * x**2, (3, 1))
+    curve[2] += 0.05 * x
+    curve[0, 4] = NAN
+    assert peaks(curve, RATIOS)[1:] == pytest.approx([0.5, 1 / (1 + np.exp(-0.05 / 0.2))])
+    assert np.isnan(peaks(curve, RATIOS)[0])
 
 
 class Profile(Expression):
