@@ -119,7 +119,7 @@ def test_claim_15(verdict_of, mse, likelihood, verdict):
 
 @pytest.mark.parametrize(
     ("claim", "made"),
-    [(c14, reconstruction(0.6, progress=0.5)), (c15, hidden(0.0, 0.05, progress=0.5))],
+    [(c14, reconstruction(0.6, progress=0.5)), (c15, hidden(0.0, 0.05, progress=0.05))],
     ids=["c14", "c15"],
 )
 def test_models_that_have_not_learnt_say_nothing(verdict_of, claim, made):
