@@ -39,6 +39,11 @@ def change(level: Level, fewer: int, more: str = f"s{LARGEST}") -> Combined:
     return samples(more, level=level) - samples(f"s{fewer}", level=level, gate=UNGATED)
 
 
+def longer(multiple: int) -> Combined:
+    """Contrast the largest set trained for longer with itself."""
+    return samples(f"s{LARGEST}/{multiple}x", level="root") - samples(f"s{LARGEST}", level="root")
+
+
 LOST = samples(f"s{SMALLEST}", level="lowest", gate=UNGATED) - samples(f"s{LARGEST}", level="lowest")
 flat = partial(Test, side="within", threshold=MARGIN)
 
@@ -50,6 +55,7 @@ TESTS = (
 SECONDARY = (
     Test("root: R2, 65,536 images minus 256", change("root", SMALLEST), "above", 0.0),
     flat("root: R2, fresh images at every step minus 65,536", change("root", LARGEST, "endless")),
+    *(flat(f"root: R2, {k} times the steps on 65,536 images", longer(k)) for k in (2, 4)),
 )
 
 

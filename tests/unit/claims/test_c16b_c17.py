@@ -58,6 +58,7 @@ def samples(lost=-0.5, root=0.005, mean=0.004, progress=0.9, **more):
     numbers = {("s256", "r2", level): (0.9 + lost if level == 1 else 0.1, 1) for level in (1, 2, 3)}
     numbers |= {("s16384", "r2", level): (value, 1) for level, value in at_next.items()}
     numbers |= {("s65536", "r2", level): (value, 0) for level, value in ((1, 0.9), (2, 0.7), (3, 0.5))}
+    numbers |= {("s65536/2x", "r2", level): (0.51, 0) for level in (1, 2, 3)}
     arms = {"s256": -1.0, "s16384": 0.5, "s65536": progress}
     return table("samples", numbers, progress=arms, **more)
 
@@ -107,6 +108,8 @@ def test_17(verdict_of, given, expected):
     assert outcome.verdict == expected
     asked = {"lost": -0.5, "root": 0.005, "mean": 0.004} | given
     assert [c.estimate for c in outcome.deciding] == pytest.approx(list(asked.values()), abs=1e-9)
+    (longer,) = (c for c in outcome.contrasts if "2 times the steps" in c.name)
+    assert longer.estimate == pytest.approx(0.01) and not longer.decides
 
 
 def test_17_asks_of_the_largest_set_alone_that_it_was_learnt(verdict_of):
