@@ -8,6 +8,9 @@ import null_run
 import numpy as np
 import pytest
 
+from maestrata.claims.rule import MIN_WORLDS
+from maestrata.config.grid import build_cells
+from maestrata.config.load import load_config
 from maestrata.cubes.io import build, write_cube
 
 ARMS = ("standard", "no_border", "no_random")
@@ -59,3 +62,12 @@ def test_a_run_of_several_worlds_is_refused(tmp_path, capsys):
     with pytest.raises(SystemExit):
         null_run.main([str(tmp_path)])
     assert "hold 2 kinds of worlds; allowed: one" in capsys.readouterr().err
+
+
+def test_its_config_has_one_kind_of_world_and_enough_of_them():
+    config = load_config(Path(__file__).parents[3] / "config" / "null.yaml")
+    cells = [planned.cell for planned in build_cells(config)]
+    assert {cell.world for cell in cells} == {"nothing"} == set(config.claims.worlds.values())
+    assert len({cell.world_seed for cell in cells}) >= MIN_WORLDS
+    settings = config.worlds["nothing"].settings
+    assert settings["symbols"] == settings["productions"]
