@@ -32,7 +32,7 @@ from maestrata.random import stream
 WORLDS = (12,)
 FAMILY = sum(claim.TRAINS for claim in registry.load_all())
 RESULTS = Path(__file__).parent / "results"
-COLORS = {12: "#0072B2"}
+COLOR = "#0072B2"
 
 
 def binomial(count: int, n: int) -> tuple[float, float, float]:
@@ -152,13 +152,13 @@ def draw(found: list[dict[str, Any]], path: Path) -> None:
 
 
 def listed(axes: Any, entries: list[dict[str, Any]], marks: tuple[tuple[str, str, float], ...]) -> None:
-    """Draw one line a study, the numbers of worlds side by side."""
+    """Draw one line a study."""
     names = list(dict.fromkeys((e["tests"], e["scenario"]) for e in entries))
     for e in entries:
-        y = names.index((e["tests"], e["scenario"])) + (-0.17 if e["worlds"] == WORLDS[0] else 0.17)
+        y = names.index((e["tests"], e["scenario"]))
         for key, marker, _ in marks:
             share, low, high = binomial(e[key], e["simulations"])
-            color = COLORS[e["worlds"]]
+            color = COLOR
             fill = color if key == "supported" else "white"
             axes.hlines(y, low, high, color=color, linewidth=0.8)
             axes.plot(
