@@ -20,12 +20,12 @@ SAYS = (
 EXCHANGE = 0.1
 RULE = (
     "The paper's protocol: whole test images, nothing masked, pass through models of five masking ratios; "
-    "images of 32 x 32 pixels, tokens with oriented, smooth patterns. Spearman's correlation over the "
-    "ratios between a measure of the reconstruction and the probability that exact inference gives the true "
-    "root in it. Mean over SSIM and FSIM above 0; and that minus the mean over PSNR and the squared error "
-    "(smaller is better) above .1, one exchange of neighbours: contradicted below -.1, inconclusive between. "
-    "A world counts if each of its models has learnt enough for r above .5. Secondary: the paper's pattern, "
-    "and the same images masked at r = .75 and filled in."
+    "tokens of 8 x 8 pixels with oriented, smooth patterns. Spearman's correlation over the ratios between a "
+    "measure of the reconstruction and the probability that exact inference gives the true root in it. Mean "
+    "over SSIM and FSIM above 0; and that minus the mean over PSNR and the squared error (the smaller, the "
+    "better) above .1, one exchange of neighbours: contradicted below -.1, inconclusive between. A world "
+    "counts if each of its models has learnt enough for r above .5. Secondary: the paper's pattern, and the "
+    "same images masked at r = .75 and filled in."
 )
 NEEDS = ("experiments/reconstruction",)
 TRAINS = True

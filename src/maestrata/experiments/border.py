@@ -17,7 +17,7 @@ from maestrata.training.loop import Batch
 from maestrata.training.progress import Explainable
 
 SUMMARY = "masked tokens next to a visible one are left out of the loss, or as many others drawn at random"
-SETTINGS = {"patches": ("2x1",), "mask_ratio": 0.75, "images": 128_000}
+SETTINGS = {"patches": ("2x1",), "mask_ratio": 0.75, "images": 192_000}
 RANGES = {"mask_ratio": {"above": 0, "below": 1}, "images": {"least": "batch", "most": 10_000_000_000}}
 
 ARMS = ("standard", "no_border", "no_random")
