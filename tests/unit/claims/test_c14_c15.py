@@ -111,8 +111,8 @@ def test_claim_15(verdict_of, mse, likelihood, verdict):
     outcome = verdict_of(c15, hidden(mse, likelihood))
     assert outcome.verdict == verdict
     mean = {c.name: c.estimate for c in outcome.contrasts}
-    assert mean["mean over levels: mean squared error minus its null"] == pytest.approx(mse, abs=1e-9)
-    assert mean["mean over levels: likelihood minus its null"] == pytest.approx(likelihood, abs=1e-9)
+    assert mean["root: mean squared error minus its null"] == pytest.approx(mse, abs=1e-9)
+    assert mean["root: likelihood minus its null"] == pytest.approx(likelihood, abs=1e-9)
     assert len(mean) == len(c15.TESTS) + len(c15.SECONDARY)
     assert {len(c.rows) for c in outcome.contrasts} == {WORLDS}
 
