@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -185,7 +186,7 @@ def trained(
     patches: MaskPatches | None = None,
     **training: Any,
 ) -> MAE:
-    """Train a model, and add its ``progress`` and ``mask_ratio``.
+    """Train a model; add its ``progress`` (none of one that predicts normalised pixels) and ``mask_ratio``.
 
     Parameters
     ----------
@@ -198,7 +199,8 @@ def trained(
         As of `Job.train`.
     """
     model, _ = job.train(arm, visible, patches, **training)
-    table.add(arm, "progress", 0, held.progress(model).share, len(held.tokens))
+    share = nan if job.cfg.norm_pixels else held.progress(model).share
+    table.add(arm, "progress", 0, share, len(held.tokens))
     table.add(arm, "mask_ratio", 0, realised_ratio((patches or MaskPatches(job.grid)).n_patches, visible))
     return model
 

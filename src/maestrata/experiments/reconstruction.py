@@ -34,7 +34,7 @@ SUMMARY = (
     "whole images passed through models: SSIM, FSIM, PSNR, squared error, exact root posterior of the result"
 )
 SETTINGS = {
-    "images": 110_000,
+    "images": 120_000,
     "mask_ratios": (0.1, 0.25, 0.5, 0.75, 0.9),
     "eval_ratio": 0.75,
     "scored": 512,

@@ -40,7 +40,9 @@ def test_settings_that_cannot_be_are_refused():
 
 def test_encoders_are_embedded(cells_job, grammar):
     small = {"images_embedded": 60, "perplexity": 10.0, "steps": 250}
-    axes, data = embedding.run(cells_job("embedding", grammar, visible=(1,), **small)).arrays()
+    axes, data = embedding.run(
+        cells_job("embedding", grammar, visible=(1,), shown_world_seed=0, **small)
+    ).arrays()
     arms = ["1x1/v1", "random_init", "pixels", "pca"]
     assert [arm for arm in axes["arm"] if "/p" not in arm] == ["chance", *arms]
 
@@ -53,7 +55,5 @@ def test_encoders_are_embedded(cells_job, grammar):
     assert at("pca", "purity_embedded") == pytest.approx(neighbour_share(points, symbols, 10).mean())
     same = (symbols[:, None] == symbols).sum() - 60
     assert at("chance", "purity") == pytest.approx(same / (60 * 59))
-    other = embedding.run(
-        cells_job("embedding", grammar, visible=(1,), shown_world_seed=4, **small)
-    ).arrays()[0]
+    other = embedding.run(cells_job("embedding", grammar, visible=(1,), **small)).arrays()[0]
     assert other["arm"] == ["chance", *arms]
