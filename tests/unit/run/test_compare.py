@@ -50,23 +50,23 @@ def test_a_cube_is_equal_to_itself(
     assert found.apart == []
 
 
-CELL = {"world": "grammar", "world_seed": 0, "patch_size": 1, "mask_ratio": 0.75}
-READING = {"layer": 3, "pooling": "global", "eval_ratio": "training", "probe": "ridge", "target": "latent"}
+CELL = {"world": "symbols", "world_seed": 100, "patch_size": 1, "mask_ratio": 0.75}
+FEATURES = {"layer": 3, "pooling": "aligned", "eval_ratio": "0", "probe": "ridge", "target": "latent"}
 
 
 @pytest.mark.parametrize(("encoder", "shift"), [("trained", 0.05), ("pixels", 0.005)])
-def test_a_reading_that_differs_is_told_in_words_of_the_field(
+def test_a_score_that_differs_is_told_in_words_of_the_field(
     published: dict[str, xr.Dataset], worlds: dict[str, World], encoder: str, shift: float
 ) -> None:
     changed = published["regression"].copy(deep=True)
-    where = CELL | READING | {"seed": 0, "offset": 0, "encoder": encoder, "level": 3}
+    where = CELL | FEATURES | {"seed": 0, "offset": 0, "encoder": encoder, "level": 3}
     old = float(changed["r2"].loc[where])
     changed["r2"].loc[where] = old - shift
     found = compare_cubes("regression", changed, published["regression"], worlds)
     (line,) = found.differing
-    place = "regression: world grammar, world seed 0, patch 1x1, ratio 0.75, seed 0"
+    place = "regression: world symbols, world seed 100, patch 1x1, ratio 0.75, seed 0"
     assert line.startswith(f"{place}: r2 differs by {shift:.2g}, more than two processors do (")
-    assert f"encoder {encoder}, layer 3, pooling global" in line
+    assert f"encoder {encoder}, layer 3, pooling aligned" in line
     assert "target latent, level 3" in line
     assert f"{old - shift:.6g} here, {old:.6g} in the reference" in line
     # a fifth of that is allowed
@@ -81,7 +81,7 @@ def test_theory_is_held_to_nine_digits(published: dict[str, xr.Dataset], worlds:
     where = CELL | {"offset": 0, "drawing": "fixed", "reading": "separator", "tie": "highest", "level": 2}
     changed["p_in_c"].loc[where] += 1e-8
     (line,) = compare_cubes("theory", changed, published["theory"], worlds).differing
-    assert "world grammar, world seed 0, patch 1x1, ratio 0.75: p_in_c differs by 1e-08, more" in line
+    assert "world symbols, world seed 100, patch 1x1, ratio 0.75: p_in_c differs by 1e-08, more" in line
     assert "drawing fixed, reading separator, tie highest, level 2" in line
 
 
@@ -89,15 +89,15 @@ def test_the_end_of_the_training_is_compared(
     published: dict[str, xr.Dataset], worlds: dict[str, World]
 ) -> None:
     changed = published["training"].copy(deep=True)
-    changed["loss"].loc[{"world": "gaussian", "mask_ratio": 0.5}] *= 1.05
+    changed["loss"].loc[CELL | {"offset": 0, "seed": 0}] *= 1.05
     (line,) = compare_cubes("training", changed, published["training"], worlds).differing
-    assert "world gaussian, world seed 0, patch 1x1, ratio 0.5, seed 0: loss differs by" in line
+    assert "world symbols, world seed 100, patch 1x1, ratio 0.75, seed 0: loss differs by" in line
 
 
 def test_cells_of_one_run_only_are_left_out(
     published: dict[str, xr.Dataset], worlds: dict[str, World]
 ) -> None:
-    part = published["regression"].sel(world=["grammar", "dag"], mask_ratio=[0.5])
+    part = published["regression"].sel(world=["invertible", "gaussian"], mask_ratio=[0.5])
     found = compare_cubes("regression", part, published["regression"], worlds)
     assert (found.cells, found.differing, found.apart) == (2, [], [])
 
@@ -122,7 +122,7 @@ def test_scores_after_another_training_are_not_compared(
     }
     cubes = published["regression"], published["regression"]
     found = compare_cubes("regression", *cubes, worlds, (other, published["training"]))
-    assert found.apart == ["regression not compared: lr is 0.001 here, 0.002 in the reference"]
+    assert found.apart == ["regression not compared: lr is 0.001 here, 0.003 in the reference"]
 
 
 def test_another_number_of_images_leaves_that_cell_out(
@@ -134,18 +134,18 @@ def test_another_number_of_images_leaves_that_cell_out(
     found = compare_cubes("regression", changed, published["regression"], worlds)
     assert found.differing == []
     assert found.apart == [
-        "regression: world grammar, world seed 0, patch 1x1, ratio 0.75, seed 0 not compared: trained on "
-        "1,000 images here, 160,000 in the reference"
+        "regression: world symbols, world seed 100, patch 1x1, ratio 0.75, seed 0 not compared: trained on "
+        "1,000 images here, 80,000 in the reference"
     ]
 
 
 def test_a_world_with_other_settings_is_left_out(
     published: dict[str, xr.Dataset], worlds: dict[str, World]
 ) -> None:
-    other = World(kind="grammar_tree", settings={"leaves": 32})
-    found = compare_cubes("theory", published["theory"], published["theory"], worlds | {"grammar": other})
+    other = World(kind="symbol_tree", settings={"leaves": 32})
+    found = compare_cubes("theory", published["theory"], published["theory"], worlds | {"symbols": other})
     (line,) = found.apart
-    assert line.startswith("theory: world grammar not compared: it is not grammar_tree")
+    assert line.startswith("theory: world symbols not compared: it is not symbol_tree")
     assert 0 < found.values < compare_cubes("theory", *[published["theory"]] * 2, worlds).values
 
 
@@ -178,7 +178,7 @@ def test_verify_fails_where_a_finished_cube_differs(
     """Only the cube is there: the files that are missing are named as well."""
     config = tmp_path / "some.yaml"
     entries = {label: world.model_dump(mode="json") for label, world in worlds.items()}
-    grid = [{"worlds": ["grammar"], "mask_ratios": [0.75]}]
+    grid = [{"worlds": ["symbols"], "world_seeds": [100], "mask_ratios": [0.75]}]
     config.write_text(json.dumps({"run": "some", "worlds": entries, "grid": grid}))
     monkeypatch.chdir(tmp_path)
     cube = tmp_path / "results/some/cubes/theory.nc"
@@ -190,7 +190,7 @@ def test_verify_fails_where_a_finished_cube_differs(
     assert main(["--config", str(config), "--reference", str(PUBLISHED)]) == 1
     said = capsys.readouterr().out
     assert (
-        "theory: world grammar, world seed 0, patch 1x1, ratio 0.75: climb differs by 0.5, more than two"
+        "theory: world symbols, world seed 100, patch 1x1, ratio 0.75: climb differs by 0.5, more than two"
         in said
     )
     assert "1 differences from" in said and "are larger than those between two processors" in said
