@@ -50,7 +50,7 @@ def refused(path: Path, *said: str, overrides: Any = ()) -> str:
 
 
 def block(more: str) -> str:
-    return f"grid: [{{worlds: [symbols], mask_ratios: [0.5], {more}}}]"
+    return f"grid: [{{worlds: [additive], mask_ratios: [0.5], {more}}}]"
 
 
 # What is written, how the message says it: row 7.
@@ -88,13 +88,13 @@ def test_numbers_are_what_a_reader_sees(configs: Path) -> None:
 
 # Row 14.
 def test_merge_keys_take_another_block_and_what_is_written_wins(configs: Path) -> None:
-    text = "grid: [&b {worlds: [symbols], mask_ratios: [0.5], images: 8000}, {<<: *b, patches: [2x2]}]"
+    text = "grid: [&b {worlds: [additive], mask_ratios: [0.5], images: 8000}, {<<: *b, patches: [2x2]}]"
     config = load_config(mine(configs, text))
     assert config.grid[1].patches == ("2x2",)
     assert config.grid[1].images == config.grid[0].images == 8000
-    text = "grid: [&b {worlds: [symbols], mask_ratios: [0.5]}, {<<: *b, mask_ratios: [0.75], patches: [2x2]}]"
+    text = "grid: [&b {worlds: [additive], mask_ratios: [0.5]}, {<<: *b, mask_ratios: [0.75], patches: [2x2]}]"
     assert load_config(mine(configs, text)).grid[1].mask_ratios == (0.75,)
-    several = "{<<: [{seeds: 3, images: 9000}, {seeds: 2, worlds: [symbols], mask_ratios: [0.5]}]}"
+    several = "{<<: [{seeds: 3, images: 9000}, {seeds: 2, worlds: [additive], mask_ratios: [0.5]}]}"
     (one,) = load_config(mine(configs, f"grid: [{several}]")).grid
     assert (one.seeds, one.images) == ((0, 1, 2), 9000)
 
@@ -115,12 +115,12 @@ def test_merge_keys_hide_no_key_that_is_given_twice(configs: Path, text: str, sa
 def test_ratios_that_are_the_same_number_are_one(configs: Path) -> None:
     text = """
 grid:
-  - {worlds: [symbols], mask_ratios: [0.3]}
-  - {worlds: [symbols], patches: [2x1], mask_ratios: [0.30000000000000004]}
+  - {worlds: [additive], mask_ratios: [0.3]}
+  - {worlds: [additive], patches: [2x1], mask_ratios: [0.30000000000000004]}
 """
     asked = {ratio for one in Plan(load_config(mine(configs, text))).cells for ratio in one.mask_ratios}
     assert asked == {0.3}
-    twice = "grid: [{worlds: [symbols], mask_ratios: [0.3, 0.30000000000000004]}]"
+    twice = "grid: [{worlds: [additive], mask_ratios: [0.3, 0.30000000000000004]}]"
     refused(mine(configs, twice), "grid[0].mask_ratios=", "must not name anything twice")
     twice = "experiments: [{name: symmetric, worlds: [s], settings: {mask_ratios: [0.5, 0.5]}}]"
     refused(
@@ -128,7 +128,7 @@ grid:
     )
 
 
-def experiment(name: str, settings: str, world: str = "symbols") -> str:
+def experiment(name: str, settings: str, world: str = "additive") -> str:
     return f"experiments: [{{name: {name}, worlds: [{world}], settings: {{{settings}}}}}]"
 
 
@@ -151,7 +151,7 @@ SETTINGS = [
     (experiment("invariance", "pairs: 0"), "pairs=0 must be at least 2", "experiments[0].settings.pairs"),
     (experiment("invariance", "pairs: many"), "pairs='many' must be a whole number", ""),
     (experiment("invariance", "pears: 3"), "setting 'pears' must be one of: pairs", ""),
-    (experiment("attention", "token: 8"), "token=8 must lie in [0, 8)", "in world 'symbols'"),
+    (experiment("attention", "token: 8"), "token=8 must lie in [0, 8)", "in world 'additive'"),
     (experiment("border", "patches: [3x3]"), "mask patch 3x3 must divide the 4x2 token grid", ""),
     (experiment("border", "images: 100"), "images=100 must lie in [128,", "experiments[0].settings.images"),
     (experiment("border", "mask_ratio: 0.1, patches: [1x1]"), "every masked token is next to a", ""),
@@ -170,7 +170,7 @@ SETTINGS = [
     (experiment("surrogate", "peak: 0.1", "additive"),
      "peak=0.1 must be among mask_ratios", "not the lowest"),
     (experiment("surrogate", "mask_ratios: []", "additive"), "mask_ratios=[] must not be empty", ""),
-    ("grid: [{worlds: [symbols], patches: [2x1], mask_ratios: [0.5]}]\n" + experiment("embedding", ""),
+    ("grid: [{worlds: [additive], patches: [2x1], mask_ratios: [0.5]}]\n" + experiment("embedding", ""),
      "embedding reads trained models", "mask patches 1x1"),
 ]  # fmt: skip
 
@@ -249,13 +249,13 @@ def test_the_published_configs_are_far_below_the_limits() -> None:
 
 # Row 19.
 def test_a_misspelt_key_is_named_where_it_stands(configs: Path) -> None:
-    path = mine(configs, "grid: [{worlds: [symbols], mask_ratio: [0.5]}]")
+    path = mine(configs, "grid: [{worlds: [additive], mask_ratio: [0.5]}]")
     message = refused(path, "grid[0].mask_ratio: unknown key; allowed here: worlds", f"(config: {path})")
     assert "must be given" not in message
 
 
 def test_a_missing_key_is_missed_in_the_file_that_sets_its_block(configs: Path) -> None:
-    path = mine(configs, "grid: [{worlds: [symbols]}]")
+    path = mine(configs, "grid: [{worlds: [additive]}]")
     refused(path, f"grid[0].mask_ratios must be given (config: {path})")
 
 
@@ -263,7 +263,7 @@ def test_a_missing_key_is_missed_in_the_file_that_sets_its_block(configs: Path) 
 def test_what_is_inherited_can_be_taken_away(configs: Path) -> None:
     text = "evaluation: {probe_settings: null}\nexperiments: []\nnote: null\n"
     text += "worlds: {dag: null, grammar: {settings: null}}"
-    config = load_config(mine(configs, f"{text}\ngrid: [{{worlds: [symbols], mask_ratios: [0.5]}}]"))
+    config = load_config(mine(configs, f"{text}\ngrid: [{{worlds: [additive], mask_ratios: [0.5]}}]"))
     assert (config.evaluation.probe_settings, config.experiments, config.note) == ({}, (), "")
     assert "dag" not in config.worlds and config.worlds["grammar"].settings == {}
     config = load_config(mine(configs, "model: null\ntraining: {images: null}\nexperiments: null"))

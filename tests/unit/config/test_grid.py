@@ -122,4 +122,4 @@ def test_the_smoke_grid_is_small_and_of_two_kinds() -> None:
     assert config.note == "smoke: not evidence"
     assert len({c.cell.patch for c in found}) > 1
     assert len({r for c in found for r in c.mask_ratios}) > 1
-    assert {config.worlds[c.cell.world].kind for c in found} == {"symbol_tree", "grammar_tree"}
+    assert {config.worlds[c.cell.world].kind for c in found} == {"additive_tree", "grammar_tree"}
