@@ -15,6 +15,7 @@ Claim 1 checks a theorem on random trees and takes most of the time.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 from dataclasses import dataclass, field
@@ -96,6 +97,7 @@ def compare(
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "verdicts.nc"
         flags = ["--claims", *chosen, "--cubes", *map(str, cubes), "--output", str(output)]
+        flags += ["--worlds", json.dumps(json.loads(old.attrs["config"]).get("worlds", {}))]
         judge(flags)
         new = open_cube(output).load()
     whole = len(chosen) == old.sizes["claim"]
