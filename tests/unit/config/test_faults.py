@@ -92,7 +92,9 @@ def test_merge_keys_take_another_block_and_what_is_written_wins(configs: Path) -
     config = load_config(mine(configs, text))
     assert config.grid[1].patches == ("2x2",)
     assert config.grid[1].images == config.grid[0].images == 8000
-    text = "grid: [&b {worlds: [additive], mask_ratios: [0.5]}, {<<: *b, mask_ratios: [0.75], patches: [2x2]}]"
+    text = (
+        "grid: [&b {worlds: [additive], mask_ratios: [0.5]}, {<<: *b, mask_ratios: [0.75], patches: [2x2]}]"
+    )
     assert load_config(mine(configs, text)).grid[1].mask_ratios == (0.75,)
     several = "{<<: [{seeds: 3, images: 9000}, {seeds: 2, worlds: [additive], mask_ratios: [0.5]}]}"
     (one,) = load_config(mine(configs, f"grid: [{several}]")).grid
