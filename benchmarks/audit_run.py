@@ -163,7 +163,7 @@ def excess_of(root: Path, world: str, world_seed: int) -> tuple[str, float] | No
             keep = np.isclose(exact.realised_ratio.values, 1 - visible / n)
             exact = exact.isel(place=np.flatnonzero(keep))
         exact = exact.isel(place=0)
-        for pooling in POOLINGS:
+        for pooling in [one for one in POOLINGS if one in found.pooling.values]:
             name = "r2_present" if pooling == "aligned" else "r2"
             ours = found.sel(pooling=pooling)
             ours = ours.where(ours.encoder != "shuffled", drop=True)
