@@ -69,8 +69,9 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
         sheet.label(ax, "share of training done", "share explained")
     there = [n for n in counts if n]
     return sheet.done(TITLE, looks.values(), [
-        f"n = {span(there)} models a curve: median and range (no interval), smoothed over 1/{SMOOTHED} of the "
-        f"run; points: each model on fresh images; bars: the gates; {below} models below; {missing_text(cube)}",
+        f"n = {span(there)} models a curve: median and range (no interval), smoothed over 1/{SMOOTHED} of "
+        f"the run; points: each model on fresh images; bars: the gates; {below} models below; "
+        f"{missing_text(cube)}",
         f"{VARIANCE}: there is no exact inference, so that what could be explained is not known"
         if inexact and not normed else "",
         "models predict pixels normalised by token (norm_pixels): no progress is known" if normed else "",
