@@ -151,7 +151,7 @@ WRONG = [
         [{"name": "border", "worlds": ["a"], "settings": {"image": 1}}],
         ["setting 'image' must be one of", "experiments[0].settings"],
     ),
-    (("experiments",), [{"name": "surrogate", "worlds": ["g"]}], ["'grammar_tree'", "additive_tree"]),
+    (("experiments",), [{"name": "hidden_sign", "worlds": ["g"]}], ["'grammar_tree'", "sign_hidden"]),
     (
         ("experiments",),
         [{"name": "invariance", "worlds": ["a"], "world_seeds": [3]}],

@@ -114,7 +114,7 @@ def test_a_plan_of_the_command_line_holds_the_code_and_is_strict_json(
     config = Path(__file__).parents[3] / "config/smoke.yaml"
     assert cli.main(["plan", str(config)]) == 0
     plan = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
-    assert set(plan["code"]) == {"symbols", "grammar"}
+    assert set(plan["code"]) == {"additive", "grammar"}
     assert set(plan["code"]["grammar"]) == {"pretrain", "stack", "regress", "controls"}
     files = Plan(load_config(config)).expected()
     cell = "results/smoke/cells/grammar/w0/p2x1/v1/s0"
