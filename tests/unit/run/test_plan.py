@@ -159,8 +159,8 @@ def test_a_partial_plan_takes_what_is_there(tmp_path: Path, monkeypatch: pytest.
 
 EXPERIMENTED = {
     "experiments": [
-        {"name": "invariance", "worlds": ["symbols"]},
-        {"name": "border", "worlds": ["symbols"], "world_seeds": 2, "settings": {"images": 999}},
+        {"name": "invariance", "worlds": ["additive"]},
+        {"name": "border", "worlds": ["additive"], "world_seeds": 2, "settings": {"images": 999}},
         {"name": "border", "worlds": ["grammar"], "seeds": [4]},
     ]
 }
@@ -168,11 +168,11 @@ EXPERIMENTED = {
 
 def test_an_experiment_reads_the_models_of_its_world_and_seed() -> None:
     plan = Plan(load_config(CONFIGS / "smoke.yaml", overrides=EXPERIMENTED))
-    here = job(experiment="invariance", world="symbols", world_seed="0", seed="0")
+    here = job(experiment="invariance", world="additive", world_seed="0", seed="0")
     (weights,) = plan.read_weights(here)
-    assert weights == "results/smoke/cells/symbols/w0/p1x1/v4/s0/weights.safetensors"
+    assert weights == "results/smoke/cells/additive/w0/p1x1/v4/s0/weights.safetensors"
     assert plan.flags.experiment(here).endswith(f"--cells 1x1/v4/s0={weights}")
-    border = job(experiment="border", world="symbols", world_seed="1", seed="0")
+    border = job(experiment="border", world="additive", world_seed="1", seed="0")
     assert plan.read_weights(border) == []
     flags = plan.flags.experiment(border)
     assert flags.startswith("--settings '{\"images\": 999}'") and "--cells" not in flags
@@ -182,15 +182,15 @@ def test_an_experiment_reads_the_models_of_its_world_and_seed() -> None:
 def test_the_cube_of_an_experiment_is_joined_from_all_its_entries() -> None:
     plan = Plan(load_config(CONFIGS / "smoke.yaml", overrides=EXPERIMENTED))
     assert plan.sources("experiments/border") == [
-        "results/smoke/experiments/border/symbols/w0/s0.nc",
-        "results/smoke/experiments/border/symbols/w1/s0.nc",
+        "results/smoke/experiments/border/additive/w0/s0.nc",
+        "results/smoke/experiments/border/additive/w1/s0.nc",
         "results/smoke/experiments/border/grammar/w0/s4.nc",
     ]
     manifest = json.loads(plan.manifest("experiments/border"))
     assert manifest["paths"] == {
         "experiments": "results/smoke/experiments/border/{world}/w{world_seed}/s{seed}.nc"
     }
-    assert [cell["world"] for cell in manifest["cells"]] == ["symbols", "grammar"]
+    assert [cell["world"] for cell in manifest["cells"]] == ["additive", "grammar"]
     assert "results/smoke/cubes/experiments/border.nc" in plan.everything
     assert plan.kind(job(kind="experiments/border")) == "experiments"
 
@@ -198,7 +198,7 @@ def test_the_cube_of_an_experiment_is_joined_from_all_its_entries() -> None:
 def test_code_of_an_experiment_is_its_own() -> None:
     plan = Plan(load_config(CONFIGS / "smoke.yaml", overrides=EXPERIMENTED))
     one, other = (
-        plan.code("experiment", job(experiment=name, world="symbols", world_seed="0", seed="0"))
+        plan.code("experiment", job(experiment=name, world="additive", world_seed="0", seed="0"))
         for name in ("invariance", "border")
     )
     assert one != other
