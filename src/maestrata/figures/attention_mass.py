@@ -54,6 +54,8 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     heights = [1.75 * len(worlds) + 0.1, 0.62 * len(maps) + 0.25][: 2 if maps else 1]
     figure = Figure(figsize=(WIDTH, sum(heights) + 1.15), layout="constrained")
     parts: Any = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for part in parts:
+        part.patch.set_visible(False)  # a background at 0 or -0, as rounding has it: other bytes
     sheet = Sheet(style, figure, parts[0].subplots(len(worlds), len(MASSES), squeeze=False, sharey=True))
     for row, world in zip(sheet.axes, worlds, strict=True):
         for ax, (quantity, title) in zip(row, MASSES, strict=True):

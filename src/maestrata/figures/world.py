@@ -65,6 +65,8 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     for line, part in zip(lines, below, strict=True):
         for here, panel in zip(line, np.ravel(part.subfigures(1, across)), strict=False):
             axes += _rows(panel, here)
+    for part in figure.findobj(SubFigure):
+        part.patch.set_visible(False)  # a background at 0 or -0, as rounding has it: other bytes
     visible = visible_count(patches.n_patches, MASK_RATIO)
     levels = [level_look(level, grid.levels) for level in range(grid.levels, 0, -1)]
     return Sheet(style, figure, np.array(axes)).done(TITLE, levels, [
