@@ -127,6 +127,7 @@ def peaks(scores: Floats, ratios: Sequence[float]) -> Floats:
     """
     x = np.log(ratios) - np.log1p(-np.asarray(ratios))
     bend, rise, _ = np.linalg.pinv(np.vander(x, 3)) @ scores.T
+    # a straight line has no top, and a missing score no number: both are told apart below
     with np.errstate(divide="ignore", invalid="ignore"):
         top = np.where(bend < 0, -rise / (2 * bend), np.where(rise > 0, x[-1], x[0]))
     return np.where(np.isfinite(rise), 1 / (1 + np.exp(-np.clip(top, x[0], x[-1]))), np.nan)

@@ -55,7 +55,7 @@ def needed(c: Contrast, alpha: float) -> str:
     values = [row.value for row in c.rows]
     sd = float(np.std(values, ddof=1))
     beyond = {"above": "below", "below": "above", "within": "within"}[c.test.side]
-    against = float(towards(beyond, c.test.contrary, [c.estimate])[0])  # type: ignore[arg-type]
+    against = float(towards(beyond, c.test.contrary, [c.estimate])[0])  # type: ignore[arg-type]  # a Side
     if c.test.side == "within":
         against = -against
     distance = max(float(towards(c.test.side, c.test.threshold, [c.estimate])[0]), against)

@@ -139,7 +139,7 @@ def score(world: World, images: Float32, roots: NDArray[np.int64], others: Float
     def per_image(values: Floats) -> Floats:
         return values.reshape(n, channels).mean(1)
 
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore"):  # of two equal images it is infinite
         psnr = 10 * np.log10(GREY_LEVELS**2 / per_image(mean_squared_error(one, other)))
     return {
         "ssim": per_image(ssim(one, other)),

@@ -63,7 +63,7 @@ def token_log_density(
     precision = world.settings["pixel_noise"] ** -2.0
     # what `normal_likelihood` leaves out: the square of the token, and the constant of the density
     left_out = precision * np.square(values).sum(-1) + values.shape[-1] * log(2 * pi / precision)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore"):  # a symbol that cannot be has log probability -inf
         joint = np.log(beliefs[0]) + mixture_likelihood(world, values).transpose(2, 0, 1)
     return np.asarray(np.logaddexp.reduce(joint, -1) - log(2) - left_out / 2)
 

@@ -150,7 +150,7 @@ def _of_sweep(cubes: CubeSet, cube: xr.Dataset, what: Select, world: str, arm: s
     try:
         shape = PatchShape.parse(label)
     except MaskError:
-        return []
+        return []  # an arm such as random_init or exact names no masks: it is no model of the sweep
     if sweep is None or not cell or world not in axis_of(sweep, "world"):
         return []
     ratio = ratio_of(cube, world, arm)
