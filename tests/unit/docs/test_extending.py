@@ -19,7 +19,7 @@ import maestrata
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
-PUBLISHED = ROOT / "reference" / "evening" / "experiments" / "invariance.nc"
+PUBLISHED = ROOT / "reference" / "default" / "experiments" / "invariance.nc"
 INVARIANCE = {"experiments": [{"name": "invariance", "worlds": ["tiny"]}]}
 IGNORED = shutil.ignore_patterns("__pycache__")
 
