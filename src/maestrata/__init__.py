@@ -13,14 +13,29 @@ if TYPE_CHECKING:
     from maestrata.config import load_config
     from maestrata.cubes.io import open_cube
     from maestrata.cubes.join import join
+    from maestrata.regression.pretrained import score_model
+    from maestrata.representation.pretrained import from_vitmae, load_model, to_vitmae
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "join", "load_config", "open_cube"]
+__all__ = [
+    "__version__",
+    "from_vitmae",
+    "join",
+    "load_config",
+    "load_model",
+    "open_cube",
+    "score_model",
+    "to_vitmae",
+]
 
 _EXPORTS = {
+    "from_vitmae": "maestrata.representation.pretrained",
     "join": "maestrata.cubes.join",
     "load_config": "maestrata.config",
+    "load_model": "maestrata.representation.pretrained",
     "open_cube": "maestrata.cubes.io",
+    "score_model": "maestrata.regression.pretrained",
+    "to_vitmae": "maestrata.representation.pretrained",
 }
 
 __getattr__ = lazy(__name__, _EXPORTS)
