@@ -41,7 +41,7 @@ config-there:
 
 reproduce: config-there install ## install, run the whole workflow on CONFIG, say where the results are
 	$(RUN) python -m snakemake --cores $(CORES) --configfile "$(CONFIG)" $(ARGS)
-	@$(RUN) python scripts/report.py "$(CONFIG)" $(ARGS)
+	@$(RUN) python -m maestrata report "$(CONFIG)" $(ARGS)
 
 test: lint pytest ## install, run the linters and all tests, a smoke run of the workflow included
 
@@ -64,7 +64,7 @@ wheelhouse: venv ## collect wheels for a machine without a network (PYTHON=3.12 
 		$(if $(VERSION),--python $(VERSION)) $(if $(SKIP_INSTALLED),--skip "$(SKIP_INSTALLED)")
 
 verify: config-there install ## name every result that other code made than that at hand
-	@$(RUN) python -m maestrata.run.verify --config "$(CONFIG)"
+	@$(RUN) python -m maestrata verify "$(CONFIG)"
 
 clean: ## remove .venv and what tools leave behind; results stay
 	rm -rf $(VENV) wheelhouse .pytest_cache .hypothesis .ruff_cache .mypy_cache .import_linter_cache

@@ -12,4 +12,4 @@ rule verify:
     params:
         configs=CONFIGS,
     shell:
-        "python -m maestrata.run.verify --config {params.configs:q} 2>&1 | tee {log}"
+        "python -m maestrata verify {params.configs:q} 2>&1 | tee {log}"

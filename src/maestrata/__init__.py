@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from maestrata.cubes.join import join
     from maestrata.regression.pretrained import score_model
     from maestrata.representation.pretrained import from_vitmae, load_model, to_vitmae
+    from maestrata.results.primary import primary
 
 __version__ = "0.1.0"
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "load_config",
     "load_model",
     "open_cube",
+    "primary",
     "score_model",
     "to_vitmae",
 ]
@@ -34,6 +36,7 @@ _EXPORTS = {
     "load_config": "maestrata.config",
     "load_model": "maestrata.representation.pretrained",
     "open_cube": "maestrata.cubes.io",
+    "primary": "maestrata.results.primary",
     "score_model": "maestrata.regression.pretrained",
     "to_vitmae": "maestrata.representation.pretrained",
 }

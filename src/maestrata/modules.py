@@ -1,4 +1,4 @@
-"""Modules that are found by name: worlds, their inference, probes, experiments, claims and figures.
+"""Modules that are found by name: worlds, their inference, probes, experiments, claims, figures, commands.
 
 One file is one of them, and nothing else lists it. A package holds files that they share as well: what tells
 a module of the kind apart is that it defines what `KINDS` says. The text of a module is read without
@@ -58,6 +58,7 @@ KINDS: dict[str, Kind] = {
     "experiments": Kind("experiment", "run", ExperimentError),
     "claims": Kind("claim", "NUMBER", ClaimError),
     "figures": Kind("figure", "draw", FigureError),
+    "commands": Kind("command", "arguments", ConfigError),
 }
 """Package -> kind of its modules."""
 

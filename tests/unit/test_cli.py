@@ -14,6 +14,7 @@ import pytest
 
 from maestrata import __version__
 from maestrata.cli import main
+from maestrata.modules import available
 
 EDGES = [["z", "a"], ["z", "b"], ["a", "x0"], ["a", "x1"], ["b", "x2"], ["b", "x3"]]
 
@@ -164,12 +165,12 @@ def test_as_a_program(graph):
     assert done.stderr == ""
 
 
-def test_the_documentation_is_what_happens(tmp_path, monkeypatch, capsys):
+def test_the_documentation_is_what_happens(monkeypatch, capsys):
     """Every command of docs/locate.md prints what stands there, for the graph that stands there."""
-    text = (Path(__file__).parents[2] / "docs" / "locate.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(Path(__file__).parents[2])
+    text = Path("docs/locate.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```(json|console)\n(.*?)```", text, re.DOTALL)
-    (tmp_path / "graph.json").write_text(blocks[0][1], encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
+    assert blocks[0][1] == Path("docs/graph.json").read_text(encoding="utf-8")
     commands = [body for kind, body in blocks if kind == "console"]
     assert len(commands) == 3
     for body in commands:
@@ -177,3 +178,29 @@ def test_the_documentation_is_what_happens(tmp_path, monkeypatch, capsys):
         main(command.removeprefix("$ maestrata ").split())
         captured = capsys.readouterr()
         assert captured.out + captured.err == printed
+
+
+def test_every_command_is_listed_and_has_help(capsys):
+    """`maestrata` and `maestrata COMMAND --help` say what it is for, and load nothing heavy."""
+    main([])
+    listed = capsys.readouterr().out
+    for name in available("commands"):
+        assert f"\n    {name} " in listed
+        with pytest.raises(SystemExit) as stop:
+            main([name, "--help"])
+        assert stop.value.code == 0 and f"usage: maestrata {name}" in capsys.readouterr().out
+    heavy = ("torch", "xarray", "pandas", "matplotlib", "pydantic", "snakemake", "netCDF4", "scipy")
+    code = f"import sys, maestrata.cli as c; c.main([]); print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_python_dash_m(tmp_path):
+    done = subprocess.run([sys.executable, "-m", "maestrata", "--version"], capture_output=True, text=True)
+    assert done.stdout == f"maestrata {__version__}\n"
+
+
+def test_what_cannot_be_written_is_one_line(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert main(["profile", "--leaves", "4", "--ratio", ".5", "--out", str(tmp_path / "file" / "a.png")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

@@ -16,12 +16,13 @@ from typing import Any
 
 import numpy as np
 
+from maestrata.cubes.fields import DONE, MISSING
 from maestrata.cubes.manifest import Entry, Manifest
 from maestrata.cubes.netcdf import CubeFile, write
 from maestrata.cubes.part import Part
 from maestrata.cubes.schema import AXES, KINDS, SCORE
 from maestrata.cubes.scores import PROGRESS, CellScores
-from maestrata.cubes.sweep import DONE, MISSING, Arrays, Grid, Scan
+from maestrata.cubes.sweep import Arrays, Grid, Scan
 from maestrata.errors import CubeError, one_of
 
 __all__ = ["COLLECTED", "collect"]

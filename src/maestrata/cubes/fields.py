@@ -202,8 +202,9 @@ PATCHES = {
         beside=True,
     ),
 }
+DONE, MISSING = 1, 2
 STATUS = {
     "status": Variable(
-        CELL, "state of the cell", dtype="int8", flags={0: "not_in_grid", 1: "done", 2: "missing"}
+        CELL, "state of the cell", dtype="int8", flags={0: "not_in_grid", DONE: "done", MISSING: "missing"}
     )
 }

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maestrata.cubes.collect import COLLECTED
-from maestrata.cubes.fields import Kind, Variable
+from maestrata.cubes.fields import DONE, MISSING, Kind, Variable
 from maestrata.cubes.io import build, open_cube
 from maestrata.cubes.netcdf import OWN_ATTRS
 from maestrata.cubes.schema import AXES
-from maestrata.cubes.sweep import DONE, MISSING, merge_configs, ordered
+from maestrata.cubes.sweep import merge_configs, ordered
 from maestrata.cubes.validate import check_attrs, check_layout
 from maestrata.errors import CubeError, one_of
 

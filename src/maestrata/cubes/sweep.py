@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maestrata.cubes.fields import MISSING
 from maestrata.cubes.manifest import Entry
 from maestrata.cubes.part import Part
 from maestrata.cubes.schema import AXES, CELL, KINDS
 from maestrata.errors import CubeError
 
-__all__ = ["DONE", "MISSING", "Grid", "Scan", "any_of", "merge_configs", "ordered", "stated"]
+__all__ = ["Grid", "Scan", "any_of", "merge_configs", "ordered", "stated"]
 
 Arrays = dict[str, NDArray[Any]]
-DONE, MISSING = 1, 2  # flags of `status`; 0 is not in the grid
 
 
 class Grid:

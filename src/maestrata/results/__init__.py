@@ -7,7 +7,7 @@ arms, levels or cells, summed up over worlds.
 
 from maestrata.results.cubes import CubeSet
 from maestrata.results.numbers import Numbers, Row, aligned
-from maestrata.results.primary import PRIMARY, PRIMARY_TEXT, scores
+from maestrata.results.primary import PRIMARY, PRIMARY_TEXT, primary, scores
 from maestrata.results.progress import GATES, UNGATED, Model
 from maestrata.results.select import Combined, Expression, InRole, Select, largest_of, mean_of, slope_of
 from maestrata.results.series import (
@@ -50,6 +50,7 @@ __all__ = [
     "levels_with",
     "mean_of",
     "numbered",
+    "primary",
     "root",
     "scores",
     "slope_of",

@@ -1,24 +1,19 @@
 """Compare what a run's files say made them with the code at hand: for when Snakemake's own memory is gone.
 
-``python -m maestrata.run.verify [--config FILE]``, or ``snakemake verify``, names every file that differs.
-It then compares the finished cubes with published ones (`maestrata.run.compare`), those of the default run
-unless others are named with ``--reference``.
+``maestrata verify [FILE]``, or ``snakemake verify``, names every file that differs, and compares the finished
+cubes with published ones (`maestrata.run.compare`).
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from maestrata.config.load import load_config
 from maestrata.errors import MaestrataError
 from maestrata.run.compare import KINDS, compare_run
 from maestrata.run.differences import Comparison
 from maestrata.run.plan import Plan
 from maestrata.run.record import damage, recorded
-from maestrata.text import any_encoding
 
 # a figure or table without a record is as good as the cubes that it shows
 _MAY_BE_SILENT = (".pdf", ".png", ".md", ".html")
@@ -83,28 +78,22 @@ def _tell(comparisons: Sequence[Comparison], reference: Path) -> None:
         print(f"what was compared agrees with {reference} as closely as two processors do")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Verify the run of a config, and say what was found.
+def tell(plan: Plan, reference: Path) -> int:
+    """Verify a run, compare its cubes with published ones, and print what is wrong.
+
+    Parameters
+    ----------
+    plan : Plan
+    reference : Path
+        Folder of published cubes.
 
     Returns
     -------
     int
         0 if every file is whole and of the code at hand, and cubes agree with the published ones as closely
-        as two processors do; 1 if not; 2 where the config is wrong.
+        as two processors do; 1 if not.
     """
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--config", nargs="+", default=["config/config.yaml"], help="config files of the run")
-    parser.add_argument(
-        "--reference", type=Path, default=Path("reference/default"), help="folder of published cubes"
-    )
-    args = parser.parse_args(argv)
-    any_encoding()
-    try:
-        plan = Plan(load_config(*args.config))
-        problems = verify(plan)
-    except MaestrataError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    problems = verify(plan)
     print(
         *problems,
         f"{len(plan.expected())} files, {len(problems)} not as the code at hand makes them",
@@ -114,13 +103,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if left:
         print(f"{len(left)} temporary files of jobs that were killed or still run, such as {left[0]}")
     try:
-        comparisons = compare(plan, args.reference)
+        comparisons = compare(plan, reference)
     except MaestrataError as error:
-        print(f"not compared with {args.reference}: {error}")
+        print(f"not compared with {reference}: {error}")
         return 1
-    _tell(comparisons, args.reference)
+    _tell(comparisons, reference)
     return 1 if problems or any(one.differing for one in comparisons) else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

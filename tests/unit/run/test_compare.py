@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import xarray as xr
 
+from maestrata.cli import main
 from maestrata.config.load import load_config
 from maestrata.config.sections import World
 from maestrata.cubes.io import open_cube, write_cube
 from maestrata.cubes.schema import KINDS as SCHEMA
 from maestrata.run.compare import KINDS, TOLERANCES, compare_cubes, compare_run
-from maestrata.run.verify import main
 
 ROOT = Path(__file__).parents[3]
 PUBLISHED = ROOT / "reference" / "default"
@@ -187,7 +187,7 @@ def test_verify_fails_where_a_finished_cube_differs(
     changed["climb"].loc[CELL] += 0.5
     write_cube(changed, cube)
     (cube.parent / ".theory.nc.1.tmp").touch()
-    assert main(["--config", str(config), "--reference", str(PUBLISHED)]) == 1
+    assert main(["verify", str(config), "--reference", str(PUBLISHED)]) == 1
     said = capsys.readouterr().out
     assert (
         "theory: world symbols, world seed 100, patch 1x1, ratio 0.75: climb differs by 0.5, more than two"
@@ -196,7 +196,7 @@ def test_verify_fails_where_a_finished_cube_differs(
     assert "1 differences from" in said and "are larger than those between two processors" in said
     assert "1 temporary files of jobs that were killed or still run" in said
     cube.write_bytes(cube.read_bytes()[:5000])
-    assert main(["--config", str(config), "--reference", str(PUBLISHED)]) == 1
+    assert main(["verify", str(config), "--reference", str(PUBLISHED)]) == 1
     said = capsys.readouterr().out
     assert "not compared with" in said
     assert "theory.nc: cannot be read" in said

@@ -1,4 +1,4 @@
-"""Make the report of a finished run and say where its results are (the end of ``make reproduce``)."""
+"""The report of a finished run, and where its results are: ``maestrata report`` ends ``make reproduce``."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from pathlib import Path
 from snakemake.cli import get_argument_parser
 
 from maestrata.config.load import load_config
-from maestrata.errors import MaestrataError
 from maestrata.run.start import split_partial
-from maestrata.text import any_encoding
 
 # Options of Snakemake after which not the whole run has been made.
 PART = ("targets", "until", "omit_from", "batch", "unlock", "lint", "list_rules", "list_target_rules", "dag")
@@ -28,7 +26,7 @@ PART += (
 )
 
 
-def main(path: str, *given: str) -> int:
+def report(path: str, *given: str) -> int:
     """Write report.zip beside the results of a run; return the exit status.
 
     Parameters
@@ -38,7 +36,6 @@ def main(path: str, *given: str) -> int:
     *given : str
         What else Snakemake was given, ``ARGS`` of make: the run is the one that it made with these.
     """
-    any_encoding()
     command = ["--configfile", path, *given]
     with contextlib.redirect_stderr(io.StringIO()):  # a warning is Snakemake's to give, once
         args = get_argument_parser().parse_args(command)
@@ -49,15 +46,11 @@ def main(path: str, *given: str) -> int:
     if part:
         print(f"\nnot the whole run (ARGS: {' '.join(given)}): no report was made")
         return 0
-    try:
-        overrides, _ = split_partial(args.config or [])
-        config = load_config(*args.configfile, overrides=overrides)
-    except MaestrataError as error:
-        print(f"maestrata: {error}", file=sys.stderr)
-        return 2
+    overrides, _ = split_partial(args.config or [])
+    config = load_config(*args.configfile, overrides=overrides)
     folder = Path(config.results, config.run)
-    report = folder / "report.zip"
-    again = [sys.executable, "-m", "snakemake", *_asked(args), "--report", str(report), "--quiet", "all"]
+    archive = folder / "report.zip"
+    again = [sys.executable, "-m", "snakemake", *_asked(args), "--report", str(archive), "--quiet", "all"]
     done = subprocess.run(again, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
         print(
@@ -67,7 +60,7 @@ def main(path: str, *given: str) -> int:
     figures, cubes = (len(list(folder.glob(pattern))) for pattern in ("figures/**/*.pdf", "cubes/**/*.nc"))
     print(f"\nfigures  {folder / 'figures'}/  ({figures}, each as pdf and png)")
     print(f"cubes    {folder / 'cubes'}/  ({cubes}; maestrata.open_cube(path) opens one)")
-    print(f"report   {report}  (unpack it, open report/report.html)")
+    print(f"report   {archive}  (unpack it, open report/report.html)")
     return 0
 
 
@@ -76,7 +69,3 @@ def _asked(args: object) -> Sequence[str]:
     files = [str(path) for path in args.configfile]  # type: ignore[attr-defined]
     values = list(args.config or [])  # type: ignore[attr-defined]
     return ["--configfile", *files, *(["--config", *values] if values else [])]
-
-
-if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,31 @@
+"""Compare what a run's files say made them with the code at hand: for when Snakemake's own memory is gone.
+
+Every file that differs, is damaged or is missing is named. The finished cubes are then compared with
+published ones: those of the default run unless others are named with --reference.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from maestrata.commands._config import add_config
+
+HELP = "name every result that other code made, and compare cubes with published ones"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_config(parser)
+    parser.add_argument(
+        "--reference", type=Path, default=Path("reference/default"), help="folder of published cubes"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Verify the run, and say what is wrong."""
+    from maestrata.config.load import load_config
+    from maestrata.run.plan import Plan
+    from maestrata.run.verify import tell
+
+    return tell(Plan(load_config(*args.config)), args.reference)
