@@ -86,4 +86,5 @@ if not PARTIAL:
 include: "rules/cubes.smk"
 include: "rules/claims.smk"
 include: "rules/figures.smk"
+include: "rules/explorer.smk"
 include: "rules/verify.smk"

@@ -95,7 +95,7 @@ def test_without_the_memory_of_snakemake_a_touch_takes_files_for_good(checkout: 
 
 
 def test_a_truncated_cube_is_named_and_what_is_finished_stays(checkout: Checkout) -> None:
-    cube = checkout.folder / "results/smoke/cubes/reconstructions.nc"
+    cube = checkout.folder / "results/smoke/cubes/theory.nc"
     whole = cube.read_bytes()
     before = checkout.results(".nc", ".safetensors")
     figures = checkout.results(".pdf", ".png")
@@ -103,7 +103,7 @@ def test_a_truncated_cube_is_named_and_what_is_finished_stays(checkout: Checkout
     done = checkout.snakemake("--cores", "1")
     assert done.returncode != 0
     assert re.search(
-        r"^error: results/smoke/cubes/reconstructions.nc: cannot be .* delete it and run again",
+        r"^error: results/smoke/cubes/theory.nc: cannot be .* delete it and run again",
         done.stdout,
         re.M,
     )

@@ -52,7 +52,7 @@ def figures(checkout: Checkout) -> dict[str, set[str]]:
 
 
 def after(checkout: Checkout, *changed: str) -> set[str]:
-    """Jobs that follow when files of these kinds change: their cubes, the claims judged on them, figures."""
+    """Jobs that follow when files of these kinds change: cubes, claims judged on them, figures, explorer."""
     claims = (checkout.folder / "src/maestrata/claims").glob("c*.py")
     judged = any(constants(path) & set(changed) for path in claims)
     shown = {*changed, *(["verdicts"] if judged else [])}
@@ -61,6 +61,7 @@ def after(checkout: Checkout, *changed: str) -> set[str]:
         {f"collect kind={kind}" for kind in changed if kind in CUBES}
         | drawn
         | ({"claims"} if judged else set())
+        | ({"explorer"} if shown & {"regression", "limits", "verdicts"} else set())
     )
 
 
@@ -140,7 +141,7 @@ def test_the_style_edited_plans_figures_alone(checkout: Checkout) -> None:
 def test_a_claim_edited_plans_the_verdicts(checkout: Checkout) -> None:
     checkout.add_code("claims/c06_masking_ratio")
     shown = {f"figure figure={name}" for name, kinds in figures(checkout).items() if "verdicts" in kinds}
-    assert checkout.planned() == {"claims"} | shown
+    assert checkout.planned() == {"claims", "explorer"} | shown
 
 
 def test_an_experiment_edited_plans_its_jobs(checkout: Checkout) -> None:
@@ -221,7 +222,7 @@ def test_a_key_that_no_step_uses_plans_nothing(checkout: Checkout) -> None:
 def test_the_note_plans_figures_alone(checkout: Checkout) -> None:
     change_config(checkout, note="another note")
     expected = {f"figure figure={name}" for name in figures(checkout)}
-    assert checkout.planned() == expected | {"claims"}  # its page says it too
+    assert checkout.planned() == expected | {"claims", "explorer"}  # their pages say it too
 
 
 def test_a_ratio_added_plans_its_cell_and_on(checkout: Checkout) -> None:

@@ -23,7 +23,7 @@ def test_every_config_can_be_planned(pristine: Checkout, name: str) -> None:
     jobs = pristine.planned(config=("--configfile", f"config/{name}"))
     assert {job.partition(" ")[0] for job in jobs} == {
         *("worlds", "theory", "limits", "pretrain", "regress", "controls"),
-        *("experiment", "collect", "claims", "figure"),
+        *("experiment", "collect", "claims", "figure", "explorer"),
     }
 
 
@@ -108,4 +108,4 @@ def test_a_note_reaches_each_job_as_it_is_written(pristine: Checkout) -> None:
     config = pristine.folder / "config" / "note.yaml"
     config.write_text(f"extends: smoke.yaml\nnote: {json.dumps(note)}\n")
     said = pristine.run("--dry-run", "--printshellcmds", config=("--configfile", "config/note.yaml"))
-    assert said.count(shlex.quote(f"--note={note}")) == 5  # four figures and the verdicts
+    assert said.count(shlex.quote(f"--note={note}")) == 5  # three figures, the verdicts and the explorer

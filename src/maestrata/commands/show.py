@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
     if verdicts is not None:
         print("", *_verdicts(verdicts), sep="\n")
     if regression is not None:
-        print("", *_written(cubes, args.out), sep="\n")
+        print("", *_written(cubes, place.stem, args.out), sep="\n")
 
 
 def published() -> Path:
@@ -134,8 +134,11 @@ def _verdicts(cube: xr.Dataset) -> Iterator[str]:
         yield f"{look.sign} {claim:<10} {cube['title'].values[i]}{worlds}"
 
 
-def _written(cubes: CubeSet, folder: Path) -> Iterator[str]:
-    """Write the main figure; yield where it is."""
+def _written(cubes: CubeSet, title: str, folder: Path) -> Iterator[str]:
+    """Write the main figure and the explorer's page; yield where they are."""
+    from maestrata.claims.report import write_text
+    from maestrata.explorer.data import data_of
+    from maestrata.explorer.page import page
     from maestrata.figures import registry
     from maestrata.figures.save import save
     from maestrata.figures.style import Style
@@ -144,4 +147,6 @@ def _written(cubes: CubeSet, folder: Path) -> Iterator[str]:
     with style.context():
         figure = module.draw(cubes, style)
     save(figure, folder / f"{_FIGURE}.png", style)
+    write_text(folder / "explorer.html", page(data_of(cubes, title)))
     yield f"figure    {folder / f'{_FIGURE}.png'}"
+    yield f"explorer  {folder / 'explorer.html'}  (open it in a browser)"

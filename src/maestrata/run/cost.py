@@ -26,6 +26,7 @@ _SHORT = {
     "collect": 3,
     "claims": 10,
     "figure": 5,
+    "explorer": 10,
 }
 """Seconds of a job, where nothing in the config makes it longer."""
 _READING = 25  # an experiment that reads trained models
@@ -82,7 +83,7 @@ class Cost:
         Of two jobs that can start, Snakemake starts the one of higher priority.
         """
         waiting = 0.0
-        if rule not in ("claims", "figure"):
+        if rule not in ("claims", "figure", "explorer"):
             waiting += sum(_SHORT[each] for each in ("collect", "claims", "figure") if each != rule)
         elif rule == "claims":
             waiting += _SHORT["figure"]

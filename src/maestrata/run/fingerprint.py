@@ -5,7 +5,7 @@ A rule therefore takes ``params: code=fingerprint("maestrata.steps.pretrain", pl
 the syntax trees of the step's own module and of every first-party module that it imports, directly or not.
 
 - Found by reading, never by running: all forms of ``import``, in functions too, and the ``__init__`` of every
-  package on the way, since Python runs those first.
+  package on the way, since Python runs those first. Scripts and style sheets beside it count with it.
 - Not found: what is imported by a name made at run time (a world, a probe). Those are handed in as `plugins`.
 - Comments, docstrings, layout, file times and the folder of the checkout do not count; nor does what is there
   for type checkers (``if TYPE_CHECKING:``) or for users of a package (``__version__``, ``__all__`` and the
@@ -30,6 +30,7 @@ from maestrata.errors import FingerprintError, one_of
 __all__ = ["clear_cache", "closure", "fingerprint"]
 
 DIGITS = 16
+_PAGE = (".css", ".html", ".js")
 _FOR_USERS = frozenset({"__all__", "__version__", "_EXPORTS", "__getattr__", "__dir__"})
 _HAS_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _DEFINES = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -192,6 +193,9 @@ def _read(name: str, root: Path) -> _Source:
         tree.body = [node for node in tree.body if not _binds(node) or not _binds(node) <= _FOR_USERS]
     parts: list[str] = []
     _dump(tree, parts)
+    if is_package:
+        beside = sorted(p for p in (root / path).parent.iterdir() if p.suffix in _PAGE)
+        parts += [f"{p.name} {p.read_text(encoding='utf-8')}" for p in beside]
     return _Source(
         hashlib.sha256("".join(parts).encode("utf-8", "surrogatepass")).hexdigest(),
         tuple(_imports(tree, name, package)),

@@ -22,6 +22,7 @@ FILES = {
     "verdicts": ("verdicts/verdicts.nc", "claims"),
     "verdict_table": ("verdicts/verdicts.md", "claims"),
     "verdict_page": ("verdicts/verdicts.html", "claims"),
+    "explorer": ("explorer.html", "explorer"),
     "pdf": ("figures/{figure}.pdf", "figure"),
     "png": ("figures/{figure}.png", "figure"),
 }
@@ -30,8 +31,8 @@ STACK = "stack"
 """What trains in place of the rule `pretrain` where `maestrata.steps.sweep` does, without the workflow."""
 
 # Rule -> modules of maestrata that its step finds by a name: what reading the step's imports cannot see.
-# {process}: kind of the job's world; {probe}: every probe of the config; {claim}: every claim. One that does
-# not exist is left out (not every world has an exact posterior).
+# {process}: kind of the job's world, or of every world where the job has none; {probe}: every probe of the
+# config; {claim}: every claim. One that does not exist is left out (not every world has an exact posterior).
 PLUGINS: dict[str, tuple[str, ...]] = {
     "worlds": ("worlds.{process}",),
     "theory": ("worlds.{process}",),
@@ -48,6 +49,7 @@ PLUGINS: dict[str, tuple[str, ...]] = {
     "collect": (),
     "claims": ("claims.{claim}",),
     "figure": ("figures.{figure}",),
+    "explorer": ("worlds.{process}",),
     STACK: ("worlds.{process}", "steps._trained"),
 }
 

@@ -79,7 +79,8 @@ class Plan:
         """List the wildcards of all files of a name that the run makes."""
         fields = wildcards_of(FILES[name][0])
         if not fields:
-            return [{}] if self.evidence else []
+            from_cubes = self.explored if name == "explorer" else self.evidence
+            return [{}] if from_cubes else []
         if fields == ("kind",):
             return [{"kind": kind} for kind in self.kinds if self.sources(kind)]
         if fields == ("figure",):
@@ -106,7 +107,7 @@ class Plan:
         names = [
             name
             for name, (_, rule) in FILES.items()
-            if not self.partial or rule in ("collect", "claims", "figure")
+            if not self.partial or rule in ("collect", "claims", "figure", "explorer")
         ]
         return [file for name in names for file in self.files(name)]
 
@@ -183,6 +184,12 @@ class Plan:
         kinds = [kind for claim in self.claims for kind in modules.cubes_of("claims", claim, "NEEDS", "USES")]
         return [file for kind in dict.fromkeys(kinds) for file in self._of_kind(kind)]
 
+    @property
+    def explored(self) -> list[str]:
+        """List the cubes that the explorer's page is made from; none where there are no scores."""
+        kinds = ("regression", "limits", "verdicts") if self.sources("regression") else ()
+        return [file for kind in kinds for file in self._of_kind(kind)]
+
     def _of_kind(self, kind: str) -> list[str]:
         """List the files of a kind that figures and claims take."""
         if kind in ("worlds", "verdicts"):
@@ -257,10 +264,10 @@ class Plan:
 
     def code(self, rule: str, wildcards: Any) -> str:
         """Return the fingerprint of the code that a job runs: its step, and what the step finds by name."""
-        process = self.config.worlds[wildcards.world].kind if hasattr(wildcards, "world") else ""
+        chosen = [wildcards.world] if hasattr(wildcards, "world") else self.config.worlds
         return _code(
             rule,
-            process,
+            tuple(sorted({self.config.worlds[label].kind for label in chosen})),
             getattr(wildcards, "figure", ""),
             getattr(wildcards, "experiment", ""),
             self.config.evaluation.probes,
@@ -284,12 +291,18 @@ class Plan:
 
 @lru_cache
 def _code(
-    rule: str, process: str, figure: str, experiment: str, probes: tuple[str, ...], claims: tuple[str, ...]
+    rule: str,
+    processes: tuple[str, ...],
+    figure: str,
+    experiment: str,
+    probes: tuple[str, ...],
+    claims: tuple[str, ...],
 ) -> str:
-    one = {"process": process, "figure": figure, "experiment": experiment}
+    one = {"figure": figure, "experiment": experiment}
     names = {
-        template.format(**one, probe=probe, claim=claim)
+        template.format(**one, process=process, probe=probe, claim=claim)
         for template in PLUGINS[rule]
+        for process in processes
         for probe in probes
         for claim in claims
     }

@@ -30,6 +30,7 @@ class Job:
             "collect": lambda: plan.sources(place["kind"]),
             "claims": lambda: plan.evidence,
             "figure": lambda: plan.shown(place["figure"]),
+            "explorer": lambda: plan.explored,
         }
         self.rule = rule
         self.place = place

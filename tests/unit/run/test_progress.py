@@ -152,12 +152,12 @@ def test_table_says_what_is_not_known(run: Run, capsys: pytest.CaptureFixture[st
     run.done("pretrain", "3600.0", "512.4", world="b")
     assert main(["progress", "--cores", "2"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    rows = {line.split()[0]: line.split() for line in lines[1:10]}
+    rows = {line.split()[0]: line.split() for line in lines[1:11]}
     # 15 000 images of a and c at .36 s an image, on two cores
     assert " ".join(rows["pretrain"][1:]) == "2/10 1/5 1 h 00 min 512 MB 45 min"
     assert " ".join(rows["limits"][1:]) == "0/3 0/3 - - unknown"
     assert lines[-2] == "time left of run made-up with 2 at a time: at least 45 min"
-    rest = "worlds, theory, limits, regress, controls, collect, claims, figure"
+    rest = "worlds, theory, limits, regress, controls, collect, claims, explorer, figure"
     assert lines[-1] == f"a lower bound: no time is known yet of a job of {rest}"
 
 
