@@ -41,7 +41,7 @@ config-there:
 
 reproduce: config-there install ## install, run the whole workflow on CONFIG, say where the results are
 	$(RUN) python -m snakemake --cores $(CORES) --configfile "$(CONFIG)" $(ARGS)
-	@$(RUN) python -m maestrata report "$(CONFIG)" $(ARGS)
+	@$(RUN) python -m maestrata report "$(CONFIG)" -- $(ARGS)
 
 test: lint pytest ## install, run the linters and all tests, a smoke run of the workflow included
 

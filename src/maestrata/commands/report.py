@@ -11,7 +11,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("config", nargs="?", default="config/config.yaml", help="config file of the run")
     parser.add_argument(
-        "given", nargs=argparse.REMAINDER, help="what else Snakemake was given, such as --config run=mine"
+        "given",
+        nargs=argparse.REMAINDER,
+        metavar="-- ARGS",
+        help="what else Snakemake was given, such as -- --config run=mine",
     )
 
 

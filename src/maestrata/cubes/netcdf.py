@@ -206,11 +206,13 @@ class CubeFile:
             shape = tuple(self.sizes[d] for d in variable.dims)
             if stored.shape != shape:
                 raise CubeError(f"{self.where}: variable {name} has shape {stored.shape}; allowed: {shape}")
+        lead = max(0, _lead(variable) - len(index))
         with self._failing_clearly():
-            if not variable.sparse:
+            if not lead or stored.dtype.kind != "f":
                 target[index if index else ...] = stored
                 return
-            for at in np.argwhere(np.isfinite(stored).any(axis=(-3, -2, -1))):
+            # what is NaN throughout is not written: the chunk is not there, and is read as NaN
+            for at in np.argwhere(np.isfinite(stored).any(axis=tuple(range(lead, stored.ndim)))):
                 target[(*index, *at)] = stored[tuple(at)]
 
     def annotate(self, provenance: Mapping[str, str]) -> None:
@@ -259,12 +261,20 @@ def _space(folder: Path) -> str:
     return f" ({room.f_bavail * room.f_frsize / 2**20:.0f} MB free in {folder})"
 
 
+def _lead(variable: Variable) -> int:
+    """Number of leading axes along which every index has chunks of its own: those of cells, as a rule."""
+    if variable.sparse:
+        return len(variable.dims) - 3
+    cells = [dim in CELL for dim in variable.dims]
+    return 0 if all(cells) else cells.index(False)
+
+
 def _chunks(variable: Variable, shape: list[int]) -> list[int]:
     """One cell to a chunk, so that cells that are not there take no space and one cell is read at once."""
+    lead = _lead(variable)
+    chunks = [1] * lead + shape[lead:]
     if variable.sparse:
-        return [1] * (len(shape) - 3) + [max(1, n) for n in shape[-3:]]
-    cells = not set(variable.dims) <= set(CELL)
-    chunks = [1 if d in CELL and cells else n for d, n in zip(variable.dims, shape, strict=True)]
+        return [max(1, n) for n in chunks]
     for axis in range(len(chunks)):
         if math.prod(chunks) > _CHUNK:
             chunks[axis] = max(1, chunks[axis] * _CHUNK // math.prod(chunks))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 from maestrata.cli import main
+from maestrata.run import report  # Snakemake, which it imports, runs programs of its own then
 
 CONFIG = """
 run: one
@@ -28,7 +28,7 @@ def called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         return SimpleNamespace(returncode=0, stdout="")
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(report.subprocess, "run", run)
     Path("mine.yaml").write_text(CONFIG)
     for name in ("one", "mine"):
         Path("results", name, "figures").mkdir(parents=True)
@@ -45,7 +45,7 @@ def test_the_run_that_the_config_names(called: list[list[str]], capsys: pytest.C
 def test_the_run_that_the_command_line_names(
     called: list[list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["report", "mine.yaml", "--config", "run=mine", "note=a b", "--forceall"]) == 0
+    assert main(["report", "mine.yaml", "--", "--config", "run=mine", "note=a b", "--forceall"]) == 0
     command = called[0]
     assert command[command.index("--report") + 1] == "results/mine/report.zip"
     assert command[command.index("--config") + 1 :][:2] == ["run=mine", "note=a b"]
@@ -58,7 +58,7 @@ def test_the_run_that_the_command_line_names(
 def test_a_dry_run_made_nothing(
     called: list[list[str]], capsys: pytest.CaptureFixture[str], flag: str
 ) -> None:
-    assert main(["report", "mine.yaml", flag]) == 0
+    assert main(["report", "mine.yaml", "--", flag]) == 0
     assert not called
     assert capsys.readouterr().out.strip() == "a dry run: nothing was made"
 
@@ -69,12 +69,12 @@ def test_a_part_of_a_run_has_no_report(
 ) -> None:
     # as make hands them on: behind --configfile, which takes what is no option
     given = given if given[0].startswith("-") else ["--", *given]
-    assert main(["report", "mine.yaml", *given]) == 0
+    assert main(["report", "mine.yaml", "--", *given]) == 0
     assert not called
     assert "no report was made" in capsys.readouterr().out
 
 
 def test_what_is_wrong_is_one_line(called: list[list[str]], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["report", "mine.yaml", "--config", "run=.."]) == 2
+    assert main(["report", "mine.yaml", "--", "--config", "run=.."]) == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert not called
