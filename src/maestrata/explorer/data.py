@@ -99,15 +99,15 @@ def _look(level: int, top: int) -> Json:
 def _patches(cube: xr.Dataset, world: str) -> Json:
     """Mask patches of a world, by label: their place in the cube, and one asked ratio a realised one."""
     status = cube["status"].sel(world=world).transpose(*_PLACE, ...).values
-    asked = (status > 0).reshape(*status.shape[:3], -1).any(-1)
+    asked = np.asarray((status > 0).any((3, 4)))
     realised = cube["realised_ratio"].sel(world=world).transpose(*_PLACE).values
     patches = {}
     for size, offset in np.argwhere(asked.any(-1)).tolist():
-        sides = (int(cube[side].values[size]) for side in ("patch_height", "patch_width"))
+        height, width = (int(cube[side].values[size]) for side in ("patch_height", "patch_width"))
         kept: dict[float, int] = {}
         for k in np.flatnonzero(asked[size, offset]):
             kept.setdefault(round(float(realised[size, offset, k]), 6), int(k))
-        label = PatchShape(*sides, bool(cube["offset"].values[offset])).label
+        label = PatchShape(height, width, bool(cube["offset"].values[offset])).label
         ratios = sorted(kept)
         patches[label] = {"at": (size, offset), "columns": [kept[r] for r in ratios], "ratios": ratios}
     return patches

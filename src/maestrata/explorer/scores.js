@@ -56,14 +56,16 @@ function drawScores() {
   svg.append(line(left, foot, right, foot, "#888"), label((left + right) / 2, H - 6, "share of the image that is masked in training", { "text-anchor": "middle" }));
   svg.append(label(0, 0, "R² of the level's causes", { transform: `translate(12 ${(top + foot) / 2}) rotate(-90)`, "text-anchor": "middle" }));
   const bounds = new Set();
-  for (const level of levels) {
+  levels.forEach((level, i) => {
     const { color, marker: shape } = DATA.levels[level], { points, each } = own[level];
+    // beside each other, so that the intervals of all levels can be seen
+    const at = p => x(ratios[p[0]]) + 5 * (i - (levels.length - 1) / 2);
     const group = make("g", { class: "series", "data-level": level });
     const ceiling = ceilingOf(level);
     if (ceiling) {
       bounds.add(ceiling.bound);
-      const at = ceiling.values.map((value, k) => [ratios[k], value]).filter(p => p[1] !== null);
-      const flat = at.length === 1 ? [[at[0][0] - .03, at[0][1]], [at[0][0] + .03, at[0][1]]] : at;
+      const known = ceiling.values.map((value, k) => [ratios[k], value]).filter(p => p[1] !== null);
+      const flat = known.length === 1 ? [-.03, .03].map(d => [known[0][0] + d, known[0][1]]) : known;
       group.append(polyline(flat.map(p => [x(p[0]), y(p[1])]), color, { "stroke-width": 1.2, "stroke-dasharray": CEILING_DASHES, class: "ceiling" }));
     }
     const below = (nulls[level] || { points: [] }).points;
@@ -71,15 +73,15 @@ function drawScores() {
     if (dashed.length) group.append(polyline(dashed, color, { "stroke-width": 1.2, "stroke-dasharray": NULL_DASHES, class: "null" }));
     if (chosen.level !== "all" && each) {
       each.forEach((values, j) => values.filter(v => v !== null).forEach(value => group.append(
-        make("circle", { cx: x(ratios[points[j][0]]) + 7, cy: y(value), r: 2.5, fill: color, "fill-opacity": .45, class: "world" }))));
+        make("circle", { cx: at(points[j]) + 7, cy: y(value), r: 2.5, fill: color, "fill-opacity": .45, class: "world" }))));
     }
-    group.append(polyline(points.map(p => [x(ratios[p[0]]), y(p[1])]), color, { "stroke-width": 2 }));
+    group.append(polyline(points.map(p => [at(p), y(p[1])]), color, { "stroke-width": 2 }));
     for (const p of points) {
-      if (p[2] !== null) group.append(line(x(ratios[p[0]]), y(p[2]), x(ratios[p[0]]), y(p[3]), color, { "stroke-width": 1.6, class: "interval" }));
-      group.append(marker(x(ratios[p[0]]), y(p[1]), shape, color, `level ${level}, ${pointText(ratios, p)}`));
+      if (p[2] !== null) group.append(line(at(p), y(p[2]), at(p), y(p[3]), color, { "stroke-width": 1.6, class: "interval" }));
+      group.append(marker(at(p), y(p[1]), shape, color, `level ${level}, ${pointText(ratios, p)}`));
     }
     svg.append(group);
-  }
+  });
   show("scores", svg, legendOf(levels, Object.keys(nulls).length > 0, bounds));
   tellScores(levels, own, nulls, ratios);
 }

@@ -9,9 +9,16 @@ function tokenNodes(tree) {
 function resetTree(anew) {
   const { tree, patches } = currentWorld();
   document.getElementById("masks").hidden = !tree;
-  fill("ratio", patches[chosen.patch].ratios.map(r => [String(r), ratioText(r)]), document.getElementById("ratio").value);
-  if (anew && tree) mask = tree.parent.map(() => false);
+  const { ratios } = patches[chosen.patch], half = ratios.reduce((a, b) => Math.abs(b - .5) < Math.abs(a - .5) ? b : a);
+  fill("ratio", ratios.map(r => [String(r), ratioText(r)]), String(half));
+  if (anew && tree) mask = firstMask(tree);
   drawTree();
+}
+
+// A mask to begin with: the first tokens of the tree, three of eight.
+function firstMask(tree) {
+  const { x, count } = layout(tree), tokens = new Set(tokenNodes(tree));
+  return tree.parent.map((_, node) => tokens.has(node) && x[node] < Math.max(1, Math.round(count * .375)));
 }
 
 // Leaves from left to right as the tree has them, every other node over the middle of its children.

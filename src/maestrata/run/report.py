@@ -15,13 +15,10 @@ from maestrata.config.load import load_config
 from maestrata.run.start import split_partial
 
 # Options of Snakemake after which not the whole run has been made.
-PART = ("targets", "until", "omit_from", "batch", "unlock", "lint", "list_rules", "list_target_rules", "dag")
-PART += ("rulegraph", "filegraph", "d3dag", "summary", "detailed_summary", "archive", "cleanup_metadata")
-PART += (
-    "list_changes",
-    "list_input_changes",
-    "list_params_changes",
-    "delete_all_output",
+PART = (
+    *("targets", "until", "omit_from", "batch", "unlock", "lint", "list_rules", "list_target_rules", "dag"),
+    *("rulegraph", "filegraph", "d3dag", "summary", "detailed_summary", "archive", "cleanup_metadata"),
+    *("list_changes", "list_input_changes", "list_params_changes", "delete_all_output"),
     "conda_create_envs_only",
 )
 

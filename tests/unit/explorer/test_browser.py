@@ -116,6 +116,8 @@ def test_a_click_on_tokens_masks_them_and_gives_c(ask: Ask, data: dict[str, Any]
         HANDS
         + f"""
         const seen = [];
+        const first = textOf("tree-text");
+        click(document.getElementById("clear"));
         for (const name of {json.dumps(names)}) {{
           const node = currentWorld().tree.names.indexOf(name);
           click(document.querySelector(`#tree .token[data-node="${{node}}"] rect`));
@@ -128,12 +130,13 @@ def test_a_click_on_tokens_masks_them_and_gives_c(ask: Ask, data: dict[str, Any]
         const focused = document.activeElement.getAttribute("aria-label");
         choose("reading", "invertible highest");
         click(document.getElementById("clear"));
-        return {{ seen, text, focused, cleared: textOf("tree-text") }};"""
+        return {{ seen, first, text, focused, cleared: textOf("tree-text") }};"""
     )
     tree = next(iter(data["worlds"].values()))["tree"]
     graph = graph_of(tree)
     expected = [sorted(shared_information(graph, names[: k + 1]).nodes) for k in range(len(names))]
     assert told["seen"] == expected
+    assert told["first"].startswith("c = {")  # a mask is there to begin with
     shared = shared_information(graph, names)
     assert f"dimension {shared.dim}" in told["text"]
     assert all(node in told["text"] for node in shared.nodes)
