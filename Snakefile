@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+import threading
 from pathlib import Path
 
 from snakemake.utils import min_version
@@ -64,6 +65,21 @@ onstart:
         check_inputs(inputs_there(workflow.dag))
     except MaestrataError as error:
         sys.exit(f"error: {error}")
+
+
+def stop_timers():
+    """Let Snakemake end at once: it waits for the timers by which it would have looked for jobs again."""
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            thread.cancel()
+
+
+onsuccess:
+    stop_timers()
+
+
+onerror:
+    stop_timers()
 
 
 rule all:

@@ -92,13 +92,11 @@ def test_pod_profile_and_image_agree() -> None:
 def test_profiles_differ_from_the_default_only_where_they_must() -> None:
     """What decides which jobs run again is the same everywhere."""
     for profile in (KUBERNETES, SLURM):
-        for key in ("scheduler", "rerun-triggers", "rerun-incomplete"):
+        for key in ("scheduler", "rerun-triggers", "rerun-incomplete", "max-jobs-per-timespan"):
             assert profile[key] == DEFAULT[key]
 
 
 def test_the_profile_offers_an_array_all_its_jobs() -> None:
     """Offered a part of the jobs that are ready, the plugin waits for the rest, which never come."""
     assert SLURM["jobs"] == "unlimited"
-    number, _, span = SLURM["max-jobs-per-timespan"].partition("/")
-    assert int(number) >= 1_000_000
-    assert span == "1s"
+    assert int(SLURM["max-jobs-per-timespan"].partition("/")[0]) >= 1_000_000
