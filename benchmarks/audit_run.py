@@ -22,11 +22,13 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from maestrata.cells import PatchShape
 from maestrata.cubes.io import open_cube
 from maestrata.errors import MaestrataError
 
@@ -151,16 +153,16 @@ def excess_of(root: Path, world: str, world_seed: int) -> tuple[str, float] | No
         (p, f) for w, ws, *_, f in cells(root) if (w, ws) == (world, world_seed) for p in [f / "scores.nc"]
     ]
     controls = sorted((root / "controls" / world / f"w{world_seed}").glob("s*.nc"))
-    sources: list[tuple[Path, int | None, int | None]] = [(p, *place(f)) for p, f in files]
-    sources += [(p, None, None) for p in controls]
-    for path, size, visible in sources:
+    sources: list[tuple[Path, MaskPlace | None]] = [(p, place(f)) for p, f in files]
+    sources += [(p, None) for p in controls]
+    for path, at in sources:
         found = open_cube(path)
-        exact = limits if size is None else limits.sel(patch_size=size)
+        exact = limits if at is None else of_patches(limits, at)
         exact = exact.stack(place=[d for d in ("patch_size", "offset", "mask_ratio") if d in exact.r2.dims])
         exact = exact.where(exact.r2.notnull().any([d for d in exact.r2.dims if d != "place"]), drop=True)
-        if visible is not None:
-            n = (1 << int(found.level.max())) // (size or 1)  # patches: leaves over tokens in a patch
-            keep = np.isclose(exact.realised_ratio.values, 1 - visible / n)
+        if at is not None:
+            n = (1 << int(found.level.max())) // at.size  # patches: leaves over tokens in a patch
+            keep = np.isclose(exact.realised_ratio.values, 1 - at.visible / n)
             exact = exact.isel(place=np.flatnonzero(keep))
         exact = exact.isel(place=0)
         for pooling in [one for one in POOLINGS if one in found.pooling.values]:
@@ -178,9 +180,7 @@ def excess_of(root: Path, world: str, world_seed: int) -> tuple[str, float] | No
             ceiling_boot.append(wide_boot.values[flat])
             for i in np.argwhere(flat):
                 parts = [str(ours[d].values[j]) for d, j in zip(ours.r2.dims, i, strict=True)]
-                names.append(
-                    f"{path.parent.name if size is None else path.parent} {pooling} {' '.join(parts)}"
-                )
+                names.append(f"{path.parent.name if at is None else path.parent} {pooling} {' '.join(parts)}")
     found_excess = largest_excess(
         np.concatenate(score),
         np.concatenate(ceiling),
@@ -197,10 +197,23 @@ def excess_of(root: Path, world: str, world_seed: int) -> tuple[str, float] | No
     return row, found_excess.p
 
 
-def place(folder: Path) -> tuple[int, int]:
-    """Tokens in a mask patch and visible patches of a cell's folder."""
-    height, width = folder.parts[-3][1:].removesuffix("o").split("x")
-    return int(height) * int(width), int(folder.parts[-2][1:])
+class MaskPlace(NamedTuple):
+    """Masks of a cell: tokens in a patch, whether patches are offset (1, else 0), visible patches."""
+
+    size: int
+    offset: int
+    visible: int
+
+
+def place(folder: Path) -> MaskPlace:
+    """Masks of a cell's folder."""
+    patches = PatchShape.parse(folder.parts[-3][1:])
+    return MaskPlace(patches.height * patches.width, int(patches.offset), int(folder.parts[-2][1:]))
+
+
+def of_patches(limits: xr.Dataset, at: MaskPlace) -> xr.Dataset:
+    """Limits under masks of those patches: an offset patch shows other tokens than its aligned twin."""
+    return limits.sel(patch_size=at.size, offset=at.offset)
 
 
 def loss_over_bayes(root: Path) -> list[str]:
@@ -210,11 +223,11 @@ def loss_over_bayes(root: Path) -> list[str]:
         limits = limits_of(root, world, world_seed)
         if limits is None:
             continue
-        size, _ = place(folder)
-        bayes = limits.bayes_loss.sel(patch_size=size)
-        ratios = limits.realised_ratio.sel(patch_size=size)
+        at = place(folder)
+        ours = of_patches(limits, at)
+        bayes, ratios = ours.bayes_loss, ours.realised_ratio
         leaves = 1 << int(open_cube(folder / "scores.nc").level.max())
-        near = np.isclose(ratios.broadcast_like(bayes).values, 1 - visible * size / leaves)
+        near = np.isclose(ratios.broadcast_like(bayes).values, 1 - visible * at.size / leaves)
         values = bayes.values[near & np.isfinite(bayes.values)]
         if not len(values):
             continue
