@@ -72,7 +72,7 @@ def _article(outcome: Outcome) -> str:
         else f" · p = {p_text(outcome.p)}, {p_text(outcome.p_holm)} after Holm's correction"
     )
     look = LOOKS[outcome.verdict]
-    badge = f'<span class="verdict" style="background:{look.color}">{look.sign} {look.word}</span>'
+    badge = f'<span class="verdict" style="background:{look.color}">{look.text}</span>'
     worlds = f"{outcome.n_worlds} worlds"
     if outcome.contrasts:
         worlds += f": {seeds_text(outcome)}"

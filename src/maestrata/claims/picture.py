@@ -22,25 +22,44 @@ class Look:
     ----------
     word, sign, color : str
         Colours are those of Okabe and Ito, and greys.
-    marker : str
-        Of Matplotlib.
     """
 
     word: str
     sign: str
     color: str
-    marker: str
+
+    @property
+    def text(self) -> str:
+        """Sign and word."""
+        return f"{self.sign} {self.word}"
 
 
 LOOKS: dict[Verdict, Look] = {
-    "not_run": Look("not run", "–", "#767676", "_"),
-    "inconclusive": Look("inconclusive", "○", "#555555", "o"),
-    "supported": Look("supported", "●", "#0072B2", "^"),
-    "contradicted": Look("contradicted", "✕", "#B34A00", "v"),
+    "not_run": Look("not run", "–", "#767676"),
+    "inconclusive": Look("inconclusive", "○", "#555555"),
+    "supported": Look("supported", "●", "#0072B2"),
+    "contradicted": Look("contradicted", "✕", "#B34A00"),
 }
+"""The one sign of each verdict: in tables, pages, figures and the README."""
 
 LIES: dict[Lies, Verdict] = {"for": "supported", "against": "contradicted", "open": "inconclusive"}
 """As which verdict a contrast is drawn, by where its interval lies."""
+
+_ORDER: tuple[Verdict, ...] = ("supported", "contradicted", "inconclusive", "not_run")
+
+
+def counted(verdicts: Sequence[Verdict]) -> str:
+    """Count the verdicts.
+
+    Examples
+    --------
+    >>> counted(["not_run", "supported", "not_run"])
+    '3 claims: 1 supported, 2 not run.'
+    """
+    counts = [(verdicts.count(verdict), LOOKS[verdict].word) for verdict in _ORDER]
+    told = ", ".join(f"{count} {word}" for count, word in counts if count)
+    return f"{len(verdicts)} claim{'s' * (len(verdicts) != 1)}: {told or 'none'}."
+
 
 SHADE = "#DCEBF5"
 """Colour of where the claim would be supported."""

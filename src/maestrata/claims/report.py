@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from maestrata.claims import registry
-from maestrata.claims.picture import LOOKS
+from maestrata.claims.picture import LOOKS, counted
 from maestrata.claims.rule import MIN_WORLDS, Contrast
-from maestrata.claims.verdict import Outcome, Verdict
+from maestrata.claims.verdict import Outcome
 from maestrata.cubes.io import build
 from maestrata.cubes.schema import KINDS
 from maestrata.errors import ClaimError
@@ -107,9 +107,8 @@ _VERDICT = ("#", "claim", "verdict", "what came out", "worlds", "p", "p (Holm)")
 
 
 def _verdict(o: Outcome) -> tuple[str, ...]:
-    verdict = f"{LOOKS[o.verdict].sign} {LOOKS[o.verdict].word}"
     worlds = f"{o.n_worlds}{f' ({seeds})' if (seeds := seeds_text(o)) else ''}"
-    return o.label, o.claim.TITLE, verdict, o.sentence, worlds, p_text(o.p), p_text(o.p_holm)
+    return o.label, o.claim.TITLE, LOOKS[o.verdict].text, o.sentence, worlds, p_text(o.p), p_text(o.p_holm)
 
 
 def parts(outcomes: Sequence[Outcome]) -> list[tuple[str, list[Outcome]]]:
@@ -206,14 +205,9 @@ def fixed(commit: str) -> str:
     return f"Statistics, thresholds and directions were fixed before the run{named}."
 
 
-_ORDER: tuple[Verdict, ...] = ("supported", "contradicted", "inconclusive", "not_run")
-
-
 def summary(outcomes: Sequence[Outcome]) -> str:
     """Count the verdicts."""
-    counts = [(sum(o.verdict == verdict for o in outcomes), verdict) for verdict in _ORDER]
-    told = ", ".join(f"{count} {LOOKS[verdict].word}" for count, verdict in counts if count)
-    return f"{len(outcomes)} claim{'s' * (len(outcomes) != 1)}: {told or 'none'}."
+    return counted([outcome.verdict for outcome in outcomes])
 
 
 HELP = (

@@ -214,7 +214,7 @@ def contrast(test: Test, rows: Iterable[Row], decides: bool = True, **about: Any
         low=low,
         high=high,
         p_for=_p_for(test, values),
-        lies=where(test, *_true_range(low, high, bound)),
+        lies=where(test, *true_range(low, high, bound)),
         **about,
     )
 
@@ -253,7 +253,7 @@ def towards(side: Side, threshold: float, values: ArrayLike) -> NDArray[np.float
     return (x - threshold) * (1 if side == "above" else -1)
 
 
-def _true_range(low: float, high: float, bound: bool) -> tuple[float, float]:
+def true_range(low: float, high: float, bound: bool) -> tuple[float, float]:
     """Range of the number asked for: numbers that are bounds may be larger in magnitude without end."""
     if not bound:
         return low, high

@@ -9,11 +9,22 @@ from matplotlib.axes import Axes
 
 from maestrata.figures.looks import UNTRAINED, Look, ratio_looks
 from maestrata.figures.sheet import Sheet, level_axis
-from maestrata.results import along_arms, along_levels, cells
+from maestrata.results import along_arms, along_levels, cells, worlds_of
 
 START = "random_init"
 CONTROLS = (START, "pixels", "pca")
 """Encoders that no mask changes, in the order in which figures show them."""
+
+
+def measured(*cubes: xr.Dataset | None) -> list[str]:
+    """List the worlds of some cubes of experiments in which anything was measured; one at least."""
+    there = [
+        world
+        for world in worlds_of(*cubes)
+        if any(cube["value"].sel(world=world).notnull().any() for cube in cubes if cube is not None
+               and world in cube["world"].values)
+    ]  # fmt: skip
+    return there or worlds_of(*cubes)[:1]
 
 
 class ByRatio:

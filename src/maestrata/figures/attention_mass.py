@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from maestrata.figures.arms import START, ByRatio
-from maestrata.figures.looks import ENCODERS, REFERENCES
+from maestrata import modules
+from maestrata.cubes.sweep import stated
+from maestrata.figures.arms import START, ByRatio, measured
+from maestrata.figures.looks import ENCODERS, REFERENCES, VERMILION
 from maestrata.figures.sheet import Sheet
 from maestrata.figures.style import WIDTH, Style, curve
 from maestrata.figures.tokens import bare
-from maestrata.results import CubeSet, along_levels, worlds_of
+from maestrata.figures.words import decimals, estimate, short
+from maestrata.results import CubeSet, along_arms, along_levels
 
 NAME = "attention_mass"
 TITLE = "Attention of the last block: mass under the same ancestor"
 CAPTION = (
-    "Above, one row a world: of the attention to other tokens, the share on those under the same ancestor "
-    "at each level, for all tokens as queries, for one chosen token, and for [CLS] around the token that "
-    "it attends to most; dotted: what even attention gives. Curves above it, and above the untrained "
-    "encoder, follow the hierarchy, or are local, which in these images is nearly the same. Below, maps "
-    "over the tokens of the image, of one world: where [CLS] and the chosen token look, as means over "
-    "test images and in one image."
+    "Whether attention of the last block stays with tokens that share an ancestor. Above, one row a world: of the "
+    "attention to other tokens, the share on those under the same ancestor at each level, for all tokens as "
+    "queries, and for [CLS] around the token that it attends to most; dotted: what even attention gives. Curves "
+    "above it, and above the untrained encoder, follow the hierarchy, or are local, which in these images is nearly "
+    "the same. Below, maps over the tokens of the image, of one world: where [CLS] and one token, outlined, look, "
+    "as means over test images and in one image."
 )
 NEEDS = ("experiments/attention",)
 
 MASSES = (
     ("token_mass", "all tokens"),
-    ("chosen_mass", "one chosen token"),
     ("cls_mass", "[CLS], around its peak"),
 )
 # rows of maps: (which, quantity, label)
 MAPS = (
     ("mean", "cls_attention", "[CLS]\nmean"),
-    ("mean", "chosen_attention", "token\nmean"),
+    ("mean", "chosen_attention", "outlined\nmean"),
     ("d0", "cls_attention", "[CLS]\none image"),
-    ("d0", "chosen_attention", "token\none image"),
+    ("d0", "chosen_attention", "outlined\none image"),
 )
 
 
@@ -48,15 +52,16 @@ Map = NDArray[np.float64] | None
 def draw(cubes: CubeSet, style: Style) -> Figure:
     """Draw the masses of every world, and the maps of the first that has some."""
     cube = cubes.one("experiments/attention")
-    worlds = worlds_of(cube)
+    worlds = measured(cube)
     by_ratio = ByRatio(cube, worlds)
     shown, seed, maps = _maps(cube, {world: [*arms, START] for world, arms in by_ratio.models.items()})
-    heights = [1.75 * len(worlds) + 0.1, 0.62 * len(maps) + 0.25][: 2 if maps else 1]
-    figure = Figure(figsize=(WIDTH, sum(heights) + 1.15), layout="constrained")
+    heights = [1.85 * len(worlds), 0.75 * len(maps) + 0.25][: 2 if maps else 1]
+    figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
     parts: Any = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     for part in parts:
         part.patch.set_visible(False)  # a background at 0 or -0, as rounding has it: other bytes
     sheet = Sheet(style, figure, parts[0].subplots(len(worlds), len(MASSES), squeeze=False, sharey=True))
+    told: list[str] = []
     for row, world in zip(sheet.axes, worlds, strict=True):
         for ax, (quantity, title) in zip(row, MASSES, strict=True):
             by_ratio.draw(sheet, ax, world, quantity, "level of the ancestor")
@@ -64,16 +69,38 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
             if even is not None and ax.has_data():
                 curve(ax, even.x, even.mean, **REFERENCES["even"].drawn)
             ax.set_title(f"{world}: {title}")
+        told.append(_told(cube, world, by_ratio.models[world]))
         row[0].set_ylabel("share of attention")
         row[0].set_ylim(0, max(1.0, row[0].get_ylim()[1]))
     if maps:
         names = [by_ratio.looks[ratio].label for ratio in by_ratio.models[shown].values()]
-        _draw_maps(parts[1], maps, [*names, ENCODERS[START].label])
-    return sheet.done(TITLE, [*by_ratio.legend, REFERENCES["even"]], [
+        _draw_maps(parts[1], maps, [*names, ENCODERS[START].label], _chosen(cube))
+    return sheet.done(TITLE, " ".join(filter(None, told)), [*by_ratio.legend, REFERENCES["even"]], [
         f"mean over heads, whole image; {sheet.n_text()}",
         sheet.intervals_text("bars and bands"),
-        f"maps: {shown}, world seed {seed}, one scale for all, 1 = even" if maps else "no maps in this run",
+        f"maps: {shown}, world seed {seed}, one scale for all, 1 = even; outlined: token {_chosen(cube)}, counted row by "
+        "row" if maps else "no maps in this run",
     ])  # fmt: skip
+
+
+def _told(cube: xr.Dataset, world: str, models: Mapping[str, float]) -> str:
+    """Say what all tokens give to the tokens under the same parent, beside even attention."""
+    level = 1
+    s, even = (along_arms(cube, world, "token_mass", arms, level) for arms in (models, {"even": 0.0}))
+    if s is None or even is None:
+        return ""
+    most = int(s.mean.argmax())
+    return (
+        f"{world}: under the same parent lies most at r = {short(float(s.x[most]))}, {estimate(s, most)} of the attention "
+        f"to other tokens; even: {decimals(float(even.mean[0]))}."
+    )
+
+
+def _chosen(cube: xr.Dataset) -> int:
+    """Number of the token whose attention is mapped: as the parts of the cube say, else the experiment's default."""
+    given = [settings.get("token") for settings in stated(cube.attrs, "settings")]
+    default: int = modules.constant("experiments", "attention", "SETTINGS")["token"]
+    return next((int(token) for token in given if token is not None), default)
 
 
 def _maps(cube: xr.Dataset, arms: dict[str, list[str]]) -> tuple[str, int, dict[str, list[Map]]]:
@@ -111,7 +138,7 @@ def _map(values: NDArray[Any] | None, number: dict[str, int], stem: str) -> Map:
     return np.array(shares).reshape(height, n // height) * n
 
 
-def _draw_maps(part: SubFigure, maps: dict[str, list[Map]], names: list[str]) -> None:
+def _draw_maps(part: SubFigure, maps: dict[str, list[Map]], names: list[str], chosen: int) -> None:
     """Draw the maps: a row a query, a column a model."""
     axes = part.subplots(len(maps), len(names), squeeze=False)
     top = max(float(m.max()) for row in maps.values() for m in row if m is not None)
@@ -122,11 +149,16 @@ def _draw_maps(part: SubFigure, maps: dict[str, list[Map]], names: list[str]) ->
             if values is None:
                 ax.text(0.5, 0.5, "–", transform=ax.transAxes, ha="center", va="center", color="#777777")
                 continue
-            image = ax.imshow(values, cmap="magma", vmin=0, vmax=top)
-        panels[0].set_ylabel(label, fontsize="x-small", rotation=0, ha="right", va="center")
+            image = ax.imshow(values, cmap="Greys", vmin=0, vmax=top)
+            if label.startswith("outlined") and chosen < values.size:
+                y, x = divmod(chosen, values.shape[1])
+                ax.add_patch(
+                    Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor=VERMILION, linewidth=1.2)
+                )
+        panels[0].set_ylabel(label, fontsize="small", rotation=0, ha="right", va="center")
     for ax, name in zip(axes[0], names, strict=True):
-        ax.set_title(name, fontsize="x-small", loc="center")
+        ax.set_title(name, fontsize="small", loc="center")
     if image is not None:
         bar = part.colorbar(image, ax=axes, shrink=0.8, aspect=25, pad=0.02)
-        bar.set_label("attention over even", fontsize="x-small")
-        bar.ax.tick_params(labelsize="x-small")
+        bar.set_label("attention over even", fontsize="small")
+        bar.ax.tick_params(labelsize="small")

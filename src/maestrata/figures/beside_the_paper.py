@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import combinations
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-from maestrata.figures.looks import cycle
+from maestrata.figures.looks import UNTRAINED, cycle
 from maestrata.figures.sheet import Sheet
 from maestrata.figures.style import Style
-from maestrata.figures.words import scores_text
+from maestrata.figures.words import absent_text, listed, same_order, scores_text
 from maestrata.results import CubeSet, Series, along_arms, along_cells, cells, levels_with, scores, worlds_of
 
 NAME = "beside_the_paper"
 TITLE = "The paper's experiments, and the same on known worlds"
 CAPTION = (
-    "Above, numbers of the paper (ImageNet-1K, ViT-B, one run each, no intervals): linear probe by masking "
-    "ratio and by mask patch, shape bias, and the share of accuracy lost on the average of five harder "
-    "variants. Below, ours: R2 of the root by the primary features, by ratio and by patch at r = .75; share "
-    "of answers for the root where root and texture disagree; share of accuracy above chance that shifted "
-    "noise takes. Under each: in how many of all pairs of settings the order is that of the paper."
+    "Whether known worlds put masking ratios and patches in the order of the paper's experiments. Above, numbers of "
+    "the paper (ImageNet-1K, ViT-B, one run each, no intervals): linear probe by masking ratio and by mask patch, "
+    "shape bias, and the share of accuracy lost on the average of five harder variants. Below, ours: R2 of the root "
+    "by the primary features, by ratio and by patch at r = .75; share of answers for the root where root and a "
+    "texture disagree; share of accuracy above chance that shifted noise takes. Grey: the untrained encoder."
 )
-NEEDS = ("regression",)
-USES = ("experiments/cue_conflict", "experiments/robustness")
+NEEDS = ("experiments/cue_conflict",)
+USES = ("regression", "experiments/robustness")
 
 RATIOS = (0.1, 0.25, 0.5, 0.75, 0.9)
 # Table of the linear probe, in percent: ImageNet-1K, then -v2, ObjectNet, -R, -A, -S.
@@ -42,11 +40,13 @@ PATCHES = (8.0, 16.0, 32.0)
 PROBE_BY_PATCH = (62.57, 68.96, 73.31)  # r = .75; the second set of the paper's table
 SHAPE_BIAS = (0.1352, 0.2545, 0.2458, 0.2563, 0.2014)
 AT = 0.75
+START = "random_init"
+LINE = replace(UNTRAINED, marker=None)
 
 
 @dataclass(frozen=True)
 class Column:
-    """One experiment: the paper's points, and ours by world."""
+    """One experiment: the paper's points, and by world ours and those of the untrained encoder."""
 
     title: str
     x_name: str
@@ -55,51 +55,60 @@ class Column:
     x: tuple[float, ...]
     theirs: tuple[float, ...]
     ours: dict[str, Series]
+    start: dict[str, Series]
 
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
-    """Draw the paper's row and ours."""
-    cube = cubes.one("regression")
-    columns = _columns(cubes)
-    sheet = Sheet.grid(style, 2, len(columns), panel_height=1.55, more_height=0.25)
+    """Draw the paper's row and ours, of the experiments that the run has."""
+    columns = [column for column in _columns(cubes) if column.ours]
+    sheet = Sheet.grid(style, 2, max(len(columns), 1), panel_height=1.6)
     worlds = list(dict.fromkeys(world for column in columns for world in column.ours))
-    for column, (above, below) in zip(columns, sheet.axes.T, strict=True):
+    told = []
+    for column, (above, below) in zip(columns, sheet.axes.T, strict=False):
         above.plot(column.x, column.theirs, color="#000000", marker="o", markersize=3, linewidth=1.0)
-        above.set_title(column.title, fontsize="small")
+        above.set_title(column.title)
         above.set_ylabel(column.theirs_name)
         _axis(above, column.x)
-        _ours(sheet, below, column, worlds)
-    sheet.axes[0, 0].set_ylabel(f"paper\n{columns[0].theirs_name}")
-    sheet.axes[1, 0].set_ylabel(f"here\n{columns[0].ours_name}")
-    return sheet.done(TITLE, [cycle(i, world) for i, world in enumerate(worlds)], [
-        f"R2: {scores_text(cube, scores(cube))}",
-        sheet.intervals_text("bars and bands"),
+        told += _ours(sheet, below, column, worlds)
+    for ax, name in zip(sheet.axes[:, 0], ("paper", "here"), strict=True):
+        ax.set_ylabel(f"{name}\n{ax.get_ylabel()}")
+    sentence = f"Pairs of settings in the order of the paper: {listed(told)}." if told else ""
+    sweep = cubes.get("regression")
+    return sheet.done(TITLE, sentence, [*(cycle(i, world) for i, world in enumerate(worlds)), LINE], [
+        f"R²: {scores_text(sweep, scores(sweep))}" if sweep is not None else "",
+        f"{sheet.n_text()}; {sheet.intervals_text('bars and bands')}",
         "paper: one run a point, no intervals published; ratios of ours are those realised",
+        absent_text(cubes, USES),
     ])  # fmt: skip
 
 
 def _columns(cubes: CubeSet) -> list[Column]:
     lost = tuple(1 - float(np.mean(row[1:])) / row[0] for row in PROBE)
     probe = tuple(row[0] for row in PROBE)
-    ratio, accuracy, root = "masking ratio", "accuracy, %", "root, $R^2$"
-    by_patch, patch = "probe, by patch, r = .75", "mask patch (px; here tokens)"
+    ratio, accuracy, root = "masking ratio", "accuracy, %", "root, R²"
+    patch = "patch (px; here tokens)"
+    ours = {along: [_root(cubes, encoder, along) for encoder in ("trained", START)]
+            for along in ("mask_ratio", "patch_size")}  # fmt: skip
     cues, shifts = _of_arms(cubes, "cue_conflict", "root_share"), _of_arms(cubes, "robustness", "lost_share")
     return [
-        Column("probe, by ratio", ratio, accuracy, root, RATIOS, probe, _root(cubes, "mask_ratio")),
-        Column(by_patch, patch, accuracy, root, PATCHES, PROBE_BY_PATCH, _root(cubes, "patch_size")),
-        Column("shape bias", ratio, "shape bias", "answers for the root", RATIOS, SHAPE_BIAS, cues),
-        Column("share lost under shift", ratio, "share lost", "share lost", RATIOS, lost, shifts),
+        Column("probe, by ratio", ratio, accuracy, root, RATIOS, probe, *ours["mask_ratio"]),
+        Column("probe, by patch", patch, accuracy, root, PATCHES, PROBE_BY_PATCH, *ours["patch_size"]),
+        Column("shape bias", ratio, "shape bias", "answers for root", RATIOS, SHAPE_BIAS, *cues),
+        Column("lost under shift", ratio, "share lost", "share lost", RATIOS, lost, *shifts),
     ]
 
 
-def _root(cubes: CubeSet, along: str) -> dict[str, Series]:
+def _root(cubes: CubeSet, encoder: str, along: str) -> dict[str, Series]:
     """R2 of the root of every world with several points, along ratios (patches of one token) or patches."""
-    trained = scores(cubes.one("regression")).sel(offset=0)
+    cube = cubes.get("regression")
+    if cube is None:
+        return {}
+    taken = scores(cube, encoder).sel(offset=0)
     axis, kept = ("mask_ratio", AT) if along == "patch_size" else ("patch_size", 1)
-    at = np.flatnonzero(np.isclose(trained[axis], kept))
+    at = np.flatnonzero(np.isclose(taken[axis], kept))
     by_world: dict[str, Series] = {}
-    for world in map(str, trained.world.values if len(at) else ()):
-        here = trained.sel(world=world).isel({axis: at[0]})
+    for world in map(str, taken.world.values if len(at) else ()):
+        here = taken.sel(world=world).isel({axis: at[0]})
         levels = levels_with(here.r2)
         if levels:
             x = here.realised_ratio if along == "mask_ratio" else here.patch_size
@@ -108,28 +117,32 @@ def _root(cubes: CubeSet, along: str) -> dict[str, Series]:
     return by_world
 
 
-def _of_arms(cubes: CubeSet, name: str, quantity: str) -> dict[str, Series]:
-    """Take a quantity of the models of an experiment, by ratio, of every world that has it."""
+def _of_arms(cubes: CubeSet, name: str, quantity: str) -> list[dict[str, Series]]:
+    """Take a quantity of the models of an experiment, and of the untrained one, of every world that has it."""
     cube = cubes.get(f"experiments/{name}")
-    by_world = {world: along_arms(cube, world, quantity, cells(cube, world)) for world in worlds_of(cube)}
-    return {world: s for world, s in by_world.items() if s is not None}
+    models, start = (
+        {world: along_arms(cube, world, quantity, arms(world)) for world in worlds_of(cube)}
+        for arms in (lambda world: cells(cube, world), lambda _: {START: 0.0})
+    )
+    return [{world: s for world, s in part.items() if s is not None} for part in (models, start)]
 
 
-def _ours(sheet: Sheet, ax: Axes, column: Column, worlds: Sequence[str]) -> None:
+def _ours(sheet: Sheet, ax: Axes, column: Column, worlds: Sequence[str]) -> list[str]:
+    """Draw our points; return in how many pairs of settings each world's order is the paper's."""
     told = []
+    x = sorted({float(x) for s in column.ours.values() for x in s.x})
     for world, s in column.ours.items():
+        start = column.start.get(world)
+        if start is not None:
+            ax.axhline(float(start.mean[0]), color=LINE.color, linestyle=LINE.line, linewidth=0.8, zorder=1)
         sheet.plot(ax, s, cycle(worlds.index(world), world))
         if len(s.x) == len(column.theirs):
-            same, pairs = agreement(column.theirs, s.mean)
-            told.append(f"{world}: {same} of {pairs}")
+            same, pairs = same_order(column.theirs, s.mean)
+            told.append(f"{same} of {pairs} ({column.title}, {world})")
     ax.set_ylabel(column.ours_name)
-    _axis(
-        ax, sorted({float(x) for s in column.ours.values() for x in s.x}) if column.x == PATCHES else column.x
-    )
+    _axis(ax, x if column.x == PATCHES else column.x)
     ax.set_xlabel(column.x_name)
-    if told:
-        ax.annotate("\n".join(["order as in the paper:", *told]), (0, 0), (0, -30), xycoords="axes fraction",
-                    textcoords="offset points", va="top", fontsize="x-small", color="#333333")  # fmt: skip
+    return told
 
 
 def _axis(ax: Axes, x: Sequence[float]) -> None:
@@ -141,17 +154,3 @@ def _axis(ax: Axes, x: Sequence[float]) -> None:
         ax.set_xscale("log", base=2)
         ax.set_xticks(x, [f"{size:g}" for size in x])
         ax.minorticks_off()
-
-
-def agreement(theirs: Sequence[float], ours: Sequence[float] | NDArray[np.float64]) -> tuple[int, int]:
-    """Count the pairs of settings that both put in the same order, of all pairs that both order.
-
-    Examples
-    --------
-    >>> agreement([1, 2, 3], [0.1, 0.3, 0.2])
-    (2, 3)
-    """
-    pairs = list(combinations(range(len(theirs)), 2))
-    signs = [(np.sign(theirs[j] - theirs[i]), np.sign(ours[j] - ours[i])) for i, j in pairs]
-    ordered = [(a, b) for a, b in signs if a and b]
-    return sum(int(a == b) for a, b in ordered), len(ordered)

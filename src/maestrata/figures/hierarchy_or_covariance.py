@@ -6,21 +6,22 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from maestrata.figures.arms import references
+from maestrata.figures.arms import measured, references
 from maestrata.figures.looks import BLACK, BLUE, ORANGE, REFERENCES, Look
 from maestrata.figures.sheet import Sheet, level_axis, ratio_axis, zero
 from maestrata.figures.style import Style
-from maestrata.results import PRIMARY_TEXT, CubeSet, along_arms, along_levels, cells, root, worlds_of
+from maestrata.figures.words import estimate, short
+from maestrata.results import PRIMARY_TEXT, CubeSet, Series, along_arms, along_levels, cells, root
 
 NAME = "hierarchy_or_covariance"
 TITLE = "Hierarchy or covariance: the world and its Gaussian surrogate"
 CAPTION = (
-    "The surrogate is a Gaussian world with the mean and covariance of all pixels and latents, and no "
-    "hierarchy beyond them; the same models are trained in both. First two panels: R2 of the root against "
-    "the masking ratio, with the best linear probe (ridge on all pixels) and the untrained encoder. Third: "
-    "R2 minus that of the best linear probe at the middle ratio, by level; in the surrogate nothing can "
-    "exceed it. Fourth: how much the curve over the ratio is an inverted U. An encoder that lives on second "
-    "moments shows the same in both worlds."
+    "Whether models learn from a hierarchy what they do not learn from its covariance. The surrogate is a Gaussian "
+    "world with the mean and covariance of all pixels and latents, and no hierarchy beyond them; the same models "
+    "are trained in both. First two panels: R2 of the root against the masking ratio, with the best linear probe "
+    "(ridge on all pixels) and the untrained encoder. Third: R2 minus that of the best linear probe at the middle "
+    "ratio, by level; in the surrogate nothing can exceed it. Fourth: how much the curve over the ratio is an "
+    "inverted U. An encoder that lives on second moments shows the same in both worlds."
 )
 NEEDS = ("experiments/surrogate",)
 
@@ -32,33 +33,44 @@ LINES = ("linear", "random_init")
 def draw(cubes: CubeSet, style: Style) -> Figure:
     """Draw a row a world."""
     cube = cubes.one("experiments/surrogate")
-    worlds = worlds_of(cube)
-    sheet = Sheet.grid(style, len(worlds), 4, panel_height=1.75, more_height=0.2)
+    worlds = measured(cube)
+    sheet = Sheet.grid(style, len(worlds), 4, panel_height=1.75)
+    told = []
     for row, world in zip(sheet.axes, worlds, strict=True):
         top = root(cube, world)
         for ax, (place, look) in zip(row, PLACES.items(), strict=False):
             references(sheet, ax, cube, world, "r2", LINES, top, f"{place}/")
             s = along_arms(cube, world, "r2", cells(cube, world, place), top)
             sheet.plot(ax, s, look, worlds="thin")
-            ratio_axis(ax)
+            ratio_axis(ax, "ratio r", (0, 0.5, 1))
             ax.set_title(f"{world}: root" if place == "world" else "surrogate: root")
-        row[0].set_ylabel("$R^2$")
-        row[1].sharey(row[0])
+            told.append(_told(world if place == "world" else "its surrogate", s) if s is not None else "")
+        row[0].set_ylabel("R²")
+        # of what both panels show: limits that are shared are those of the first
+        ends = [ax.get_ylim() for ax in row[:2] if ax.has_data()]
+        for ax in row[:2] if ends else ():
+            ax.set_ylim(min(low for low, _ in ends), max(high for _, high in ends))
         row[1].tick_params(labelleft=False)
         middle = _middle(cube, world)
         beyond = [(f"{place}/{middle}", "beyond_linear", look) for place, look in PLACES.items()]
         _by_level(sheet, row[2], cube, world, beyond)
-        row[2].set(title="beyond linear", ylabel="$R^2$ minus best linear")
+        row[2].set(title="beyond linear", ylabel="R² minus linear")
         shapes = {**PLACES, "difference": DIFFERENCE}
         shape = [(f"{place}/shape", "inverted_u", look) for place, look in shapes.items()]
         _by_level(sheet, row[3], cube, world, shape)
-        row[3].set(title="inverted U over r", ylabel="middle minus ends, $R^2$")
+        row[3].set(title="inverted U over r", ylabel="middle minus ends")
     legend = [*PLACES.values(), DIFFERENCE, *(REFERENCES[name] for name in LINES)]
-    return sheet.done(TITLE, legend, [
+    return sheet.done(TITLE, " ".join(filter(None, told)), legend, [
         f"{PRIMARY_TEXT}; {sheet.n_text()}",
         sheet.intervals_text("bars and bands"),
-        "inverted U: R2 at the middle ratio minus the mean of R2 at the lowest and the highest",
+        "inverted U: R² at the middle ratio minus the mean of R² at the lowest and the highest; r: realised ratio",
     ])  # fmt: skip
+
+
+def _told(where: str, s: Series) -> str:
+    """Say at which ratio the root is recovered best."""
+    best = int(s.mean.argmax())
+    return f"{where}: the root is recovered best at r = {short(float(s.x[best]))}, R² = {estimate(s, best)}."
 
 
 def _by_level(

@@ -2,72 +2,95 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from maestrata.figures.looks import Look, cycle
-from maestrata.figures.panels import Place, columns_of, places
+from maestrata.figures.looks import Look, ratio_looks
+from maestrata.figures.panels import Place, at, columns_of, name_of, places
 from maestrata.figures.sheet import Sheet, missing
 from maestrata.figures.style import Style, curve
 from maestrata.figures.theorem import VERSIONS
-from maestrata.figures.words import patch_text, scores_text, short
+from maestrata.figures.words import listed, realised_text, same_order, scores_text
 from maestrata.resampling import nanmean
 from maestrata.results import MIN_WORLDS, CubeSet, Series, scores, sum_up
 
 NAME = "level_against_theory"
 TITLE = "The level that training adds to, against the theory's"
 CAPTION = (
-    "Across: mean level of the shared information c, computed before any training, under the readings of "
-    "Theorem 1. Up: centroid over levels of what training adds, each level weighted by its gain in R2 over "
-    "the same network trained on other images' targets (gains below 0 count as 0). One point a ratio, named; "
-    "colour: world; marker and line: mask patch. The theory is about which level, not about equality: a "
-    "prediction that holds makes the points of a world rise from left to right."
+    "Whether the level that a masking ratio teaches could be known before training. Across: mean level of the "
+    "shared information c, under the readings of Theorem 1. Up: centroid over levels of what training adds, "
+    "each level weighted by its gain in R2 over the same network trained on other images' targets (gains below "
+    "0 count as 0). A point a masking ratio, joined in rising order; dotted: where both are equal. The theory "
+    "is about which level, not about equality: a prediction that holds makes the points rise from left to "
+    "right. A row a world and mask patch of two ratios or more."
 )
 NEEDS = ("regression", "theory")
 
+MOST = 5  # rows
+
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
-    """Draw one panel a version of c."""
+    """Draw a row a place, a panel a version of c."""
     cube, theory = cubes.one("regression"), cubes.one("theory")
     trained = scores(cube)
-    worlds = [str(world) for world in cube.world.values]
-    sheet = Sheet.flow(style, len(VERSIONS), panel_height=2.5)
-    legend: dict[Place, Look] = {}
+    rows = []
     for place in places(cube):
-        here = columns_of(trained.sel(place._asdict()))
+        here = columns_of(at(trained, place))
         s = _centroids(here)
-        patch = patch_text(cube.sel(patch_size=place.patch_size, offset=place.offset))
-        look = replace(cycle(worlds.index(place.world), f"{place.world} {patch}"), marker=place.marker)
-        for ax, (reading, tie, _) in zip(sheet.axes, VERSIONS, strict=True):
-            level = _theory(theory.sel(drawing="fixed", reading=reading, tie=tie), here, place)
-            if s is not None and np.isfinite(level).any():
-                sheet.shown.append(s)
-                _points(ax, s, level, look)
-                legend[place] = look
-    for ax, (*_, name) in zip(sheet.axes, VERSIONS, strict=True):
+        levels = [
+            _theory(theory.sel(drawing="fixed", reading=r, tie=tie), here, place) for r, tie, _ in VERSIONS
+        ]
+        if s is not None and len(s.x) > 1 and np.isfinite(levels).any():
+            rows.append((place, s, levels))
+    left_out = [place.world for place, *_ in rows[MOST:]]
+    rows = rows[:MOST]
+    looks = ratio_looks(ratio for _, s, _ in rows for ratio in s.x.tolist())
+    sheet = Sheet.grid(style, max(len(rows), 1), len(VERSIONS), panel_height=2.1, sharex=True, sharey=True)
+    told = []
+    for axes, (place, s, levels) in zip(sheet.axes, rows, strict=False):
+        sheet.shown.append(s)
+        for ax, level in zip(axes, levels, strict=True):
+            _points(ax, s, level, looks)
+        axes[0].set(title=f"{name_of(cube, place)}: {VERSIONS[0][-1]}", ylabel="measured: centroid of gain")
+        same, pairs = same_order(levels[0].round(6).tolist(), s.mean)
+        told.append(f"{same} of {pairs} in {place.world}" if pairs else "")
+    for ax, (*_, name) in zip(sheet.axes[0, 1:], VERSIONS[1:], strict=True):
         ax.set_title(name)
-        sheet.label(ax, "theory: mean level of c", "measured: centroid of gain, level")
-        missing(ax, "no theory for these masks")
+    for ax in sheet.axes.flat:
+        if ax.has_data():
+            ax.axline((1, 1), slope=1, color="#888888", linewidth=0.7, linestyle=(0, (1, 1.5)), zorder=0)
+        missing(ax, "no two ratios with a theory")
+    ends = np.array([ax.dataLim.max for ax in sheet.axes.flat if ax.has_data()] or [[2, 2]]).max(0)
+    sheet.axes[0, 0].set(xlim=(0.9, ends[0] + 0.1), ylim=(0.9, ends[1] + 0.1))
+    for ax in sheet.axes[-1]:
+        ax.set_xlabel("theory: mean level of c")
     n = max((s.n_worlds for s in sheet.shown), default=0)
     interval = (
         f"bars: 95 % t interval over n = {n} worlds (ci_world)"
         if n >= MIN_WORLDS
         else f"n = {n} world seed{'s' * (n > 1)} a world: no interval of a centroid under {MIN_WORLDS}"
     )
-    handles = [look.handle(linewidth=0.8) for look in legend.values()]
-    return sheet.done(TITLE, handles, [scores_text(cube, trained), interval])
+    order = listed(filter(None, told)) if any(told) else ""
+    sentence = (
+        f"Pairs of ratios that both put in the same order (separator, highest): {order}." if order else ""
+    )
+    return sheet.done(TITLE, sentence, looks.values(), [
+        scores_text(cube, trained),
+        interval,
+        f"{realised_text(cube)}{f'; not shown: {listed(left_out)}' if left_out else ''}",
+    ])  # fmt: skip
 
 
 def _centroids(here: xr.Dataset) -> Series | None:
     """Mean level by ratio, weighted by the gain over `null_trained`; NaN where there is none."""
     weight = here.gain.clip(min=0)
+    # levels that the world does not have weigh nothing
+    weight = weight.sel(level=here.gain.notnull().any([d for d in here.gain.dims if d != "level"]))
     total = weight.sum("level", skipna=False)
-    each = (weight * here.level).sum("level", skipna=False) / total.where(total > 0)
+    each = (weight * weight.level).sum("level", skipna=False) / total.where(total > 0)
     axes = ("world_seed", "seed", "mask_ratio")
     value = each.transpose(*axes).values
     none = np.full_like(value, np.nan)
@@ -83,14 +106,10 @@ def _theory(theory: xr.Dataset, here: xr.Dataset, place: Place) -> NDArray[np.fl
     return nanmean(level.transpose("world_seed", "mask_ratio").values)
 
 
-def _points(ax: Axes, s: Series, level: NDArray[np.float64], look: Look) -> None:
+def _points(ax: Axes, s: Series, level: NDArray[np.float64], looks: dict[float, Look]) -> None:
     # Joined in the order of the ratio, not of the level: a curve that turns back shows the theory's symmetry.
-    ax.plot(level, s.mean, color=look.color, linewidth=0.8, alpha=0.6)
-    curve(ax, level, s.mean, s.low, s.high, **(look.drawn | {"linestyle": ""}))
-    if 1 < len(s.each) and not s.over_worlds:
-        for each in s.each:
-            curve(ax, level, each, **(look.drawn | {"linestyle": "", "markersize": 2, "alpha": 0.5}))
-    for ratio, x, y in zip(s.x, level, s.mean, strict=True):
-        if np.isfinite(x) and np.isfinite(y):
-            ax.annotate(short(float(ratio)), (x, y), (3, 3), textcoords="offset points", fontsize=5,
-                        color=look.color)  # fmt: skip
+    ax.plot(level, s.mean, color="#aaaaaa", linewidth=0.8, zorder=1)
+    for i, ratio in enumerate(s.x.tolist()):
+        curve(
+            ax, level[i : i + 1], s.mean[i : i + 1], s.low[i : i + 1], s.high[i : i + 1], **looks[ratio].drawn
+        )

@@ -1,85 +1,108 @@
-"""Where the shared information sits, by masking ratio and mask patch: level, profile, uniqueness, size."""
+"""What the theory says before any training: where the shared information sits, and what rivals say."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import xarray as xr
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from maestrata.figures.looks import BLUE, VERMILION, Look, cycle, level_look
-from maestrata.figures.sheet import Sheet, missing, ratio_axis
-from maestrata.figures.style import Style, curve
-from maestrata.figures.theorem import INTERVALS, VERSIONS, masks_text, points, realised, there
-from maestrata.figures.words import patch_text
+from maestrata.figures.looks import BLUE, ORANGE, VERMILION, Look, cycle, level_look
+from maestrata.figures.sheet import Sheet, ratio_axis, small_legend
+from maestrata.figures.style import Style
+from maestrata.figures.theorem import INTERVALS, VERSIONS, masks_text, points, there
+from maestrata.figures.words import decimals, listed, patch_text, realised_text, short
 from maestrata.results import CubeSet, levels_with
 
 NAME = "level_profiles"
-TITLE = "Where the shared information sits, by masking ratio and mask patch"
+TITLE = "What the theory says before training, by masking ratio"
 CAPTION = (
-    "Computed, not trained. First row: mean level of a member of c against the masking ratio, one curve a "
-    "mask patch, under the two readings of Theorem 1, the separator with the highest and with the lowest of "
-    "the smallest sets. Filled: a fixed number of visible patches, as in training; open: every patch masked "
-    "on its own; lines (solid: fixed, dotted: independent) join the closed forms where there are any. Second "
-    "row: probability that a node of each level is in c, for the smallest patch. Third row: share of masks "
-    "with only one smallest set; dimension and intrinsic dimension of c; the first row for a world whose "
-    "graph is no tree, where there is one. Shown is the world with the most patches and ratios. Intervals "
-    "are 95 % Monte Carlo ones."
+    "At which level the information that masked and visible part share lies, computed from graph and masks "
+    "alone. First row: probability that a node of each level is in c, under the readings of Theorem 1. Second "
+    "row: mean level of c, a curve a mask patch; the same beside rival accounts: demand, the level of a masked "
+    "token's first ancestor with a visible token below it, demand times the supply of the root, and the reach of "
+    "the best linear map; and supply, R2 of each level given the visible part, on the Gaussian twin of the graph. "
+    "A fixed number of patches is visible, as in training. Shown is the world with the most patches and ratios."
 )
 NEEDS = ("theory",)
 
-# how masks are drawn -> line that joins the points
-DRAWINGS = {"fixed": "-", "independent": ":"}
-LEVEL = "mean level of c"
+LEVEL = "level"
+# variable, labels -> look
+ACCOUNTS: tuple[tuple[str, dict[str, str], Look], ...] = (
+    ("mean_level", {"tie": "highest"}, Look("c, highest", BLUE, "o")),
+    ("mean_level", {"tie": "lowest"}, Look("c, lowest", BLUE, "v", ":", open=True)),
+    ("climb", {}, Look("demand", VERMILION, "s")),
+    ("supply_demand", {}, Look("demand × supply", VERMILION, "X", "--", open=True)),
+    ("linear_reach", {"linear_loss": "masked"}, Look("linear reach", ORANGE, "D")),
+)
+
+# those of which the figure's sentence speaks
+TOLD = {
+    "mean_level": "the mean level of c (separator, highest)",
+    "supply_demand": "demand times supply of the root",
+}
 
 Patches = Mapping[tuple[int, int], Look]
 
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
-    """Draw three rows of three panels."""
-    cube = cubes.one("theory")
-    shown = _fullest(cube)
+    """Draw two rows of three panels."""
+    shown = _fullest(cubes.one("theory").sel(drawing="fixed"))
     patches = _patches(shown)
     levels = levels_with(shown.p_in_c)
-    looks = {level: replace(level_look(level, levels[0]), label=f"level {level}") for level in levels}
-    size, offset = first = next(iter(patches))
+    looks = {level: level_look(level, levels[0]) for level in levels}
+    size, offset = next(iter(patches))
     smallest = shown.sel(patch_size=size, offset=offset)
-    sheet = Sheet.grid(style, 3, 3, sharex=True, panel_height=1.75)
-    for axes, (reading, tie, name) in zip(sheet.axes.T, VERSIONS, strict=True):
-        for (size, offset), look in patches.items():
-            at = shown.sel(reading=reading, tie=tie, patch_size=size, offset=offset)
-            _both(axes[0], at, "mean_level", look, closed=tie == "highest")
+    x = smallest.realised_ratio
+    separator = smallest.sel(reading="separator")
+    sheet = Sheet.grid(style, 2, 3, panel_height=1.85)
+    for ax, (reading, tie, name) in zip(sheet.axes[0], VERSIONS, strict=True):
+        at = smallest.sel(reading=reading, tie=tie)
         for level, look in looks.items():
-            at = smallest.sel(reading=reading, tie=tie, level=level)
-            _both(axes[1], at, "p_in_c", look, closed=tie == "highest")
-        axes[0].set_title(name)
-    for row in sheet.axes[:2]:
-        low, high = (pick(ax.get_ylim()[i] for ax in row) for i, pick in enumerate((min, max)))
-        for ax in row:
-            ax.set_ylim(low, high)
-    sheet.axes[0, 0].set_ylabel(LEVEL)
-    sheet.axes[1, 0].set_ylabel(f"P(node in c), {patches[first].label}")
-    _unique(sheet.axes[2, 0], shown.sel(reading="separator"), patches)
-    _dimension(sheet.axes[2, 1], smallest)
-    _other(sheet.axes[2, 2], cube, str(shown.world.values))
-    for ax in sheet.axes[-1]:
-        ratio_axis(ax, "masking ratio")
-    counts = {drawing: masks_text(shown.n_masks.sel(drawing=drawing)) for drawing in DRAWINGS}
-    return sheet.done(TITLE, [*patches.values(), *looks.values()], [
-        "filled: a fixed number of patches visible, as in training; open, dotted: each masked by itself",
-        f"world {shown.world.values}, world seed {int(shown.world_seed)}; n = {counts['fixed']} masks of a "
-        f"fixed count, {counts['independent']} independent ones at each point",
-        INTERVALS,
+            points(ax, x, at.p_in_c.sel(level=level), at.p_in_c_error.sel(level=level), look)
+        ax.set(title=name, ylim=(-0.04, 1.04))
+        ratio_axis(ax, "")
+    sheet.axes[0, 0].set_ylabel("P(node in c)")
+    by_patch, accounts, supply = sheet.axes[1]
+    for (size, offset), look in patches.items():
+        at = shown.sel(reading="separator", tie="highest", patch_size=size, offset=offset)
+        points(by_patch, at.realised_ratio, at.mean_level, at.mean_level_error, look, label=look.label)
+    for name, labels, look in ACCOUNTS:
+        error = separator.get(f"{name}_error")
+        at = separator[name].sel(labels)
+        points(accounts, x, at, None if error is None else error.sel(labels), look, label=look.label)
+    for level, look in looks.items():
+        points(supply, x, smallest.supply.sel(level=level), smallest.supply_error.sel(level=level), look)
+    by_patch.set(title="c by mask patch, in tokens", ylabel="mean level of c")
+    accounts.set(title="c beside rival accounts", ylabel=LEVEL, ylim=(0, None))
+    supply.set(title="supply", ylabel="R² from visible part", ylim=(0, 1.04))
+    for ax in sheet.axes[1]:
+        ratio_axis(ax)
+    small_legend(by_patch, -(-len(patches) // 2), ncols=2)
+    small_legend(accounts, 3, ncols=2)
+    return sheet.done(TITLE, _told(separator), looks.values(), [
+        f"world {shown.world.values}, world seed {int(shown.world_seed)}; n = "
+        f"{masks_text(shown.n_masks)} masks at each point; {INTERVALS}",
+        realised_text(shown),
     ])  # fmt: skip
 
 
+def _told(at: xr.Dataset) -> str:
+    """Say at which ratio each account is highest."""
+    told = []
+    for name, labels, look in ACCOUNTS:
+        values = at[name].sel(labels).values
+        if np.isfinite(values).sum() > 1 and look.label in ("c, highest", "demand × supply"):
+            best = int(np.nanargmax(values.round(6)))
+            ratio = short(float(at.realised_ratio[best]))
+            told.append(f"{TOLD[name]} at r = {ratio} ({decimals(float(values[best]))})")
+    return f"{at.world.values}: largest are {listed(told)}." if told else ""
+
+
 def _fullest(cube: xr.Dataset) -> xr.Dataset:
-    """Return the world and world seed with the most mask distributions; of equals, the first."""
-    known = np.isfinite(cube.n_masks).sum(["patch_size", "offset", "mask_ratio", "drawing"])
+    """Return the world and world seed with the most mask distributions, masked as in training."""
+    known = np.isfinite(cube.n_masks).sum(["patch_size", "offset", "mask_ratio"])
     world, seed = np.unravel_index(int(known.values.argmax()), known.shape)
     return cube.isel(world=int(world), world_seed=int(seed))
 
@@ -89,67 +112,6 @@ def _patches(shown: xr.Dataset) -> dict[tuple[int, int], Look]:
     known = there(shown.n_masks, "patch_size", "offset").transpose("patch_size", "offset")
     pairs = [(int(known.patch_size[i]), int(known.offset[j])) for i, j in np.argwhere(known.values)]
     names = [patch_text(shown.sel(patch_size=size, offset=offset)) for size, offset in pairs]
-    return {pair: cycle(i, names[i]) for i, pair in enumerate(pairs)}
-
-
-def _both(ax: Axes, cell: xr.Dataset, name: str, look: Look, closed: bool) -> None:
-    """Draw points under both kinds of masks; lines join the closed forms where there are any."""
-    for drawing, line in DRAWINGS.items():
-        here = cell.sel(drawing=drawing)
-        values = here[f"closed_{name}"] if closed else here[name]
-        values = values if bool(np.isfinite(values).any()) else here[name]
-        if bool(np.isfinite(here[name]).any()):
-            _joined(ax, here, name, values, replace(look, line=line, open=drawing != "fixed"), drawing)
-
-
-def _joined(
-    ax: Axes, here: xr.Dataset, name: str, values: xr.DataArray, look: Look, drawing: str = "fixed"
-) -> None:
-    """Draw points with their intervals, and values that a line joins."""
-    x = realised(here, drawing)
-    points(ax, x, here[name], here[f"{name}_error"], look, linestyle="", markeredgewidth=0.8)
-    curve(ax, x, values, color=look.color, linestyle=look.line, linewidth=1.0)
-
-
-def _unique(ax: Axes, at: xr.Dataset, patches: Patches) -> None:
-    for (size, offset), look in patches.items():
-        here = at.sel(patch_size=size, offset=offset, drawing="fixed")
-        _joined(ax, here, "unique_share", here.unique_share, look)
-    ax.set(ylabel="share of unique masks", ylim=(-0.04, 1.04), title="separator")
-
-
-def _dimension(ax: Axes, cell: xr.Dataset) -> None:
-    """Summed over levels; their errors are not added up, and not shown."""
-    at = cell.sel(tie="highest", drawing="fixed")
-    for name, reading, look in (
-        ("dim", "separator", Look("separator", BLUE)),
-        ("dim", "invertible", Look("invertible", VERMILION)),
-        ("intrinsic_dim", "invertible", Look("intrinsic", "#444444", "x")),
-    ):
-        total = at[name].sel(reading=reading).sum("level", skipna=False)
-        points(ax, realised(at), total, None, look, label=look.label)
-    ax.set(ylabel="dimensions of c", ylim=(0, None), title="dimension")
-    ax.legend(fontsize="x-small")
-
-
-def _other(ax: Axes, cube: xr.Dataset, first: str) -> None:
-    """Draw the mean levels of a world without closed forms: its graph is no tree."""
-    for world, seed in ((w, s) for w in map(str, cube.world.values) for s in cube.world_seed.values):
-        at = cube.sel(world=world, world_seed=seed)
-        aligned = at.sel(offset=0) if 0 in at.offset.values else at
-        computed, closed = (bool(np.isfinite(v).any()) for v in (at.n_masks, aligned.closed_mean_level))
-        if world == first or not computed or closed:
-            continue
-        (size, offset), patch = next(iter(_patches(at).items()))
-        cell = at.sel(patch_size=size, offset=offset, drawing="fixed")
-        for i, (reading, tie, name) in enumerate(VERSIONS):
-            look, here = cycle(i, name, shift=3), cell.sel(reading=reading, tie=tie)
-            _joined(ax, here, "mean_level", here.mean_level, look)
-        handles: list[Any] = [
-            cycle(i, v[-1], shift=3).handle(markersize=3.5, linestyle="") for i, v in enumerate(VERSIONS)
-        ]
-        ax.set(ylabel=LEVEL, title=f"{world}, {patch.label}")
-        ax.legend(handles=handles, fontsize="x-small")
-        return
-    ax.set_title("graph with several parents")
-    missing(ax)
+    return {
+        pair: cycle(i, name.replace(",", "")) for i, (pair, name) in enumerate(zip(pairs, names, strict=True))
+    }

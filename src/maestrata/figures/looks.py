@@ -1,7 +1,8 @@
 """How things are drawn and named: colours, markers, dashes; the same in panels and in legends.
 
-Colours are safe for the colour-blind and never alone: each comes with its marker and a label. Levels and
-ratios, which are ordered, take a dark-to-light scale; encoders, which are not, take the Okabe-Ito colours.
+Colours are safe for the colour-blind and never alone: each comes with its marker and a label. What is ordered
+takes a dark-to-light scale, levels blue to green and ratios blue to yellow; encoders and worlds, which are not,
+take the Okabe-Ito colours.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
 from matplotlib.lines import Line2D
 
 from maestrata.figures.words import short
@@ -69,8 +69,8 @@ ENCODERS: dict[str, Look] = {
     "posterior": Look("exact posterior", BLACK, "_"),
 }
 
-UNTRAINED = replace(ENCODERS["random_init"], line="--", open=True)
-"""The encoder before training, where it is a curve among others."""
+UNTRAINED = replace(ENCODERS["random_init"], color="#555555", line="--", open=True)
+"""The encoder before training, where it is a curve among those of ratios: grey, as theirs are warm colours."""
 
 
 def _line(encoder: str, *dashes: float) -> Look:
@@ -102,11 +102,14 @@ def level_look(level: int, top: int) -> Look:
     return Look(f"level {level}{' (root)' if level == top else ''}", color, MARKERS[level % len(MARKERS)])
 
 
-def ratio_looks(ratios: Iterable[float], scale: str = "cividis") -> dict[float, Look]:
-    """Return the look of every masking ratio, for figures with one curve a ratio: dark to light."""
-    known = sorted(set(ratios))
-    colors = mpl.colormaps[scale](0.86 * np.linspace(0, 1, max(len(known), 2)))
-    return {
-        ratio: replace(cycle(i, f"r = {short(ratio)}"), color=tuple(colors[i]))
-        for i, ratio in enumerate(known)
-    }
+def ratio_look(ratio: float) -> Look:
+    """Return the look of a masking ratio, the same in every figure: colour and marker go by the ratio alone."""
+    red, green, blue, alpha = mpl.colormaps["plasma"](0.88 * ratio)
+    # the plainest markers are those of the ratios that eight tokens allow and runs take
+    marker = "osXDP^v"[min(max(round(8 * ratio), 1), 7) - 1]
+    return Look(f"r = {short(ratio)}", (float(red), float(green), float(blue), float(alpha)), marker)
+
+
+def ratio_looks(ratios: Iterable[float]) -> dict[float, Look]:
+    """Return the looks of masking ratios, in rising order."""
+    return {ratio: ratio_look(ratio) for ratio in sorted(set(ratios))}

@@ -1,27 +1,32 @@
-"""What figures of the sweep share: panels by world and mask patch, curves by level, the controls aside."""
+"""What figures of the sweep share: panels by world and mask patch, and curves by level with what bounds them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from maestrata.figures.looks import ENCODERS, MARKERS, Look, level_look
+from maestrata.figures.looks import Look, level_look
 from maestrata.figures.sheet import Sheet
+from maestrata.figures.style import curve
 from maestrata.figures.words import patch_text
-from maestrata.results import along_cells, scores
+from maestrata.results import CubeSet, along_cells, levels_with, scores
 
 MASKS = ["patch_size", "offset", "mask_ratio"]
-# The x axis of a panel with controls: the curves in [0, 1], then the controls, then the limit.
-_FIRST, _STEP = 1.14, 0.11
-
-
-CONTROLS = ("null_trained", "random_init", "pixels")
-"""Encoders that no mask changes, in the order in which figures of the sweep show them."""
+THIN = {"linear_mae": (0, (1, 1.2)), "null_trained": (0, (4, 2))}
+"""Encoder -> dashes of the thin line that curves are compared with."""
+CEILING = (0, (9, 1.5, 1, 1.5))
+LINES = (
+    Look("ceiling", "#555555", None, CEILING),
+    Look("linear MAE", "#555555", None, THIN["linear_mae"]),
+    Look("null-trained", "#555555", None, THIN["null_trained"]),
+)
+"""Names of the thin lines, for the legend."""
 
 
 class Place(NamedTuple):
@@ -30,11 +35,6 @@ class Place(NamedTuple):
     world: str
     patch_size: int
     offset: int
-
-    @property
-    def marker(self) -> str:
-        """Marker of the mask patch: by its size, aligned or offset."""
-        return MARKERS[(2 * (self.patch_size.bit_length() - 1) + self.offset) % len(MARKERS)]
 
 
 def places(cube: xr.Dataset) -> list[Place]:
@@ -53,10 +53,15 @@ def smallest(cube: xr.Dataset) -> list[Place]:
     return list(first.values())
 
 
-def place_label(cube: xr.Dataset, place: Place) -> str:
-    """Title of a panel."""
-    at = cube.sel(patch_size=place.patch_size, offset=place.offset)
-    return f"{place.world}, mask patch {patch_text(at, ' tokens')}"
+def name_of(cube: xr.Dataset, place: Place) -> str:
+    """Name a place: its world, and its mask patch where that is not a single token."""
+    patch = patch_text(cube.sel(patch_size=place.patch_size, offset=place.offset))
+    return place.world if patch == "1×1" else f"{place.world}, {patch}"
+
+
+def at(cube: xr.Dataset, place: Place) -> xr.Dataset:
+    """Select a place."""
+    return cube.sel(place._asdict())
 
 
 def columns_of(cube: xr.Dataset) -> xr.Dataset:
@@ -72,75 +77,75 @@ def columns_of(cube: xr.Dataset) -> xr.Dataset:
     return cube.isel(mask_ratio=list(kept.values()))
 
 
-def level_looks(cube: xr.Dataset) -> dict[int, Look]:
-    """Looks of the latent levels of a cube, the root first."""
-    levels = [int(level) for level in sorted(cube.level.values, reverse=True) if level > 0]
-    return {level: level_look(level, levels[0]) for level in levels}
+def level_looks(*parts: xr.Dataset) -> dict[int, Look]:
+    """Looks of the latent levels at which any of these parts of a cube has a score, the highest first.
+
+    Only where all have the same root is a level called the root.
+    """
+    tops = {levels[0] for part in parts if (levels := levels_with(part.r2))}
+    known = sorted({level for part in parts for level in levels_with(part.r2)}, reverse=True)
+    looks = {level: level_look(level, known[0]) for level in known if level > 0}
+    if len(tops) > 1:
+        looks |= {level: replace(look, label=f"level {level}") for level, look in looks.items()}
+    return looks
 
 
-def level_curves(sheet: Sheet, axes: Axes, here: xr.Dataset, along: str, x: ArrayLike, **how: Any) -> None:
-    """Draw R2 along an axis, one curve a level; `how` is passed to `Sheet.plot`."""
-    for level, look in level_looks(here).items():
-        sheet.plot(axes, along_cells(here.sel(level=level), along, x), look, **({"worlds": "own"} | how))
-
-
-class Aside:
-    """What stands to the right of curves over [0, 1]: the controls and the limit, which no mask changes.
+class Recovery:
+    """R2 of every level, and the thin lines that it is compared with.
 
     Parameters
     ----------
-    cube : Dataset
-        Regression cube.
-    limits : Dataset, optional
-        Limits cube: its limits for the whole image are drawn, exact if known, else an upper bound.
+    cubes : CubeSet
+        With a regression cube, and one of limits where a run has it.
     """
 
-    def __init__(self, cube: xr.Dataset, limits: xr.Dataset | None = None) -> None:
-        # The same value stands at every cell of a world.
-        self._controls = {encoder: scores(cube, encoder).max(MASKS) for encoder in CONTROLS}
-        self._limits = whole_image_limits(limits)
+    def __init__(self, cubes: CubeSet) -> None:
+        cube = cubes.one("regression")
+        self.cube, self.trained = cube, scores(cube)
+        self._thin = {encoder: scores(cube, encoder) for encoder in THIN}
+        self._limits = whole_image_limits(cubes.get("limits"))
 
-    def draw(self, sheet: Sheet, axes: Axes, world: str) -> None:
-        """Draw what each control reaches with the primary features, and the limit."""
-        axes.axvline(_FIRST - 0.8 * _STEP, color="#bbbbbb", linewidth=0.5)
-        for i, values in enumerate(self._controls.values()):
-            here = values.sel(world=world).expand_dims("point")
-            level_curves(sheet, axes, here, "point", [_FIRST + i * _STEP], markersize=3)
-        if world not in self._limits:
-            return
-        bound, r2 = self._limits[world]
-        # a bound is not a ceiling: another mark, and the axis says limit
-        mark: dict[str, Any] = {"marker": "_", "markersize": 8, "markeredgewidth": 1.8}
-        if bound != "exact":
-            mark = {"marker": "v", "markersize": 4, "markerfacecolor": "white", "markeredgewidth": 0.8}
-        for level, look in level_looks(self._controls["pixels"]).items():
-            if level in r2.level.values:
-                place = [_FIRST + len(CONTROLS) * _STEP]
-                axes.plot(place, [float(r2.sel(level=level))], color=look.color, **mark)
+    def draw(
+        self,
+        sheet: Sheet,
+        axes: Axes,
+        pick: Callable[[xr.Dataset], xr.Dataset],
+        looks: Mapping[int, Look],
+        along: str,
+        x: ArrayLike,
+    ) -> None:
+        """Draw a panel along an axis of the grid.
 
-    def ticks(self, sheet: Sheet, axes: Axes, at: Sequence[float], labels: Sequence[str], name: str) -> None:
-        """Label the x axis: `at` of the curves, then the controls."""
-        names = [ENCODERS[encoder].label for encoder in CONTROLS] + ["limit"] * bool(self._limits)
-        aside = [_FIRST + i * _STEP for i in range(len(names))]
-        axes.set_xlim(-0.03, aside[-1] + 0.07)
-        axes.set_xticks([*at, *aside], [*labels, *names])
-        for tick in axes.get_xticklabels()[len(at) :]:
-            tick.set(rotation=90, fontsize="x-small")
-        sheet.label(axes, "", "$R^2$")
-        if axes.xaxis.get_tick_params().get("labelbottom", True):
-            # The name belongs to the curves, not to the controls beside them.
-            axes.annotate(
-                name, (0.5, 0), (0, -17), xycoords=axes.get_xaxis_transform(), textcoords="offset points",
-                ha="center", va="top", fontsize=axes.xaxis.label.get_fontsize(), annotation_clip=False,
-            )  # fmt: skip
+        Parameters
+        ----------
+        sheet : Sheet
+        axes : Axes
+        pick : function
+            Takes the panel's part of scores: at one world, of no other axes than `along` and seeds.
+        looks : mapping
+            Of the levels.
+        along : str
+        x : array
+            Where the labels of `along` stand.
+        """
+        here = pick(self.trained)
+        wide = 0.004 * float(np.ptp(np.asarray(x)))  # intervals side by side
+        limit = self._limits.get(str(here.world.values))
+        for k, (level, look) in enumerate(looks.items()):
+            for encoder, dashes in THIN.items():
+                s = along_cells(pick(self._thin[encoder]).sel(level=level), along, x)
+                if s is not None:
+                    curve(axes, s.x, s.mean, color=look.color, linestyle=dashes, linewidth=0.8, zorder=1)
+            if limit is not None and level in limit[1].level.values:
+                ceiling = float(limit[1].sel(level=level))
+                axes.axhline(ceiling, color=look.color, linestyle=CEILING, linewidth=0.7, zorder=1)
+            s = along_cells(here.sel(level=level), along, x)
+            sheet.plot(axes, s, look, worlds="own", shift=wide * (k - (len(looks) - 1) / 2))
 
-    def text(self, worlds: Iterable[str]) -> str:
+    def bounds(self, worlds: Iterable[str]) -> str:
         """Say what the limits of the worlds that are shown are."""
-        names = {"exact": "bars: ceiling by exact inference", "upper": "arrowheads: upper bound only"}
-        text = bounds_text(
-            [(world, self._limits[world][0]) for world in worlds if world in self._limits], names
-        )
-        return f"limit for the whole image; {text}" if text else ""
+        names = {"exact": "ceiling by exact inference", "upper": "an upper bound in its place"}
+        return bounds_text([(w, self._limits[w][0]) for w in worlds if w in self._limits], names)
 
 
 def whole_image_limits(limits: xr.Dataset | None) -> dict[str, tuple[str, xr.DataArray]]:

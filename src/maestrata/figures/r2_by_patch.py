@@ -6,60 +6,89 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from maestrata.figures.looks import Look
-from maestrata.figures.panels import Aside, level_curves, level_looks
+from maestrata.figures.panels import LINES, Recovery, level_looks
 from maestrata.figures.sheet import Sheet, missing
 from maestrata.figures.style import Style
-from maestrata.figures.words import patch_text, scores_text, short
-from maestrata.results import CubeSet, scores
+from maestrata.figures.words import decimals, listed, patch_text, scores_text, short, span
+from maestrata.results import CubeSet, along_cells, levels_with
 
 NAME = "r2_by_patch"
-TITLE = "What is recovered at each level, by size of the mask patch"
+TITLE = "What is recovered of each level, by size of the mask patch"
 CAPTION = (
-    "R2 of each level's latents against the size of the mask patch, one panel a world and asked masking "
-    "ratio that was run with more than one patch. Filled, solid: patches aligned with the tree, one "
-    "level of it apart; open, dashed: the same patches shifted by half a block. Right of each "
-    "panel, at the same features and with the same intervals: the same network trained on other images' "
-    "targets, before training, and pixels; and, where it is known, the ceiling by exact inference."
+    "How well the latents of each level are predicted when the patches that are masked are larger. One panel "
+    "a world and asked masking ratio that was run with more than one patch, of the world seeds that have them "
+    "all. Offset patches are shifted by half a block: as large, but not aligned with the tree. Thin lines of "
+    "the same colour: the ceiling by exact inference, the linear masked autoencoder, and the same network "
+    "trained on other images' targets."
 )
 NEEDS = ("regression",)
 USES = ("limits",)
 
-OFFSET = Look("offset", "#555555", line="--", open=True)
-
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
     """Draw one panel a world and ratio; say so where the run has one patch only."""
-    cube = cubes.one("regression")
-    trained, aside, panels = scores(cube), Aside(cube, cubes.get("limits")), _panels(cube)
+    shown = Recovery(cubes)
+    panels = _panels(shown.cube)
+    parts = [shown.trained.sel(world=world, mask_ratio=ratio) for world, ratio, _ in panels]
+    looks = level_looks(*parts)
     sheet = Sheet.flow(style, max(len(panels), 1))
-    sizes = cube.sizes["patch_size"]
-    x = np.linspace(0.1, 0.9, sizes) if sizes > 1 else np.array([0.5])
-    names = [patch_text(cube.sel(patch_size=size).isel(offset=0)) for size in cube.patch_size.values]
-    for ax, (world, ratio) in zip(sheet.axes, panels, strict=False):
-        here = trained.sel(world=world, mask_ratio=ratio)
-        for offset in here.offset.values:
-            how = {"markerfacecolor": "white", "linestyle": "--"} if offset else {}
-            level_curves(sheet, ax, here.sel(offset=offset), "patch_size", x, **how)
-        aside.draw(sheet, ax, world)
-        aside.ticks(sheet, ax, x.tolist(), names, "mask patch, tokens")
-        ax.set_title(f"{world}, asked masking ratio {short(ratio)}")
+    told = []
+    for ax, (world, ratio, kept) in zip(sheet.axes, panels, strict=False):
+
+        def pick(
+            cube: xr.Dataset, world: str = world, ratio: float = ratio, kept: _Kept = kept
+        ) -> xr.Dataset:
+            here = cube.sel(world=world, mask_ratio=ratio).stack(patch=("patch_size", "offset"))
+            return here.isel(world_seed=kept[0], patch=kept[1])
+
+        here = pick(shown.trained)
+        x = np.arange(len(kept[1]))
+        shown.draw(sheet, ax, pick, looks, "patch", x)
+        names = [
+            patch_text(shown.cube.sel(patch_size=size, offset=offset)) for size, offset in here.patch.values
+        ]
+        names = [name.replace(",", "") for name in names]
+        ax.set_xticks(x, names)
+        ax.set_xlim(-0.3, len(x) - 0.7)
+        ax.set_title(f"{world}, r = {short(ratio)}")
+        sheet.label(ax, "mask patch, tokens", "R²")
+        told.append(_told(f"{world}, r = {short(ratio)}", names, here))
     if not panels:
-        missing(sheet.axes[0], "this run has one mask patch a world:\nnothing to compare")
+        missing(sheet.axes[0], "this run has one mask patch a world: nothing to compare")
         sheet.axes[0].set_axis_off()
     sheet.from_zero()
-    legend = [*level_looks(cube).values(), *([OFFSET] if 1 in cube.offset.values else [])]
-    limits = aside.text(world for world, _ in panels)
-    return sheet.done(TITLE, legend, [scores_text(cube, trained), sheet.intervals_text(), limits])
+    return sheet.done(TITLE, " ".join(filter(None, told)), [*looks.values(), *LINES][: None if panels else 0], [
+        scores_text(shown.cube, shown.trained),
+        f"{sheet.intervals_text()}; {shown.bounds(world for world, *_ in panels)}",
+    ])  # fmt: skip
 
 
-def _panels(cube: xr.Dataset) -> list[tuple[str, float]]:
-    """List worlds and asked ratios that are in the grid with more than one patch."""
-    there = (cube.status > 0).any(["world_seed", "seed"])
-    several = there.sum(["patch_size", "offset"]) > 1
-    return [
-        (str(world), float(ratio))
-        for world in cube.world.values
-        for ratio in cube.mask_ratio.values
-        if bool(several.sel(world=world, mask_ratio=ratio))
-    ]
+_Kept = tuple[np.ndarray, np.ndarray]
+
+
+def _panels(cube: xr.Dataset) -> list[tuple[str, float, _Kept]]:
+    """List worlds and asked ratios with more than one patch, and which world seeds and patches are shown."""
+    there = (cube.status > 0).any("seed").stack(patch=("patch_size", "offset"))
+    panels = []
+    for world in map(str, cube.world.values):
+        for ratio in map(float, cube.mask_ratio.values):
+            here = there.sel(world=world, mask_ratio=ratio).transpose("world_seed", "patch").values
+            patches = here.any(0)
+            seeds = here[:, patches].all(1)
+            if patches.sum() > 1:
+                seeds = seeds if seeds.any() else here.any(1)
+                panels.append((world, ratio, (np.flatnonzero(seeds), np.flatnonzero(patches))))
+    return panels
+
+
+def _told(where: str, names: list[str], here: xr.Dataset) -> str:
+    """Say what the root comes to at each patch, and after how many images where these differ."""
+    levels = levels_with(here.r2)
+    s = along_cells(here.sel(level=levels[0]), "patch", np.arange(len(names))) if levels else None
+    if s is None:
+        return ""
+    scores = [f"{decimals(float(mean))} with {names[int(x)]}" for x, mean in zip(s.x, s.mean, strict=True)]
+    seen = here.images_seen.max(["world_seed", "seed"]).values
+    known = np.unique(seen[np.isfinite(seen)])
+    images = f" (trained on {span(known)} images)" if len(known) > 1 else ""
+    return f"{where}: R² of the root is {listed(scores)}{images}."

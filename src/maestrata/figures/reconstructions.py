@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from maestrata.cubes.sweep import stated
-from maestrata.figures.panels import Place, columns_of, place_label, smallest
+from maestrata.figures.panels import Place, columns_of, name_of, smallest
 from maestrata.figures.sheet import Sheet
-from maestrata.figures.style import Style
+from maestrata.figures.style import WIDTH, Style
 from maestrata.figures.tokens import colours
 from maestrata.figures.words import missing_text, short
 from maestrata.results import CubeSet
@@ -21,14 +21,15 @@ from maestrata.results import CubeSet
 NAME = "reconstructions"
 TITLE = "The same images, filled in by models of different masking ratios"
 CAPTION = (
-    "Left: display images of a world. Then, for each realised masking ratio, two rows an image: what "
-    "the encoder saw (grey: masked), and the masked part as the decoder fills it in, within what was "
-    "seen. The three channels are shown as red, green and blue, from the 1st to the 99th percentile of "
-    "the world's images. First world seed, first training seed, smallest mask patch."
+    "What an encoder saw of an image, and how its decoder fills in the rest, by masking ratio. Left: the image. "
+    "Then, for each realised masking ratio, what the encoder saw (grey: masked), and under it the masked part as "
+    "the decoder fills it in, within what was seen. The three channels are shown as red, green and blue, from the "
+    "1st to the 99th percentile of the world's images. The worlds that were run at most ratios; first world seed, "
+    "first training seed, smallest mask patch."
 )
 NEEDS = ("reconstructions",)
 
-IMAGES = 2  # of each world
+MOST = 4  # images, of one world or of more
 GREY = 0.78
 STEP = 1.12  # from tile to tile, in tiles
 
@@ -44,25 +45,24 @@ class Block(NamedTuple):
 
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
-    """Draw a panel for each world: two rows an image, one column a ratio."""
+    """Draw a panel for each image: two rows, one column a ratio."""
     cube = cubes.one("reconstructions")
     blocks = [block for place in smallest(cube) if (block := _block(cube, place)) is not None]
-    columns = max((len(block.ratios) for block in blocks), default=4) + 1
-    sheet = Sheet.flow(
-        style,
-        max(len(blocks), 1),
-        columns=2,
-        panel_width=0.62 * columns,
-        panel_height=0.62 * 2 * IMAGES + 0.5,
-    )
-    for ax, block in zip(sheet.axes, blocks, strict=False):
-        _draw(ax, block, columns)
+    ratios = max((len(block.ratios) for block in blocks), default=3)
+    blocks = [block for block in blocks if len(block.ratios) == ratios][:MOST]
+    columns, each = ratios + 1, MOST // max(len(blocks), 1)
+    shown = [(block, k) for block in blocks for k in range(min(each, len(block.original)))]
+    # two panels share the width
+    tile = WIDTH / 2 / (columns * STEP)
+    sheet = Sheet.flow(style, max(len(shown), 1), columns=2, panel_height=2 * STEP * tile + 0.45)
+    for ax, (block, k) in zip(sheet.axes, shown, strict=False):
+        _draw(ax, block, k, columns)
     for ax in sheet.axes:
         ax.set_axis_off()
-    return sheet.done(TITLE, [], [
-        f"n = {IMAGES} images a world, one model a column (first world seed and training seed); "
+    return sheet.done(TITLE, "Upper rows: what the encoder saw; lower rows: what the decoder made of the rest.", [], [
+        f"n = {each} images a world, one model a column (first world seed and training seed); "
         f"single images: no intervals; {missing_text(cube)}",
-        "upper row: what the encoder saw (grey: masked); lower row: masked tokens filled in by the decoder",
+        "grey: masked",
         "models predict pixels normalised by token (norm_pixels): each masked token is shown with its true "
         "mean and deviation, which no model knows" if True in stated(cube.attrs, "norm_pixels") else "",
     ])  # fmt: skip
@@ -86,23 +86,20 @@ def _block(cube: xr.Dataset, place: Place) -> Block | None:
     visible = images.visible.values[..., None] > 0
     ratios = [float(r) for r in images.realised_ratio]
     seen, filled = (np.where(visible, shown, masked) for masked in (GREY, predicted))
-    return Block(place_label(cube, place), ratios, shown[0], seen, filled)
+    return Block(name_of(cube, place), ratios, shown[0], seen, filled)
 
 
-def _draw(ax: Axes, block: Block, columns: int) -> None:
-    """Draw the tiles, the unit of both axes being one tile."""
-    images = min(IMAGES, len(block.original))
-    names = ["original", *(f"{'ratio ' * (j == 0)}{short(r)}" for j, r in enumerate(block.ratios))]
-    for k in range(images):
-        top = 2 * k * STEP
-        _tile(ax, block.original[k], 0, top + STEP / 2)
-        for j in range(len(block.ratios)):
-            _tile(ax, block.seen[j, k], (j + 1) * STEP, top)
-            _tile(ax, block.filled[j, k], (j + 1) * STEP, top + STEP)
+def _draw(ax: Axes, block: Block, k: int, columns: int) -> None:
+    """Draw the tiles of an image, the unit of both axes being one tile."""
+    _tile(ax, block.original[k], 0, STEP / 2)
+    names = ["image", *(f"{'r = ' * (j == 0)}{short(r)}" for j, r in enumerate(block.ratios))]
+    for j in range(len(block.ratios)):
+        _tile(ax, block.seen[j, k], (j + 1) * STEP, 0)
+        _tile(ax, block.filled[j, k], (j + 1) * STEP, STEP)
     for j, name in enumerate(names):
-        ax.text(j * STEP + 0.5, -0.12, name, ha="center", va="bottom", fontsize="x-small")
+        ax.text(j * STEP + 0.5, -0.08, name, ha="center", va="bottom", fontsize="small")
     ax.set_title(block.title)
-    ax.set(xlim=(0, columns * STEP), ylim=(2 * images * STEP, -0.45), aspect="equal", anchor="NW")
+    ax.set(xlim=(0, columns * STEP), ylim=(2 * STEP, -0.3), aspect="equal", anchor="NW")
 
 
 def _tile(ax: Axes, image: NDArray[Any], x: float, y: float) -> None:

@@ -9,10 +9,11 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from maestrata.figures.arms import measured
 from maestrata.figures.looks import BLACK, BLUE, ORANGE, PINK, SKY, VERMILION, Look, cycle, level_look
 from maestrata.figures.sheet import Sheet, level_axis, ratio_axis, small_legend, zero
 from maestrata.figures.style import Style
-from maestrata.figures.words import patch_text
+from maestrata.figures.words import absent_text, estimate, patch_text
 from maestrata.results import (
     PRIMARY_TEXT,
     UNGATED,
@@ -25,13 +26,12 @@ from maestrata.results import (
     levels_with,
     numbered,
     root,
-    worlds_of,
 )
 
 NAME = "samples_and_budgets"
 TITLE = "Samples, budgets, and the border of the mask"
 CAPTION = (
-    "First: R2 of every level against the size of the training set at a fixed number of steps; open "
+    "Whether what is learnt depends on how many images, steps and masked tokens a model gets. First: R2 of every level against the size of the training set at a fixed number of steps; open "
     "marks: fresh images at every step. Second: what the last step in size changes, and then fresh images, "
     "and more steps; grey: the margin of .02 within which more is taken not to matter. Third: R2 of the "
     "root against the masking ratio with the number of masked tokens in the loss held equal, and with the "
@@ -55,23 +55,39 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     """Draw two rows a world."""
     sampled = cubes.one("experiments/samples")
     budgets, border = cubes.get("experiments/budgets"), cubes.get("experiments/border")
-    worlds = worlds_of(sampled, budgets, border)
-    sheet = Sheet.grid(style, 2 * len(worlds), 2, panel_height=1.85, more_height=0.2)
-    for world, panels in zip(worlds, sheet.axes.reshape(len(worlds), -1), strict=True):
-        sizes, changes, budget, edge = panels
-        _sizes(sheet, sizes, sampled, world)
-        _changes(sheet, changes, sampled, world)
-        _budgets(sheet, budget, budgets, world)
-        _border(sheet, edge, border, world)
-        for ax in panels:
-            ax.set_title(f"{world}: {ax.get_title(loc='left')}")
+    parts = [
+        *((_sizes, sampled, world) for world in measured(sampled)),
+        *((_changes, sampled, world) for world in measured(sampled)),
+        *((_budgets, budgets, world) for world in measured(budgets)),
+        *((_border, border, world) for world in measured(border)),
+    ]
+    sheet = Sheet.grid(style, -(-len(parts) // 2), 2, panel_height=1.9)
+    panels = sheet.axes.ravel()
+    for ax, (draw_part, cube, world) in zip(panels, parts, strict=False):
+        draw_part(sheet, ax, cube, world)
+        ax.set_title(f"{world}: {ax.get_title(loc='left')}")
+    for unused in panels[len(parts) :]:
+        unused.remove()
+    sheet.axes = panels[: len(parts)]
     levels = [level for level in levels_with(sampled["value"].sel(quantity="r2")) if level > 0]
-    return sheet.done(TITLE, [level_look(level, levels[0]) for level in levels], [
+    told = " ".join(filter(None, (_told(sampled, world) for world in measured(sampled))))
+    return sheet.done(TITLE, told, [level_look(level, levels[0]) for level in levels], [
         f"{PRIMARY_TEXT}; {sheet.n_text()}",
         sheet.intervals_text(),
+        absent_text(cubes, USES),
         "fresh: new images at every step; grey: margin of .02; thin and dots: single worlds; border: "
         "tokens beside a visible one, over the standard loss and over as many random tokens left out",
     ])  # fmt: skip
+
+
+def _told(cube: xr.Dataset, world: str) -> str:
+    """Say what the last step in size changes at the root."""
+    top = root(cube, world)
+    for more, fewer, look in _pairs(cube):
+        s = along(CubeSet([cube]), world, {top: _r2(more, top) - _r2(fewer, top)}) if top else None
+        if s is not None:
+            return f"{world}: R² of the root, {look.label} training images: {estimate(s, 0, plus=True)}."
+    return ""
 
 
 def _sizes(sheet: Sheet, ax: Axes, cube: xr.Dataset, world: str) -> None:
@@ -84,12 +100,12 @@ def _sizes(sheet: Sheet, ax: Axes, cube: xr.Dataset, world: str) -> None:
         sheet.plot(ax, along_arms(cube, world, "r2", sizes, level), look)
         fresh = along_arms(cube, world, "r2", {"endless": aside}, level)
         sheet.plot(ax, fresh, replace(look, line="", open=True))
-    ax.set(title="training set", xlabel="training images (steps fixed)", ylabel="$R^2$")
+    ax.set(title="training set", xlabel="training images (steps fixed)", ylabel="R²")
     if ax.has_data():
         ax.set_xscale("log", base=2)
         ticks = {size: _size_text(size) for size in sizes.values()}
         ticks |= {aside: "fresh"} if "endless" in cube["arm"].values else {}
-        ax.set_xticks(list(ticks), list(ticks.values()), fontsize="small")
+        ax.set_xticks(list(ticks), list(ticks.values()))
         ax.minorticks_off()
 
 
@@ -120,12 +136,12 @@ def _changes(sheet: Sheet, ax: Axes, cube: xr.Dataset, world: str) -> None:
             ax.plot(s.x + shift, each, ".", color=look.color, markersize=2, alpha=0.35)
         sheet.plot(ax, s, look, shift=shift, label=look.label, linestyle="")
     level_axis(ax)
-    ax.set(title="change by more images, more steps", ylabel="change of $R^2$")
+    ax.set(title="change by more images, more steps", ylabel="change of R²")
     if ax.has_data():
         ax.axhspan(-MARGIN, MARGIN, color="#bbbbbb", alpha=0.25, linewidth=0, zorder=0)
-        ax.set_ylim(-1.1 * highest, 1.9 * highest)
+        ax.set_ylim(-1.1 * highest, 1.1 * highest)
     zero(ax)
-    small_legend(ax, loc="upper left", ncols=2)
+    small_legend(ax, -(-len(changes) // 2), ncols=2)
 
 
 def _pairs(cube: xr.Dataset) -> list[tuple[str, str, Look]]:
@@ -155,9 +171,9 @@ def _budgets(sheet: Sheet, ax: Axes, cube: xr.Dataset | None, world: str) -> Non
     for budget, look in BUDGETS.items():
         s = along_arms(cube, world, "r2", cells(cube, world, budget), root(cube, world))
         sheet.plot(ax, s, look, worlds="thin", label=look.label)
-    ax.set(title="root, other budgets", ylabel="$R^2$")
+    ax.set(title="root, other budgets", ylabel="R²")
     ratio_axis(ax)
-    small_legend(ax, room=0.2)
+    small_legend(ax, 1, ncols=2)
 
 
 def _border(sheet: Sheet, ax: Axes, cube: xr.Dataset | None, world: str) -> None:
@@ -169,10 +185,7 @@ def _border(sheet: Sheet, ax: Axes, cube: xr.Dataset | None, world: str) -> None
         look = replace(cycle(i, f"{patch_text(arm.split('/')[0])}: {name}"), line=line, open=is_open)
         s = along_levels(cube, world, arm, quantity)
         sheet.plot(ax, s, look, shift=0.08 * (k - (len(rows) - 1) / 2), label=look.label)
-    ax.set(title="border left out of the loss", ylabel="gain of $R^2$")
+    ax.set(title="border left out of the loss", ylabel="gain of R²")
     level_axis(ax)
     zero(ax)
-    if ax.has_data():
-        bottom, top = ax.get_ylim()
-        ax.set_ylim(bottom, top + 0.35 * (top - bottom))
-    small_legend(ax, loc="upper left", ncols=2)
+    small_legend(ax, -(-len(rows) // 2), ncols=2)

@@ -17,16 +17,17 @@ from maestrata.figures.sheet import Sheet
 from maestrata.figures.style import Style
 from maestrata.figures.theorem import VERSIONS
 from maestrata.figures.tokens import bare, node_places
+from maestrata.figures.words import listed, span
 from maestrata.results import CubeSet
 
 NAME = "shared_on_tree"
 TITLE = "What masked and visible part share, under three fixed masks"
 CAPTION = (
-    "The paper's Figure 4 by computation: the set c of latents that masked (filled) and visible (open) "
-    "tokens share, for a conservative mask (few tokens hidden, spread over the image), an ideal one (one "
-    "half of the image) and an aggressive one (few visible). Rows: the smallest separating set, of several "
-    "the highest or the lowest, and the invertible reading of Theorem 1. The first world whose graph is a "
-    "tree, and the first whose graph is not, if there are such."
+    "Which latents masked (filled) and visible (open) tokens share, for three masks: the paper's Figure 4 by "
+    "computation. A conservative mask hides few tokens, spread over the image, an ideal one hides one half, an "
+    "aggressive one leaves few. Rows: the smallest separating set, of several the highest or the lowest, and the "
+    "invertible reading of Theorem 1. The first world whose graph is a tree, and the first whose graph is not "
+    "(separating set), if there are such."
 )
 NEEDS = ("theory", "worlds")
 
@@ -39,19 +40,19 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     theory = cubes.one("theory")
     worlds = _two_kinds(cubes.all("worlds"), theory)
     examples = [str(e) for e in theory.example.values]
-    sheet = Sheet.grid(style, len(VERSIONS) * len(worlds), len(examples), panel_height=1.15)
-    rows = [(world, version) for world in worlds for version in VERSIONS]
+    rows = [(world, version) for i, world in enumerate(worlds) for version in VERSIONS[: 1 if i else None]]
+    sheet = Sheet.grid(style, len(rows), len(examples), panel_height=1.1)
     for axes, (world, (reading, tie, name)) in zip(sheet.axes, rows, strict=True):
         label = str(world.attrs["world"])
         shown = theory.sel(world=label, world_seed=int(world.attrs["world_seed"]))
         stacked = name.replace(", ", ",\n")
-        axes[0].set_ylabel(stacked, rotation=0, ha="right", va="center", fontsize="small")
+        axes[0].set_ylabel(stacked, rotation=0, ha="right", va="center")
         for ax, example in zip(axes, examples, strict=True):
             at = shown.sel(example=example)
             _graph(ax, world, at.example_masked, at.example_in_c.sel(reading=reading, tie=tie))
             if (reading, tie, name) == VERSIONS[0]:
                 share = float(at.example_masked.mean())
-                ax.set_title(f"{label}: {example}, {share:.0%} masked", fontsize="small")
+                ax.set_title(f"{label}: {example}, {share:.0%} masked", fontsize="small", pad=2)
     top = max(int(world.node_level.max()) for world in worlds)
     dot: dict[str, Any] = {"linestyle": "", "markersize": 4.5, "markeredgewidth": 0.6}
     tokens = [Look("masked token", MASKED, "s"), Look("visible token", "white", "s")]
@@ -60,7 +61,23 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     ]
     legend = [token.handle(markeredgecolor=MASKED, **dot) for token in tokens]
     legend += [member.handle(**dot) for member in members]
-    return sheet.done(TITLE, legend, [f"n = {len(examples)} fixed masks, computed exactly: no intervals"])
+    return sheet.done(TITLE, _told(theory, worlds[0]), legend, [
+        f"n = {len(examples)} fixed masks, computed exactly: no intervals",
+    ])  # fmt: skip
+
+
+def _told(theory: xr.Dataset, world: xr.Dataset) -> str:
+    """Say at which levels the separating set lies under each mask."""
+    reading, tie, _ = VERSIONS[0]
+    at = theory.sel(world=str(world.attrs["world"]), world_seed=int(world.attrs["world_seed"]))
+    in_c = at.example_in_c.sel(reading=reading, tie=tie, node=world.node.values).transpose("example", "node")
+    levels = world.node_level.values
+    told = [
+        f"at level {span(levels[row == 1])} under the {example} mask"
+        for example, row in zip(theory.example.values, in_c.values, strict=True)
+        if (row == 1).any()
+    ]
+    return f"{world.attrs['world']}: c (separator, highest) lies {listed(told)}." if told else ""
 
 
 def _two_kinds(worlds: list[xr.Dataset], theory: xr.Dataset) -> list[xr.Dataset]:

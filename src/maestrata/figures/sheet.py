@@ -16,6 +16,7 @@ from maestrata.figures.words import intervals_text, n_text, short
 from maestrata.results import Series
 
 RATIO_TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
+RATIO = "realised masking ratio r"
 
 
 class Sheet:
@@ -47,12 +48,11 @@ class Sheet:
         return cls(style, *style.figure(rows, columns, **size))
 
     @classmethod
-    def flow(
-        cls, style: Style, count: int, *, columns: int = 3, panel_width: float = 2.6, **size: Any
-    ) -> Sheet:
-        """Make `count` panels that share axes, row by row; the lowest have tick labels."""
-        columns = min(columns, count)
-        size |= {"panel_width": panel_width, "sharex": True, "sharey": True}
+    def flow(cls, style: Style, count: int, *, columns: int = 3, **size: Any) -> Sheet:
+        """Make `count` panels that share axes, row by row, at most `columns` in each; none if it can be
+        helped stands alone in its row. The lowest have tick labels."""
+        columns = even_columns(count, columns)
+        size |= {"sharex": True, "sharey": True}
         figure, axes = style.figure(-(-count // columns), columns, **size)
         panels = axes.ravel()
         for unused in panels[count:]:
@@ -136,14 +136,35 @@ class Sheet:
         split = "; thin: single worlds, thick: their mean" if self._split else ""
         return intervals_text(self.shown, drawn) + split
 
-    def done(self, title: str, legend: Iterable[Any], footer: Iterable[str]) -> Figure:
-        """Say in each empty panel that its data are not there; write title, legend and footer."""
+    def done(self, title: str, sentence: str, legend: Iterable[Any], notes: Iterable[str]) -> Figure:
+        """Say in each empty panel that its data are not there; write what stands above and below.
+
+        Parameters
+        ----------
+        title : str
+        sentence : str
+            What the figure shows, from the numbers drawn; empty where it shows no result.
+        legend : iterable of Look or artists
+        notes : iterable of str
+        """
         for panel in self.axes.flat:
             if not panel.texts:
                 missing(panel)
-        self.style.title(self.figure, title, [h.handle() if isinstance(h, Look) else h for h in legend])
-        self.style.footer(self.figure, list(footer))
+        handles = [h.handle() if isinstance(h, Look) else h for h in legend]
+        self.style.frame(self.figure, title, sentence, handles, notes)
         return self.figure
+
+
+def even_columns(count: int, most: int) -> int:
+    """Choose into how many columns panels are laid, so that the last row is as full as can be.
+
+    Examples
+    --------
+    >>> [even_columns(count, 3) for count in (1, 2, 3, 4, 5, 9)]
+    [1, 2, 3, 2, 3, 3]
+    """
+    fewer = range(min(most, count), min(2, count) - 1, -1)
+    return min(fewer, key=lambda columns: (count % columns == 1 < columns, -count % columns, -columns))
 
 
 def missing(axes: Axes, text: str = "not in this run") -> None:
@@ -159,7 +180,7 @@ def zero(axes: Axes) -> None:
         axes.axhline(0, color="#888888", linewidth=0.6, zorder=0)
 
 
-def ratio_axis(axes: Axes, name: str = "masking ratio r", ticks: Sequence[float] = RATIO_TICKS) -> None:
+def ratio_axis(axes: Axes, name: str = RATIO, ticks: Sequence[float] = RATIO_TICKS) -> None:
     """Let the x axis be the masking ratio."""
     axes.set_xlim(0, 1)
     axes.set_xticks(ticks, [short(ratio) for ratio in ticks])
@@ -174,8 +195,10 @@ def level_axis(axes: Axes, name: str = "level") -> None:
         axes.set_xticks(range(low, high + 1))
 
 
-def small_legend(axes: Axes, room: float | None = None, **where: Any) -> None:
-    """Name what is drawn inside a panel that shows something, with room above and below the curves."""
+def small_legend(axes: Axes, rows: int, **where: Any) -> None:
+    """Name what is drawn inside a panel that shows something, in so many rows above the curves."""
     if axes.has_data():
-        axes.margins(y=room)
-        axes.legend(**({"fontsize": "xx-small", "loc": "best", "borderaxespad": 0.1} | where))
+        bottom, top = axes.get_ylim()
+        axes.set_ylim(bottom, top + (top - bottom) * rows * 0.16 / (1 - rows * 0.1))
+        look = {"loc": "upper left", "borderaxespad": 0.1, "handlelength": 1.4, "columnspacing": 1.0}
+        axes.legend(**(look | where))

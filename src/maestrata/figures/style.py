@@ -1,30 +1,38 @@
-"""One style for every figure: sizes, and where titles, n and intervals are written."""
+"""One style for every figure: its size, and where title, sentence, legend and notes stand.
+
+Every figure is `WIDTH` inches wide, the width of a page of text, and is read at that size: in print, and at
+650 to 850 pixels in README, docs and report. No letter is smaller than `SMALLEST` points there.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import math
-import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import ceil
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont
 from matplotlib.ft2font import FT2Font
+from matplotlib.legend import Legend
 from numpy.typing import ArrayLike, NDArray
 
 from maestrata.text import in_mathtext, one_line, with_glyphs, wrap
 
-# Full width of a two-column page, as tueplots gives for the venue; a panel of a row shares it.
 WIDTH = 6.75
+SIZE, SMALLEST = 8.0, 6.5  # points: of titles and labels; of ticks, legends and notes ("small") at least
 PANEL_HEIGHT = 2.0
 FONT = "DejaVu Sans"
-MIN_WIDTH = 5.5  # title and footer need room
+# characters of a line: of the title, of the sentence under it, of a note
+TITLE, SENTENCE, NOTE = 80, 112, 136
+LEFT, GAP = 0.04, 0.07  # inches: beside what stands above and below the panels, and between its parts
 
 
 @dataclass(frozen=True)
@@ -63,10 +71,8 @@ class Style:
         columns: int,
         *,
         panel_height: float = PANEL_HEIGHT,
-        panel_width: float | None = None,
         sharex: Any = False,
         sharey: Any = False,
-        more_height: float = 0.0,
         **grid: Any,
     ) -> tuple[Figure, NDArray[Any]]:
         """Make a figure with `rows` x `columns` panels; axes come as a two-dimensional array.
@@ -74,55 +80,97 @@ class Style:
         Parameters
         ----------
         rows, columns : int
-        panel_height, panel_width : float
-            Inches; without a width, the panels share that of a page.
+        panel_height : float
+            Inches.
         sharex, sharey : as in `Figure.subplots`.
-        more_height : float
-            Inches for what stands beside panels, title and footer.
         **grid : passed to the grid (width_ratios, height_ratios).
         """
-        width = WIDTH if panel_width is None else max(MIN_WIDTH, panel_width * columns + 0.5)
-        figure = Figure(figsize=(width, panel_height * rows + 1.1 + more_height), layout="constrained")
+        figure = Figure(figsize=(WIDTH, panel_height * rows), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey, gridspec_kw=grid)
         return figure, axes
 
-    def title(self, figure: Figure, text: str, legend: Sequence[Any] = ()) -> None:
-        """Write the title, with the run's note, and under it a row that names what is drawn.
+    def frame(
+        self,
+        figure: Figure,
+        title: str,
+        sentence: str = "",
+        legend: Sequence[Artist] = (),
+        notes: str | Iterable[str] = (),
+    ) -> tuple[float, float]:
+        """Write what stands above and below the panels; the figure grows by its height.
 
         Parameters
         ----------
         figure : Figure
-        text : str
+            As high as its panels.
+        title : str
+            The run's note is put behind it.
+        sentence : str
+            What the figure shows.
         legend : sequence of artists with a label
+        notes : str or iterable of str
+            Below: n, the intervals, the features.
+
+        Returns
+        -------
+        (float, float)
+            Inches added above and below the panels.
         """
+        FigureCanvasAgg(figure)  # measures
         # A note is broken only where a line cannot hold it: no-break spaces while the title is wrapped.
         note = self.noted("").strip().replace(" ", "\u00a0")
-        lines = wrap(f"{text} {note}".strip(), int(10.5 * figure.get_figwidth()))
-        title = "\n".join(lines).replace("\u00a0", " ")
-        # Some 15 characters of a legend, its marks included, take an inch.
-        room = sum(len(str(handle.get_label())) + 6 for handle in legend) / (15 * figure.get_figwidth())
-        rows = math.ceil(room)
-        # Empty lines keep the layout clear of the legend.
-        below = "\n" * (rows + 1 if legend else 0)
-        figure.suptitle(f"{title}{below}", x=0.01, ha="left", fontsize="large", linespacing=1.3)
-        if legend:
-            height = figure.get_figheight()
-            figure.legend(
-                handles=legend,
-                loc="upper left",
-                bbox_to_anchor=(0.0, 1 - (0.06 + 0.19 * len(title.splitlines())) / height),
-                ncols=math.ceil(len(legend) / rows),
-                fontsize="small",
-                handletextpad=0.5,
-                columnspacing=1.5,
+        told = "\n".join(wrap(f"{title} {note}".strip(), TITLE)).replace("\u00a0", " ")
+        left = LEFT / figure.get_figwidth()
+        place: dict[str, Any] = {"x": left, "ha": "left", "va": "top", "linespacing": 1.25}
+        above: list[Any] = [figure.suptitle(told, y=1.0, fontsize="large", **place)]
+        if sentence:
+            above.append(
+                figure.text(s="\n".join(wrap(sentence, SENTENCE)), y=1.0, fontsize="medium", **place)
             )
+        if legend:
+            above.append(_legend(figure, legend))
+        lines = [notes] if isinstance(notes, str) else [line.strip("; ") for line in notes]
+        text = "\n".join(line for part in lines for line in wrap(part, NOTE))
+        below = figure.supxlabel(text, y=0.0, fontsize="small", color="#333333", **place | {"va": "bottom"})
 
-    def footer(self, figure: Figure, lines: str | Sequence[str]) -> None:
-        """Write n, the intervals and the features under the panels, where every figure has them."""
-        given = [lines] if isinstance(lines, str) else [line.strip("; ") for line in lines if line]
-        room = int(20 * figure.get_figwidth())  # characters of a line
-        text = "\n".join(textwrap.fill(line, room) for line in given)
-        figure.supxlabel(text, fontsize="x-small", color="#333333", x=0.01, ha="left")
+        heights = [part.get_window_extent().height / figure.dpi for part in above]
+        top, bottom = sum(heights) + GAP * (len(above) + 1), GAP
+        if text:
+            bottom += below.get_window_extent().height / figure.dpi + GAP
+        total = figure.get_figheight() + top + bottom
+        figure.set_size_inches(figure.get_figwidth(), total)
+        at = GAP
+        for part, height in zip(above, heights, strict=True):
+            y = 1 - at / total
+            part.set_bbox_to_anchor((left, y)) if isinstance(part, Legend) else part.set_y(y)
+            at += height + GAP
+        below.set_y(GAP / total)
+        for part in (*above, below):
+            part.set_in_layout(False)
+        engine: Any = figure.get_layout_engine()
+        if engine is not None:
+            engine.set(rect=(0, bottom / total, 1, 1 - (top + bottom) / total))
+        return top, bottom
+
+
+def _legend(figure: Figure, handles: Sequence[Artist]) -> Legend:
+    """Name what is drawn, in as few rows as the width allows."""
+    for rows in range(1, len(handles) + 1):
+        legend = figure.legend(
+            handles=list(handles),
+            loc="upper left",
+            bbox_to_anchor=(0.0, 1.0),
+            ncols=ceil(len(handles) / rows),
+            borderaxespad=0,
+            borderpad=0,
+            handletextpad=0.5,
+            columnspacing=1.5,
+        )
+        if legend.get_window_extent().width < (figure.get_figwidth() - 2 * LEFT) * figure.dpi:
+            break
+        if rows < len(handles):
+            legend.remove()
+    return legend
 
 
 def curve(
@@ -153,15 +201,16 @@ def _glyphs() -> frozenset[int]:
 
 
 def _settings() -> dict[str, Any]:
-    from tueplots import axes, cycler, fontsizes
+    from tueplots import axes, cycler
     from tueplots.constants.color import palettes
 
     settings: dict[str, Any] = {}
     settings |= axes.lines(base_width=0.6)
-    settings |= fontsizes.neurips2024(default_smaller=1)
     settings |= cycler.cycler(color=palettes.paultol_muted)
-    return settings | {
+    small = dict.fromkeys(("xtick.labelsize", "ytick.labelsize", "legend.fontsize"), "small")
+    return settings | small | {
         "text.usetex": False,
+        "font.size": SIZE,
         "font.family": FONT,  # comes with matplotlib: the same glyphs on every machine
         "mathtext.fontset": "dejavusans",
         "pdf.fonttype": 42,  # TrueType, embedded: text stays text
@@ -170,9 +219,9 @@ def _settings() -> dict[str, Any]:
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.titlelocation": "left",
-        "axes.titlesize": 8,
-        "axes.labelsize": 8,
+        "axes.titlesize": "medium",
+        "axes.labelsize": "medium",
         "legend.frameon": False,
         "figure.constrained_layout.use": False,  # asked for per figure
         "image.interpolation": "nearest",
-    }
+    }  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from maestrata.figures.looks import Look
 from maestrata.figures.style import curve
@@ -26,11 +26,6 @@ INTERVALS = "intervals: 1.96 Monte Carlo standard errors (none: all masks)"
 def there(values: xr.DataArray, *axes: str) -> xr.DataArray:
     """Whether anything was computed, by some axes."""
     return values.notnull().any([d for d in values.dims if d not in axes])
-
-
-def realised(cell: xr.Dataset, drawing: str = "fixed") -> NDArray[Any]:
-    """Ratio that is realised; independent masks realise the one asked for, on average."""
-    return (cell.realised_ratio if drawing == "fixed" else cell.mask_ratio).values
 
 
 def points(

@@ -2,114 +2,117 @@
 
 from __future__ import annotations
 
-import textwrap
 from math import isfinite
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from maestrata.claims import registry as claims
-from maestrata.claims.picture import LOOKS, SHADE, Look, axis
-from maestrata.claims.rule import Test
-from maestrata.figures.style import Style
-from maestrata.figures.words import span
+from maestrata.claims.picture import LIES, LOOKS, SHADE, Look, axis, counted
+from maestrata.claims.rule import Test, true_range, where
+from maestrata.figures.style import SMALLEST, WIDTH, Style
+from maestrata.figures.words import realised_text, span
 from maestrata.results import CubeSet
 from maestrata.text import wrap
 
 NAME = "verdicts"
 TITLE = "The claims, put to the test"
 CAPTION = (
-    "Every test that decides a claim, each on its own axis. Dots: worlds, training seeds averaged; bar and "
-    "diamond: mean over worlds with its 95 % t interval (ci_world); an arrow: it goes on beyond. Dashed: the "
-    "threshold, fixed before any model was trained; shaded: where the claim would be supported. At the right "
-    "the mean with its interval in its own units, and where it must lie. Under ten worlds a claim that "
+    "The verdict on every claim, and every test that decides it, each on its own axis. Dots: worlds, training "
+    "seeds averaged; bar and diamond: mean over worlds with its 95 % t interval (ci_world); an arrow: it goes on "
+    "beyond. Dashed: the threshold, fixed before any model was trained; shaded: where the claim would be "
+    "supported. Signs and colours of a test say where its own interval lies, those of a claim the verdict. At "
+    "the right the mean with its interval in its own units, and where it must lie. Under ten worlds a claim that "
     "trains models is inconclusive by rule."
 )
 NEEDS = ("verdicts",)
+USES = ("regression",)
 
 SIGNS = {"above": "> ", "below": "< ", "within": "within ±"}
-LINE = 0.152  # inches a line
-ABOVE, BELOW = 0.5, 0.42  # inches for title and legend, and for the footer
+LINE = 0.155  # inches a line
 # columns of the page, as shares of its width
-NAMES, LEFT, RIGHT, NUMBERS = 0.03, 0.43, 0.645, 0.66
+SIGN, NAMES, LEFT, RIGHT, NUMBERS = 0.014, 0.032, 0.41, 0.635, 0.65
+NAME_WIDTH, NOT_RUN_WIDTH = 50, 136  # characters
+VERDICTS = list(LOOKS)  # in the order of the cube's flags
 
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
-    """Draw one page: each claim, then its deciding tests."""
-    cube = cubes.one("verdicts")
+    """Draw one page: each claim that was judged, then its deciding tests; the others by name."""
+    cube, sweep = cubes.one("verdicts"), cubes.get("regression")
+    verdicts = [VERDICTS[int(flag)] for flag in cube.verdict.values]
     decide = (cube.decides.values == 1) & (cube.contrast_worlds.values > 0)
-    lines: list[tuple[str, int | None]] = []
-    for label in map(str, cube.claim.values):
-        of_claim = np.flatnonzero(decide & (cube.contrast_claim.values == label))
-        lines += [(label, None), *((label, int(at)) for at in of_claim)]
-    title = wrap(style.noted(TITLE), 75)
-    above = ABOVE + 0.16 * (len(title) - 1)
-    height = LINE * (len(lines) + 1)
-    total = height + above + BELOW
-    figure = Figure(figsize=(7.2, total))
-    ax = figure.add_axes((0, BELOW / total, 1, height / total))
-    ax.set(xlim=(0, 1), ylim=(len(lines), -1))
-    ax.axis("off")
-    for y, (label, at) in enumerate(lines):
-        if at is None:
-            _claim(ax, y, cube, label)
-        else:
-            _test(ax, y, cube, at)
-    figure.suptitle("\n".join(title), x=0.01, y=1 - 0.08 / total, ha="left", va="top", fontsize="large")
-    figure.legend(
-        handles=[
-            Line2D([], [], color=look.color, marker=look.marker, linestyle="", markersize=5, label=look.word)
-            for look in LOOKS.values()
-        ],
-        loc="upper left",
-        bbox_to_anchor=(0.0, 1 - (above - 0.2) / total),
-        ncols=4,
-        fontsize="x-small",
-        handletextpad=0.2,
-        columnspacing=1.0,
-    )
-    n = span(cube.contrast_worlds.values[cube.decides.values == 1].tolist() or [0])
-    text = (
+    lines: list[tuple[float, str, int | None]] = []
+    y = 0.0
+    labels = list(map(str, cube.claim.values))
+    for label, verdict in zip(labels, verdicts, strict=True):
+        if verdict == "not_run":
+            continue
+        lines.append((y, label, None))
+        y += 1.15
+        for at in np.flatnonzero(decide & (cube.contrast_claim.values == label)):
+            lines.append((y, label, int(at)))
+            y += max(1, len(_name(cube, int(at))))
+    absent = [f"{label} {cube.title.sel(claim=label).values!s}" for label in
+              (label for label, verdict in zip(labels, verdicts, strict=True) if verdict == "not_run")]  # fmt: skip
+    told = wrap(f"{LOOKS['not_run'].text}: {'; '.join(absent)}", NOT_RUN_WIDTH) if absent else []
+    bottom = y + 0.8 * len(told)
+    figure = Figure(figsize=(WIDTH, LINE * (bottom + 0.8)))
+    n = span(cube.contrast_worlds.values[decide].tolist() or [0])
+    above, below = style.frame(figure, TITLE, counted(verdicts), notes=[
+        ", ".join(look.text for look in LOOKS.values()),
         f"dots: worlds (n = {n} a test), training seeds averaged; bar, diamond: 95 % t interval over worlds "
-        "(ci_world), mean; dashed: the threshold, fixed before any model was trained; shaded: for the claim; "
-        "each line has its own axis"
-    )
-    figure.text(0.01, 0.06 / total, textwrap.fill(text, 125), fontsize="x-small", color="#333333")
+        "(ci_world), mean; dashed: the threshold, fixed before any model was trained; shaded: for the claim; each "
+        "line has its own axis",
+        realised_text(sweep) if sweep is not None else "",
+    ])  # fmt: skip
+    height = figure.get_figheight()
+    ax = figure.add_axes((0, below / height, 1, 1 - (above + below) / height))
+    ax.set(xlim=(0, 1), ylim=(bottom, -0.8))
+    ax.axis("off")
+    for at_y, label, test in lines:
+        if test is None:
+            _claim(ax, at_y, cube, label)
+        else:
+            _test(ax, at_y, cube, test)
+    if told:
+        ax.axhline(y - 0.45, 0.005, 0.995, color="#dddddd", linewidth=0.5)
+        look: dict[str, Any] = {"va": "top", "fontsize": SMALLEST, "linespacing": 1.35}
+        ax.text(SIGN - 0.007, y - 0.25, "\n".join(told), color=LOOKS["not_run"].color, **look)
     return figure
 
 
-def _look(cube: xr.Dataset, label: str) -> Look:
-    """Look of a claim's verdict."""
-    return list(LOOKS.values())[int(cube.verdict.sel(claim=label))]  # in the order of the cube's flags
-
-
-def _claim(ax: Axes, y: int, cube: xr.Dataset, label: str) -> None:
+def _claim(ax: Axes, y: float, cube: xr.Dataset, label: str) -> None:
     """Write a claim's title and verdict."""
     here = cube.sel(claim=label)
-    look = _look(cube, label)
-    ax.plot([0.012], [y], marker=look.marker, color=look.color, markersize=5, clip_on=False)
+    look = LOOKS[VERDICTS[int(here.verdict)]]
+    ax.text(SIGN, y, look.sign, color=look.color, ha="center", va="center", weight="bold")
     text = f"{label}  {here.title.values!s}" + " (ours)" * int(here.ours)
-    ax.text(NAMES, y, text, fontsize="small", weight="bold", va="center")
+    ax.text(NAMES, y, text, weight="bold", va="center")
     p = float(here.p_holm)
     told = f"{look.word}{f', Holm p = {p:.2g}' if isfinite(p) else ''}"
-    ax.text(0.995, y, told, fontsize="small", va="center", ha="right", color=look.color, weight="bold")
-    ax.axhline(y - 0.5, 0.005, 0.995, color="#dddddd", linewidth=0.5)
+    ax.text(0.995, y, told, va="center", ha="right", color=look.color, weight="bold")
+    ax.axhline(y - 0.55, 0.005, 0.995, color="#dddddd", linewidth=0.5)
 
 
-def _test(ax: Axes, y: int, cube: xr.Dataset, at: int) -> None:
+def _name(cube: xr.Dataset, at: int) -> list[str]:
+    """Break the name of a test into lines."""
+    return wrap(str(cube.contrast_name.values[at]), NAME_WIDTH)
+
+
+def _test(ax: Axes, y: float, cube: xr.Dataset, at: int) -> None:
     """Draw one test on its own axis, with its name and its numbers."""
     here = cube.isel(contrast=at)
     rows = cube.row_contrast.values == at
-    name, values = str(here.contrast_name.values), cube.row_value.values[rows].tolist()
-    label = str(here.contrast_claim.values)
+    values = cube.row_value.values[rows].tolist()
+    label, name = str(here.contrast_claim.values), str(here.contrast_name.values)
     test = claims.test_of(label, name, str(cube.row_world.values[rows][0]))
     mean, low, high = (float(here[part]) for part in ("estimate", "low", "high"))
     drawn = axis(test.side, test.threshold, values, (low, high))
-    color = _look(cube, label).color
+    look = _lies(test, here)
 
     def x(*numbers: float) -> list[float]:
         return [LEFT + drawn.at(number) * (RIGHT - LEFT) for number in numbers]
@@ -117,16 +120,26 @@ def _test(ax: Axes, y: int, cube: xr.Dataset, at: int) -> None:
     left, right = x(*drawn.shaded)
     ax.add_patch(Rectangle((left, y - 0.45), right - left, 0.9, facecolor=SHADE, edgecolor="none"))
     ax.vlines(x(*drawn.thresholds), y - 0.45, y + 0.45, color="#333333", linewidth=0.7, linestyle=(0, (3, 2)))
-    ax.plot(x(*values), np.full(len(values), y - 0.22), ".", color=color, markersize=3, alpha=0.55, mew=0)
+    ax.plot(
+        x(*values), np.full(len(values), y - 0.22), ".", color=look.color, markersize=3, alpha=0.55, mew=0
+    )
     bar = y + 0.2
     if isfinite(low):
-        ax.plot(x(low, high), [bar, bar], color=color, linewidth=1.3, solid_capstyle="butt")
+        ax.plot(x(low, high), [bar, bar], color=look.color, linewidth=1.3, solid_capstyle="butt")
         for end, beyond, arrow in zip((low, high), drawn.goes_on, "<>", strict=True):
-            ax.plot(x(end), [bar], marker=arrow if beyond else "|", color=color, markersize=3)
-    ax.plot(x(mean), [bar], marker="D", color=color, markersize=2.6)
-    shown = name if len(name) <= 50 else f"{name[:49]}…"
-    ax.text(NAMES + 0.012, y, shown, fontsize="x-small", va="center")
-    ax.text(NUMBERS, y, _numbers(here, test), fontsize="x-small", va="center")
+            ax.plot(x(end), [bar], marker=arrow if beyond else "|", color=look.color, markersize=3)
+    ax.plot(x(mean), [bar], marker="D", color=look.color, markersize=2.6)
+    small: dict[str, Any] = {"fontsize": SMALLEST}
+    ax.text(NAMES + 0.005, y, look.sign, color=look.color, ha="center", va="center", **small)
+    for i, line in enumerate(_name(cube, at)):
+        ax.text(NAMES + 0.02, y + 0.9 * i, line, va="center", **small)
+    ax.text(NUMBERS, y, _numbers(here, test), va="center", **small)
+
+
+def _lies(test: Test, here: xr.Dataset) -> Look:
+    """Look of a test, by where its own interval lies."""
+    ends = true_range(float(here.low), float(here.high), "not skill" in str(here.contrast_units.values))
+    return LOOKS[LIES[where(test, *ends)]]
 
 
 def _numbers(here: xr.Dataset, test: Test) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import combinations
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from maestrata.errors import FigureError
-from maestrata.results import MIN_WORLDS, PRIMARY_TEXT, Series
+from maestrata.results import MIN_WORLDS, PRIMARY_TEXT, CubeSet, Series
 
 
 def short(ratio: float) -> str:
@@ -20,6 +22,59 @@ def short(ratio: float) -> str:
     ('.5', '.875', '.1', '0')
     """
     return f"{ratio:.3f}".rstrip("0").rstrip(".").lstrip("0") or "0"
+
+
+def decimals(value: float, digits: int = 2, plus: bool = False) -> str:
+    """A number without the 0 before the point.
+
+    Examples
+    --------
+    >>> decimals(0.5), decimals(-0.126), decimals(1.0), decimals(0.126, plus=True), decimals(-0.001)
+    ('.50', '−.13', '1.00', '+.13', '.00')
+    """
+    text = f"{value:{'+' if plus else ''}.{digits}f}"
+    if not text.strip("+-.0"):  # nothing is left of its sign
+        text = text.lstrip("+-")
+    return (text.replace("0.", ".", 1) if text.lstrip("+-").startswith("0.") else text).replace("-", "−")
+
+
+def estimate(s: Series, point: int, plus: bool = False) -> str:
+    """A point of a series with its interval, where there is one.
+
+    Examples
+    --------
+    >>> one = np.ones(1)
+    >>> estimate(Series(["a"], one, one / 2, one / 4, one, *3 * (np.ones((1, 1)),)), 0)
+    '.50 [.25, 1.00]'
+    """
+    mean, low, high = (decimals(float(part[point]), plus=plus) for part in (s.mean, s.low, s.high))
+    return f"{mean} [{low}, {high}]" if np.isfinite([s.low[point], s.high[point]]).all() else mean
+
+
+def listed(parts: Iterable[str]) -> str:
+    """Join words with commas, the last with "and".
+
+    Examples
+    --------
+    >>> listed(["a"]), listed(["a", "b", "c"])
+    ('a', 'a, b and c')
+    """
+    *first, last = [*parts]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def same_order(theirs: Sequence[float], ours: Sequence[float] | NDArray[np.float64]) -> tuple[int, int]:
+    """Count the pairs of settings that both put in the same order, of all pairs that both order.
+
+    Examples
+    --------
+    >>> same_order([1, 2, 3], [0.1, 0.3, 0.2])
+    (2, 3)
+    """
+    pairs = combinations(range(len(theirs)), 2)
+    signs = [(np.sign(theirs[j] - theirs[i]), np.sign(ours[j] - ours[i])) for i, j in pairs]
+    ordered = [(a, b) for a, b in signs if a and b and np.isfinite(a + b)]
+    return sum(int(a == b) for a, b in ordered), len(ordered)
 
 
 def span(counts: Iterable[float]) -> str:
@@ -59,12 +114,29 @@ def intervals_text(shown: Sequence[Series], drawn: str = "bars") -> str:
     if many:
         parts.append(f"{drawn}: 95 % t interval over {span(many)} worlds (ci_world)")
     if few:
-        worlds = f"{span(few)} world seed{'' if few == {1} else 's'}"
         sampled = "95 % interval over samples (ci_sample)"
-        there = f"there {'is' if few == {1} else 'are'} {worlds}"
-        parts.append(f"{sampled} where {there}" if many else f"{worlds}; {drawn}: {sampled}")
+        worlds = f"{span(few)} world seed{'' if few == {1} else 's'}"
+        parts.append(f"{sampled} for points of {worlds}" if many else f"{worlds}; {drawn}: {sampled}")
     seeds = span(s.n_seeds for s in shown if s.n_worlds)
     return "; ".join([*parts, "1 training seed" if seeds == "1" else f"mean over {seeds} training seeds"])
+
+
+def realised_text(cube: xr.Dataset) -> str:
+    """Say where the ratio that masks have is not the one asked for: whole patches are masked; else empty."""
+    told: dict[float, dict[str, None]] = {}
+    for asked in cube.mask_ratio.values.tolist():
+        realised = cube.realised_ratio.sel(mask_ratio=asked).values.ravel()
+        for ratio in sorted(set(realised[np.isfinite(realised)].round(4))):
+            if abs(ratio - asked) > 1e-3:
+                told.setdefault(asked, {})[short(float(ratio))] = None
+    each = [f"{short(asked)} as {' or '.join(ratios)}" for asked, ratios in told.items()]
+    return f"asked ratios are realised by whole patches: {listed(each)}" if each else ""
+
+
+def absent_text(cubes: CubeSet, kinds: Iterable[str]) -> str:
+    """Name the cubes that a figure would show and this run does not have; empty if none."""
+    absent = [kind.partition("/")[2].replace("_", " ") or kind for kind in kinds if cubes.get(kind) is None]
+    return f"not in this run: {listed(absent)}" if absent else ""
 
 
 def missing_text(cube: xr.Dataset) -> str:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from maestrata.errors import FigureError
 from maestrata.figures.looks import level_look
 from maestrata.figures.sheet import Sheet
-from maestrata.figures.style import Style
+from maestrata.figures.style import SMALLEST, WIDTH, Style
 from maestrata.figures.tokens import bare, colours, grid_of, node_places
+from maestrata.figures.words import listed
 from maestrata.geometry import TokenGrid
 from maestrata.masks import MaskPatches, evaluation_masks, mask_matrix, visible_count
 from maestrata.results import CubeSet
@@ -23,57 +24,68 @@ from maestrata.results import CubeSet
 NAME = "world"
 TITLE = "Worlds: latent graph, token grid, and what each level decides of an image"
 CAPTION = (
-    "Above: the graph of the first world, each node over the tokens that it generates, and the same "
-    "blocks on the grid of tokens; tokens that the example mask hides are grey. Below, for each world: "
-    "images (channels as red, green and blue, from the 1st to the 99th percentile). The first column is "
-    "one image throughout. In the top row all is drawn anew; in the row of a level, all that lies below "
-    "that level is, so that what a row has in common is what that level and those above decide (a node of "
-    "a grammar holds its production, too). Outlines: the blocks of the level's nodes. The last column is "
-    "the share of the variance of each token that such draws change (white: nothing, black: all of it), "
-    "with the mean over tokens."
+    "How much of an image each level of causes decides. Above: the graph of the first world, each node over the "
+    "tokens that it generates, and the same blocks on the grid of tokens; tokens that the example mask hides are "
+    "grey. Below, for up to three worlds of different kinds: one image (channels as red, green and blue, from the "
+    "1st to the 99th percentile), and two in which all is drawn anew that lies below a level: tokens that stay as "
+    "they were are pale, so that what is coloured is not decided by that level and those above. Outlines: the "
+    "blocks of the level's nodes. The last column is the share of the variance of each token that such draws "
+    "change (white: nothing, black: all of it), with the mean over tokens."
 )
 NEEDS = ("worlds",)
 
 MASK_RATIO = 0.5
 COLUMNS = 4  # three images, and what changes
 ACROSS = 3
-TILE = 0.72
+TILE = 0.62
+PALE = 0.85  # how much white is in a token that stays as it was
 HIDDEN = "#c8c8c8"
 
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
-    """Draw the tree and the grid of the first world, and rows of images for every world."""
-    worlds = _first_seeds(cubes.all("worlds"))
+    """Draw the tree and the grid of the first world, and rows of images for some worlds."""
+    worlds = _different(_first_seeds(cubes.all("worlds")))
     if not worlds:
         raise FigureError("figure 'world': a file of kind 'worlds' is needed; given: none (--cubes)")
     world = worlds[0]
     grid = grid_of(world)
     patches = MaskPatches(grid)
     seen = _mask(world)
-    across = min(ACROSS, max(2, len(worlds)))  # one alone does not fill the width
-    lines = [worlds[i : i + across] for i in range(0, len(worlds), across)]
-    heights = [2.2, *(TILE * (2 + max(here.sizes["level"] for here in line)) for line in lines)]
-    figure = Figure(figsize=(max(7.6, 3.4 * across), sum(heights) + 1.3), layout="constrained")
-    parts: Any = figure.subfigures(1 + len(lines), 1, height_ratios=heights)
-    above, *below = parts
-    tree, plan = above.subplots(1, 2, width_ratios=[3, 1])
+    rows = TILE * (1 + max(here.sizes["level"] for here in worlds))
+    figure = Figure(figsize=(WIDTH, 1.75 + rows), layout="constrained")
+    parts: Any = figure.subfigures(2, 1, height_ratios=[1.75, rows])
+    tree, plan = parts[0].subplots(1, 2, width_ratios=[3, 1])
     _tree(tree, world, seen)
     # A node of a graph that is no tree has no block of its own.
     tree_like = int(np.bincount(world.edge_child.values).max()) == 1
     _plan(plan, grid, seen, grid.levels if tree_like else 0)
     axes: list[Axes] = []
-    for line, part in zip(lines, below, strict=True):
-        for here, panel in zip(line, np.ravel(part.subfigures(1, across)), strict=False):
-            axes += _rows(panel, here)
+    across = max(2, len(worlds))  # one alone does not fill the width
+    for here, panel in zip(worlds, np.ravel(parts[1].subfigures(1, across)), strict=False):
+        axes += _rows(panel, here)
     for part in figure.findobj(SubFigure):
         part.patch.set_visible(False)  # a background at 0 or -0, as rounding has it: other bytes
     visible = visible_count(patches.n_patches, MASK_RATIO)
     levels = [level_look(level, grid.levels) for level in range(grid.levels, 0, -1)]
-    return Sheet(style, figure, np.array(axes)).done(TITLE, levels, [
+    share = [(level, float(world.changed.sel(level=level).mean())) for level in (grid.levels, 1)]
+    told = listed(
+        f"below {f'level {level}' if level == 1 else 'the root'} decides {s:.0%}" for level, s in share
+    )
+    return Sheet(style, figure, np.array(axes)).done(
+        TITLE, f"{world.attrs['world']}: of the variance of an image, what lies {told}.", levels, [
         f"n = {COLUMNS - 1} display images a row, of world seed {world.attrs['world_seed']}; example mask: "
         f"ratio {MASK_RATIO:g}, {visible} of {patches.n_patches} mask patches of 1×1 tokens visible; single "
         "images: no intervals",
     ])  # fmt: skip
+
+
+def _different(worlds: list[xr.Dataset]) -> list[xr.Dataset]:
+    """Keep the first world, the first of other tokens or of another kind, and so on: `ACROSS` at most."""
+    kept: dict[tuple[int, str], xr.Dataset] = {}
+    for world in worlds:
+        kept.setdefault((int(world.attrs["token_pixels"]), str(world.attrs["world_kind"])), world)
+    # worlds whose tokens show a pattern before those of plain ones, after the first
+    return sorted(kept.values(), key=lambda w: w is not worlds[0] and -int(w.attrs["token_pixels"]))[:ACROSS]
 
 
 def _first_seeds(worlds: list[xr.Dataset]) -> list[xr.Dataset]:
@@ -114,7 +126,7 @@ def _tree(ax: Axes, world: xr.Dataset, seen: NDArray[np.bool_]) -> None:
         box.set(zorder=2, linewidth=0.5)
         ax.add_patch(box)
         if len(tokens) <= 32:
-            ax.text(x, -0.05, str(token), ha="center", va="center", fontsize=5.5, zorder=3)
+            ax.text(x, -0.05, str(token), ha="center", va="center", fontsize=SMALLEST, zorder=3)
     bare(ax)
     ax.set(xlim=(-0.8, len(tokens) - 0.2), ylim=(-0.45, top + 0.35), ylabel="level")
     ax.set_yticks(range(top + 1), ["token", *map(str, range(1, top + 1))])
@@ -128,7 +140,7 @@ def _plan(ax: Axes, grid: TokenGrid, seen: NDArray[np.bool_], top: int) -> None:
         y, x = divmod(token, grid.width)
         ax.add_patch(Rectangle((x, y), 1, 1, facecolor="white" if seen[token] else HIDDEN, edgecolor="none"))
         if grid.n_tokens <= 32:
-            ax.text(x + 0.5, y + 0.5, str(token), ha="center", va="center", fontsize=5.5)
+            ax.text(x + 0.5, y + 0.5, str(token), ha="center", va="center", fontsize=SMALLEST)
     for level in range(top + 1):
         height, width = grid.block_shape(level)
         # Each level inside the one above it, so that the outlines of all can be seen.
@@ -152,23 +164,29 @@ def _rows(panel: SubFigure, world: xr.Dataset) -> list[Axes]:
     redrawn = world.redrawn.transpose("level", "redraw", *order)
     parts = {level: redrawn.sel(level=level).values for level in range(grid.levels, 0, -1)}
     shown, *anew = colours(images, *parts.values())
-    rows = {grid.levels + 1: shown[1:], **dict(zip(parts, anew, strict=True))}
+    rows = dict(zip(parts, anew, strict=True))
     axes = panel.subplots(len(rows), COLUMNS, squeeze=False)
+    spread = 2 * images.var(0).mean()
     for line, (level, others) in zip(axes, rows.items(), strict=True):
-        for ax, tile in zip(line, [shown[0], *others[: COLUMNS - 2]], strict=False):
-            ax.imshow(tile)
-        words = "all anew"
-        if level <= grid.levels:
-            words = f"level {level}"
-            _changed(line[-1], world.changed.sel(level=level).values.reshape(grid.height, grid.width), pixels)
-            for ax in line:
-                _outline(ax, grid, level, pixels)
+        line[0].imshow(shown[0])
+        for ax, tile, values in zip(line[1:-1], others, parts[level], strict=False):
+            ax.imshow(_faded(tile, (values - images[0]) ** 2 / spread, grid, pixels))
+        _changed(line[-1], world.changed.sel(level=level).values.reshape(grid.height, grid.width), pixels)
         for ax in line:
+            _outline(ax, grid, level, pixels)
             bare(ax)
-        line[0].set_ylabel(words, fontsize="x-small", rotation=0, ha="right", va="center")
-    axes[0, -1].text(0.5, 0.5, "variance\nthat changes", ha="center", va="center", fontsize="x-small")
-    panel.suptitle(str(world.attrs["world"]), fontsize="small")
+        line[0].set_ylabel(f"level {level}", fontsize="small", rotation=0, ha="right", va="center")
+    for ax, name in zip(axes[0], ("image", "anew", "anew", "changes"), strict=True):
+        ax.set_title(name, fontsize="small")
+    panel.suptitle(str(world.attrs["world"]))
     return list(axes.ravel())
+
+
+def _faded(tile: NDArray[Any], change: NDArray[Any], grid: TokenGrid, pixels: int) -> NDArray[Any]:
+    """Make tokens pale by how little they changed: images (y, x, channel)."""
+    blocks = change.mean(-1).reshape(grid.height, pixels, grid.width, pixels).mean((1, 3))
+    white = PALE * np.kron(1 - np.clip(2 * blocks, 0, 1), np.ones((pixels, pixels)))[..., None]
+    return np.asarray(white + (1 - white) * tile)
 
 
 def _changed(ax: Axes, share: NDArray[np.float64], pixels: int) -> None:
@@ -176,7 +194,7 @@ def _changed(ax: Axes, share: NDArray[np.float64], pixels: int) -> None:
     ax.imshow(np.kron(share, np.ones((pixels, pixels))), cmap="Greys", vmin=0, vmax=1)
     box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
     place = {"ha": "center", "va": "center", "transform": ax.transAxes}
-    ax.text(0.5, 0.5, f"{share.mean():.0%}", None, bbox=box, fontsize="x-small", **place)
+    ax.text(0.5, 0.5, f"{share.mean():.0%}", None, bbox=box, fontsize="small", **place)
 
 
 def _outline(ax: Axes, grid: TokenGrid, level: int, pixels: int) -> None:
