@@ -24,12 +24,12 @@ from maestrata.results import CubeSet, along_arms, along_levels
 NAME = "attention_mass"
 TITLE = "Attention of the last block: mass under the same ancestor"
 CAPTION = (
-    "Whether attention of the last block stays with tokens that share an ancestor. Above, one row a world: of the "
-    "attention to other tokens, the share on those under the same ancestor at each level, for all tokens as "
-    "queries, and for [CLS] around the token that it attends to most; dotted: what even attention gives. Curves "
-    "above it, and above the untrained encoder, follow the hierarchy, or are local, which in these images is nearly "
-    "the same. Below, maps over the tokens of the image, of one world: where [CLS] and one token, outlined, look, "
-    "as means over test images and in one image."
+    "Whether attention of the last block stays with tokens that share an ancestor. Above, one row a "
+    "world: of the attention to other tokens, the share on those under the same ancestor at each level, "
+    "for all tokens as queries, and for [CLS] around the token that it attends to most; dotted: what even "
+    "attention gives. Curves above it, and above the untrained encoder, follow the hierarchy, or are "
+    "local, which in these images is nearly the same. Below, maps over the tokens of the image, of one "
+    "world: where [CLS] and one token, outlined, look, as means over test images and in one image."
 )
 NEEDS = ("experiments/attention",)
 
@@ -78,8 +78,8 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     return sheet.done(TITLE, " ".join(filter(None, told)), [*by_ratio.legend, REFERENCES["even"]], [
         f"mean over heads, whole image; {sheet.n_text()}",
         sheet.intervals_text("bars and bands"),
-        f"maps: {shown}, world seed {seed}, one scale for all, 1 = even; outlined: token {_chosen(cube)}, counted row by "
-        "row" if maps else "no maps in this run",
+        f"maps: {shown}, world seed {seed}, one scale for all, 1 = even; token {_chosen(cube)} outlined"
+        if maps else "no maps in this run",
     ])  # fmt: skip
 
 
@@ -91,13 +91,13 @@ def _told(cube: xr.Dataset, world: str, models: Mapping[str, float]) -> str:
         return ""
     most = int(s.mean.argmax())
     return (
-        f"{world}: under the same parent lies most at r = {short(float(s.x[most]))}, {estimate(s, most)} of the attention "
-        f"to other tokens; even: {decimals(float(even.mean[0]))}."
+        f"{world}: under the same parent lies most at r = {short(float(s.x[most]))}, {estimate(s, most)} "
+        f"of the attention to other tokens; even: {decimals(float(even.mean[0]))}."
     )
 
 
 def _chosen(cube: xr.Dataset) -> int:
-    """Number of the token whose attention is mapped: as the parts of the cube say, else the experiment's default."""
+    """Token whose attention is mapped: as the parts of the cube say, else the experiment's default."""
     given = [settings.get("token") for settings in stated(cube.attrs, "settings")]
     default: int = modules.constant("experiments", "attention", "SETTINGS")["token"]
     return next((int(token) for token in given if token is not None), default)

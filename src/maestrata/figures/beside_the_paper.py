@@ -18,11 +18,12 @@ from maestrata.results import CubeSet, Series, along_arms, along_cells, cells, l
 NAME = "beside_the_paper"
 TITLE = "The paper's experiments, and the same on known worlds"
 CAPTION = (
-    "Whether known worlds put masking ratios and patches in the order of the paper's experiments. Above, numbers of "
-    "the paper (ImageNet-1K, ViT-B, one run each, no intervals): linear probe by masking ratio and by mask patch, "
-    "shape bias, and the share of accuracy lost on the average of five harder variants. Below, ours: R2 of the root "
-    "by the primary features, by ratio and by patch at r = .75; share of answers for the root where root and a "
-    "texture disagree; share of accuracy above chance that shifted noise takes. Grey: the untrained encoder."
+    "Whether known worlds put masking ratios and patches in the order of the paper's experiments. Above, "
+    "numbers of the paper (ImageNet-1K, ViT-B, one run each, no intervals): linear probe by masking ratio "
+    "and by mask patch, shape bias, and the share of accuracy lost on the average of five harder "
+    "variants. Below, ours: R2 of the root by the primary features, by ratio and by patch at r = .75; "
+    "share of answers for the root where root and a texture disagree; share of accuracy above chance that "
+    "shifted noise takes. Grey: the untrained encoder."
 )
 NEEDS = ("experiments/cue_conflict",)
 USES = ("regression", "experiments/robustness")
@@ -118,7 +119,7 @@ def _root(cubes: CubeSet, encoder: str, along: str) -> dict[str, Series]:
 
 
 def _of_arms(cubes: CubeSet, name: str, quantity: str) -> list[dict[str, Series]]:
-    """Take a quantity of the models of an experiment, and of the untrained one, of every world that has it."""
+    """Take a quantity of the models of an experiment, and of the untrained one, by world."""
     cube = cubes.get(f"experiments/{name}")
     models, start = (
         {world: along_arms(cube, world, quantity, arms(world)) for world in worlds_of(cube)}

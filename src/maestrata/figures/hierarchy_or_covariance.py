@@ -16,12 +16,13 @@ from maestrata.results import PRIMARY_TEXT, CubeSet, Series, along_arms, along_l
 NAME = "hierarchy_or_covariance"
 TITLE = "Hierarchy or covariance: the world and its Gaussian surrogate"
 CAPTION = (
-    "Whether models learn from a hierarchy what they do not learn from its covariance. The surrogate is a Gaussian "
-    "world with the mean and covariance of all pixels and latents, and no hierarchy beyond them; the same models "
-    "are trained in both. First two panels: R2 of the root against the masking ratio, with the best linear probe "
-    "(ridge on all pixels) and the untrained encoder. Third: R2 minus that of the best linear probe at the middle "
-    "ratio, by level; in the surrogate nothing can exceed it. Fourth: how much the curve over the ratio is an "
-    "inverted U. An encoder that lives on second moments shows the same in both worlds."
+    "Whether models learn from a hierarchy what they do not learn from its covariance. The surrogate is a "
+    "Gaussian world with the mean and covariance of all pixels and latents, and no hierarchy beyond them; "
+    "the same models are trained in both. First two panels: R2 of the root against the masking ratio, "
+    "with the best linear probe (ridge on all pixels) and the untrained encoder. Third: R2 minus that of "
+    "the best linear probe at the middle ratio, by level; in the surrogate nothing can exceed it. Fourth: "
+    "how much the curve over the ratio is an inverted U. An encoder that lives on second moments shows "
+    "the same in both worlds."
 )
 NEEDS = ("experiments/surrogate",)
 
@@ -63,7 +64,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     return sheet.done(TITLE, " ".join(filter(None, told)), legend, [
         f"{PRIMARY_TEXT}; {sheet.n_text()}",
         sheet.intervals_text("bars and bands"),
-        "inverted U: R² at the middle ratio minus the mean of R² at the lowest and the highest; r: realised ratio",
+        "inverted U: R² at the middle ratio minus the mean of R² at the lowest and the highest; r: realised",
     ])  # fmt: skip
 
 

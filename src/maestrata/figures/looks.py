@@ -1,8 +1,8 @@
 """How things are drawn and named: colours, markers, dashes; the same in panels and in legends.
 
-Colours are safe for the colour-blind and never alone: each comes with its marker and a label. What is ordered
-takes a dark-to-light scale, levels blue to green and ratios blue to yellow; encoders and worlds, which are not,
-take the Okabe-Ito colours.
+Colours are safe for the colour-blind and never alone: each comes with its marker and a label. What is
+ordered takes a dark-to-light scale, levels violet to green and ratios blue to orange; encoders and worlds,
+which are not, take the Okabe-Ito colours.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ ENCODERS: dict[str, Look] = {
 }
 
 UNTRAINED = replace(ENCODERS["random_init"], color="#555555", line="--", open=True)
-"""The encoder before training, where it is a curve among those of ratios: grey, as theirs are warm colours."""
+"""The encoder before training, where it is a curve among those of ratios."""
 
 
 def _line(encoder: str, *dashes: float) -> Look:
@@ -103,7 +103,7 @@ def level_look(level: int, top: int) -> Look:
 
 
 def ratio_look(ratio: float) -> Look:
-    """Return the look of a masking ratio, the same in every figure: colour and marker go by the ratio alone."""
+    """Return the look of a masking ratio, which is the same in every figure."""
     red, green, blue, alpha = mpl.colormaps["plasma"](0.88 * ratio)
     # the plainest markers are those of the ratios that eight tokens allow and runs take
     marker = "osXDP^v"[min(max(round(8 * ratio), 1), 7) - 1]

@@ -1,4 +1,4 @@
-"""What figures of the sweep share: panels by world and mask patch, and curves by level with what bounds them."""
+"""What figures of the sweep share: panels by world and mask patch, curves by level, lines beside them."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
@@ -15,11 +17,11 @@ from maestrata.results import CubeSet, along_cells, levels_with
 NAME = "r2_by_patch"
 TITLE = "What is recovered of each level, by size of the mask patch"
 CAPTION = (
-    "How well the latents of each level are predicted when the patches that are masked are larger. One panel "
-    "a world and asked masking ratio that was run with more than one patch, of the world seeds that have them "
-    "all. Offset patches are shifted by half a block: as large, but not aligned with the tree. Thin lines of "
-    "the same colour: the ceiling by exact inference, the linear masked autoencoder, and the same network "
-    "trained on other images' targets."
+    "How well the latents of each level are predicted when the patches that are masked are larger. One "
+    "panel a world and asked masking ratio that was run with more than one patch, of the world seeds that "
+    "have them all. Offset patches are shifted by half a block: as large, but not aligned with the tree. "
+    "Thin lines of the same colour: the ceiling by exact inference, the linear masked autoencoder, and "
+    "the same network trained on other images' targets."
 )
 NEEDS = ("regression",)
 USES = ("limits",)
@@ -34,13 +36,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     sheet = Sheet.flow(style, max(len(panels), 1))
     told = []
     for ax, (world, ratio, kept) in zip(sheet.axes, panels, strict=False):
-
-        def pick(
-            cube: xr.Dataset, world: str = world, ratio: float = ratio, kept: _Kept = kept
-        ) -> xr.Dataset:
-            here = cube.sel(world=world, mask_ratio=ratio).stack(patch=("patch_size", "offset"))
-            return here.isel(world_seed=kept[0], patch=kept[1])
-
+        pick = partial(_pick, world=world, ratio=ratio, kept=kept)
         here = pick(shown.trained)
         x = np.arange(len(kept[1]))
         shown.draw(sheet, ax, pick, looks, "patch", x)
@@ -57,13 +53,19 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
         missing(sheet.axes[0], "this run has one mask patch a world: nothing to compare")
         sheet.axes[0].set_axis_off()
     sheet.from_zero()
-    return sheet.done(TITLE, " ".join(filter(None, told)), [*looks.values(), *LINES][: None if panels else 0], [
+    legend = [*looks.values(), *LINES] if panels else []
+    return sheet.done(TITLE, " ".join(filter(None, told)), legend, [
         scores_text(shown.cube, shown.trained),
         f"{sheet.intervals_text()}; {shown.bounds(world for world, *_ in panels)}",
     ])  # fmt: skip
 
 
 _Kept = tuple[np.ndarray, np.ndarray]
+
+
+def _pick(cube: xr.Dataset, world: str, ratio: float, kept: _Kept) -> xr.Dataset:
+    here = cube.sel(world=world, mask_ratio=ratio).stack(patch=("patch_size", "offset"))
+    return here.isel(world_seed=kept[0], patch=kept[1])
 
 
 def _panels(cube: xr.Dataset) -> list[tuple[str, float, _Kept]]:

@@ -21,11 +21,11 @@ from maestrata.results import CubeSet
 NAME = "reconstructions"
 TITLE = "The same images, filled in by models of different masking ratios"
 CAPTION = (
-    "What an encoder saw of an image, and how its decoder fills in the rest, by masking ratio. Left: the image. "
-    "Then, for each realised masking ratio, what the encoder saw (grey: masked), and under it the masked part as "
-    "the decoder fills it in, within what was seen. The three channels are shown as red, green and blue, from the "
-    "1st to the 99th percentile of the world's images. The worlds that were run at most ratios; first world seed, "
-    "first training seed, smallest mask patch."
+    "What an encoder saw of an image, and how its decoder fills in the rest, by masking ratio. Left: the "
+    "image. Then, for each realised masking ratio, what the encoder saw (grey: masked), and under it the "
+    "masked part as the decoder fills it in, within what was seen. The three channels are shown as red, "
+    "green and blue, from the 1st to the 99th percentile of the world's images. The worlds that were run "
+    "at most ratios; first world seed, first training seed, smallest mask patch."
 )
 NEEDS = ("reconstructions",)
 
@@ -59,7 +59,8 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
         _draw(ax, block, k, columns)
     for ax in sheet.axes:
         ax.set_axis_off()
-    return sheet.done(TITLE, "Upper rows: what the encoder saw; lower rows: what the decoder made of the rest.", [], [
+    sentence = "Upper rows: what the encoder saw; lower rows: what the decoder made of the rest."
+    return sheet.done(TITLE, sentence, [], [
         f"n = {each} images a world, one model a column (first world seed and training seed); "
         f"single images: no intervals; {missing_text(cube)}",
         "grey: masked",

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from maestrata.figures.panels import LINES, Recovery, at, columns_of, level_looks, smallest
+from maestrata.figures.panels import LINES, Place, Recovery, at, columns_of, level_looks, smallest
 from maestrata.figures.sheet import RATIO, Sheet, missing, ratio_axis
 from maestrata.figures.style import Style
 from maestrata.figures.words import decimals, estimate, listed, realised_text, scores_text, short
-from maestrata.results import CubeSet, along_cells, levels_with, scores
+from maestrata.results import CubeSet, along_cells, levels_with
 
 NAME = "recovery_by_level"
 TITLE = "What is recovered of each level, by masking ratio"
 CAPTION = (
     "How well the latents of each level are predicted from what a masked autoencoder has learnt, by the "
-    "masking ratio it was trained at. R2 from the tokens under each node, one panel a world that was run at "
-    "three ratios or more, at its smallest mask patch. Markers: mean over worlds with its interval. Thin "
-    "lines of the same colour: the ceiling by exact inference, the linear masked autoencoder of the same "
-    "ratio, and the same network trained in the same way on targets of other images."
+    "masking ratio it was trained at. R2 from the tokens under each node, one panel a world that was run "
+    "at three ratios or more, at its smallest mask patch. Markers: mean over worlds with its interval. "
+    "Thin lines of the same colour: the ceiling by exact inference, the linear masked autoencoder of the "
+    "same ratio, and the same network trained in the same way on targets of other images."
 )
 NEEDS = ("regression",)
 USES = ("limits",)
@@ -35,10 +37,8 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     looks = level_looks(*panels.values())
     sheet = Sheet.flow(style, max(len(panels), 1), panel_height=2.2 if len(panels) < 3 else 1.9)
     for ax, (place, here) in zip(sheet.axes, panels.items(), strict=False):
-        shown.draw(
-            sheet, ax, lambda cube, place=place, here=here: at(cube, place).sel(mask_ratio=here.mask_ratio),
-            looks, "mask_ratio", here.realised_ratio,
-        )  # fmt: skip
+        pick = partial(_pick, place=place, here=here)
+        shown.draw(sheet, ax, pick, looks, "mask_ratio", here.realised_ratio)
         missing(ax)
         ratio_axis(ax, "")
         ax.set_title(place.world)
@@ -47,15 +47,20 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
         missing(sheet.axes[0], f"this run has no world with {LEAST} masking ratios")
         sheet.axes[0].set_axis_off()
     sheet.from_zero()
-    told = [_peak(place.world, here, cubes) for place, here in panels.items()]
-    return sheet.done(TITLE, " ".join(filter(None, told)), [*looks.values(), *LINES][: None if panels else 0], [
+    told = [_peak(place.world, here) for place, here in panels.items()]
+    legend = [*looks.values(), *LINES] if panels else []
+    return sheet.done(TITLE, " ".join(filter(None, told)), legend, [
         scores_text(shown.cube, shown.trained),
         f"{sheet.intervals_text()}; {shown.bounds(place.world for place in panels)}",
         realised_text(shown.cube),
     ])  # fmt: skip
 
 
-def _peak(world: str, here: xr.Dataset, cubes: CubeSet) -> str:
+def _pick(cube: xr.Dataset, place: Place, here: xr.Dataset) -> xr.Dataset:
+    return at(cube, place).sel(mask_ratio=here.mask_ratio)
+
+
+def _peak(world: str, here: xr.Dataset) -> str:
     """Say at which ratio the root is recovered best, by the mean over worlds, and what the ends come to."""
     levels = levels_with(here.r2)
     s = along_cells(here.sel(level=levels[0]), "mask_ratio", here.realised_ratio) if levels else None
@@ -64,6 +69,6 @@ def _peak(world: str, here: xr.Dataset, cubes: CubeSet) -> str:
     best, ends = int(np.argmax(s.mean)), {0, len(s.x) - 1}
     others = [f"{decimals(float(s.mean[i]))} at {short(float(s.x[i]))}" for i in sorted(ends - {best})]
     return (
-        f"{world}: the root is recovered best at r = {short(float(s.x[best]))}, R² = {estimate(s, best)}, against "
-        f"{listed(others)}."
+        f"{world}: the root is recovered best at r = {short(float(s.x[best]))}, R² = {estimate(s, best)}, "
+        f"against {listed(others)}."
     )

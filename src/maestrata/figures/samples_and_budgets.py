@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -31,10 +32,11 @@ from maestrata.results import (
 NAME = "samples_and_budgets"
 TITLE = "Samples, budgets, and the border of the mask"
 CAPTION = (
-    "Whether what is learnt depends on how many images, steps and masked tokens a model gets. First: R2 of every level against the size of the training set at a fixed number of steps; open "
-    "marks: fresh images at every step. Second: what the last step in size changes, and then fresh images, "
-    "and more steps; grey: the margin of .02 within which more is taken not to matter. Third: R2 of the "
-    "root against the masking ratio with the number of masked tokens in the loss held equal, and with the "
+    "Whether what is learnt depends on how many images, steps and masked tokens a model gets. First: R2 "
+    "of every level against the size of the training set at a fixed number of steps; open marks: fresh "
+    "images at every step. Second: what the last step in size changes, and then fresh images, and more "
+    "steps; grey: the margin of .02 within which more is taken not to matter. Third: R2 of the root "
+    "against the masking ratio with the number of masked tokens in the loss held equal, and with the "
     "compute of training held equal: a curve that keeps its shape does not owe it to either. Fourth: R2 "
     "with the tokens at the border of the mask left out of the loss, minus that of the standard loss, and "
     "minus that with as many tokens left out at random."
@@ -52,10 +54,10 @@ GAINS = {"over_standard": ("over standard", "-", False), "over_random": ("over r
 
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
-    """Draw two rows a world."""
+    """Draw a panel a world and part."""
     sampled = cubes.one("experiments/samples")
     budgets, border = cubes.get("experiments/budgets"), cubes.get("experiments/border")
-    parts = [
+    parts: list[tuple[Callable[..., None], xr.Dataset | None, str]] = [
         *((_sizes, sampled, world) for world in measured(sampled)),
         *((_changes, sampled, world) for world in measured(sampled)),
         *((_budgets, budgets, world) for world in measured(budgets)),

@@ -49,8 +49,7 @@ class Sheet:
 
     @classmethod
     def flow(cls, style: Style, count: int, *, columns: int = 3, **size: Any) -> Sheet:
-        """Make `count` panels that share axes, row by row, at most `columns` in each; none if it can be
-        helped stands alone in its row. The lowest have tick labels."""
+        """Make `count` panels that share axes, at most `columns` in a row; the lowest have tick labels."""
         columns = even_columns(count, columns)
         size |= {"sharex": True, "sharey": True}
         figure, axes = style.figure(-(-count // columns), columns, **size)

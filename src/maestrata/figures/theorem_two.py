@@ -20,14 +20,15 @@ from maestrata.results import CubeSet, Select, along, along_arms, numbered, root
 NAME = "theorem_two"
 TITLE = "Theorem 2: recovery of c, and leak of what is not c"
 CAPTION = (
-    "Whether an encoder with as many outputs as the shared information c has dimensions holds c, and nothing "
-    "else. One fixed mask for each level at which c may lie, an encoder with w outputs which are all that the "
-    "decoder sees, against w over the intrinsic dimension d_c of c. Recovery: R2 of c from the outputs over the "
-    "R2 from the conditional mean of the masked tokens. Progress: share explained of what can be explained of "
-    "them; under .9 a world does not count. Leak: share of the whitened outputs' variance that is noise not "
-    "shared with the masked part. Where a run has fixed masks, a row on standard masked autoencoders with one "
-    "mask each: leak of the noise below level 2 for the paper's three masks, and along a ladder at r = .5 on "
-    "which c climbs from the tokens' parents to the root; and what training adds to R2 on each rung."
+    "Whether an encoder with as many outputs as the shared information c has dimensions holds c, and "
+    "nothing else. One fixed mask for each level at which c may lie, an encoder with w outputs which are "
+    "all that the decoder sees, against w over the intrinsic dimension d_c of c. Recovery: R2 of c from "
+    "the outputs over the R2 from the conditional mean of the masked tokens. Progress: share explained of "
+    "what can be explained of them; under .9 a world does not count. Leak: share of the whitened outputs' "
+    "variance that is noise not shared with the masked part. Where a run has fixed masks, a row on "
+    "standard masked autoencoders with one mask each: leak of the noise below level 2 for the paper's "
+    "three masks, and along a ladder at r = .5 on which c climbs from the tokens' parents to the root; "
+    "and what training adds to R2 on each rung."
 )
 NEEDS = ("experiments/bottleneck",)
 USES = ("experiments/fixed_masks",)
@@ -75,8 +76,8 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     return sheet.done(TITLE, " ".join(filter(None, told)), legend, [
         f"{n_text(one, name='bottleneck')}; {n_text(many, name='fixed masks')}",
         sheet.intervals_text("bars and bands"),
-        "dashed: thresholds, fixed before any model was trained: claim 2 asks for over .9, claim 3 for a leak below .1, "
-        "and above .2 speaks against it; worlds count from a progress of .9 on; thin: single worlds",
+        "dashed: thresholds, fixed before any model was trained: claim 2 asks for over .9, claim 3 for a "
+        "leak below .1, above .2 speaks against it; worlds count from a progress of .9 on; thin: single worlds",
         absent_text(cubes, USES),
     ])  # fmt: skip
 

@@ -23,11 +23,11 @@ NAME = "training_curves"
 TITLE = "Training: share explained of what can be explained"
 CAPTION = (
     "How much each model had learnt, and whether it reached the gate below which no claim takes it. Share "
-    "explained of what can be explained of masked tokens, (variance - loss) / (variance - Bayes loss). Panels: "
-    "worlds and mask patches of several models; curves of training batches, smoothed, median and range over "
-    "models; points at the right: each model at its end, on fresh images; bars: the gates. Last panel: models "
-    "that are alone, at their end; open: share of the variance, where inference is not exact. Worlds in which "
-    "nothing can be explained of a masked token are left out, and named below."
+    "explained of what can be explained of masked tokens, (variance - loss) / (variance - Bayes loss). "
+    "Panels: worlds and mask patches of several models; curves of training batches, smoothed, median and "
+    "range over models; points at the right: each model at its end, on fresh images; bars: the gates. "
+    "Last panel: models that are alone, at their end; open: share of the variance, where inference is not "
+    "exact. Worlds in which nothing can be explained of a masked token are left out, and named below."
 )
 NEEDS = ("training", "regression")
 
@@ -96,15 +96,15 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     n = [len(group.curves) for place in several for group in several[place]]
     left_out = f"left out, as nothing can be explained there: {listed(empty)}" if empty else ""
     return Sheet(style, figure, np.array(axes)).done(TITLE, _told(cube, several, alone), looks.values(), [
-        f"n = {span(n or [1])} models a curve: median and range (no interval), smoothed over 1/{SMOOTHED} of the "
-        f"run; {missing_text(cube)}",
+        f"n = {span(n or [1])} models a curve: median and range (no interval), smoothed over 1/{SMOOTHED} of "
+        f"the run; {missing_text(cube)}",
         left_out,
         "models predict pixels normalised by token (norm_pixels): no progress is known" if normed else "",
     ])  # fmt: skip
 
 
 def _groups(cube: xr.Dataset, ends: xr.Dataset, normed: bool) -> tuple[list[Group], list[str]]:
-    """Take the models of every place and ratio, and the names of the places where there is nothing to learn."""
+    """Take the models of every place and ratio, and name the places where there is nothing to learn."""
     groups, empty = [], []
     for place in places(cube):
         here = columns_of(at(cube, place))

@@ -22,12 +22,12 @@ from maestrata.text import wrap
 NAME = "verdicts"
 TITLE = "The claims, put to the test"
 CAPTION = (
-    "The verdict on every claim, and every test that decides it, each on its own axis. Dots: worlds, training "
-    "seeds averaged; bar and diamond: mean over worlds with its 95 % t interval (ci_world); an arrow: it goes on "
-    "beyond. Dashed: the threshold, fixed before any model was trained; shaded: where the claim would be "
-    "supported. Signs and colours of a test say where its own interval lies, those of a claim the verdict. At "
-    "the right the mean with its interval in its own units, and where it must lie. Under ten worlds a claim that "
-    "trains models is inconclusive by rule."
+    "The verdict on every claim, and every test that decides it, each on its own axis. Dots: worlds, "
+    "training seeds averaged; bar and diamond: mean over worlds with its 95 % t interval (ci_world); an "
+    "arrow: it goes on beyond. Dashed: the threshold, fixed before any model was trained; shaded: where "
+    "the claim would be supported. Signs and colours of a test say where its own interval lies, those of "
+    "a claim the verdict. At the right the mean with its interval in its own units, and where it must "
+    "lie. Under ten worlds a claim that trains models is inconclusive by rule."
 )
 NEEDS = ("verdicts",)
 USES = ("regression",)
@@ -56,8 +56,9 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
         for at in np.flatnonzero(decide & (cube.contrast_claim.values == label)):
             lines.append((y, label, int(at)))
             y += max(1, len(_name(cube, int(at))))
-    absent = [f"{label} {cube.title.sel(claim=label).values!s}" for label in
-              (label for label, verdict in zip(labels, verdicts, strict=True) if verdict == "not_run")]  # fmt: skip
+    titles = map(str, cube.title.values)
+    claimed = zip(labels, titles, verdicts, strict=True)
+    absent = [f"{label} {title}" for label, title, verdict in claimed if verdict == "not_run"]
     told = wrap(f"{LOOKS['not_run'].text}: {'; '.join(absent)}", NOT_RUN_WIDTH) if absent else []
     bottom = y + 0.8 * len(told)
     figure = Figure(figsize=(WIDTH, LINE * (bottom + 0.8)))
@@ -65,8 +66,8 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     above, below = style.frame(figure, TITLE, counted(verdicts), notes=[
         ", ".join(look.text for look in LOOKS.values()),
         f"dots: worlds (n = {n} a test), training seeds averaged; bar, diamond: 95 % t interval over worlds "
-        "(ci_world), mean; dashed: the threshold, fixed before any model was trained; shaded: for the claim; each "
-        "line has its own axis",
+        "(ci_world), mean; dashed: the threshold, fixed before any model was trained; shaded: for the claim; "
+        "each line has its own axis",
         realised_text(sweep) if sweep is not None else "",
     ])  # fmt: skip
     height = figure.get_figheight()

@@ -24,13 +24,14 @@ from maestrata.results import CubeSet
 NAME = "world"
 TITLE = "Worlds: latent graph, token grid, and what each level decides of an image"
 CAPTION = (
-    "How much of an image each level of causes decides. Above: the graph of the first world, each node over the "
-    "tokens that it generates, and the same blocks on the grid of tokens; tokens that the example mask hides are "
-    "grey. Below, for up to three worlds of different kinds: one image (channels as red, green and blue, from the "
-    "1st to the 99th percentile), and two in which all is drawn anew that lies below a level: tokens that stay as "
-    "they were are pale, so that what is coloured is not decided by that level and those above. Outlines: the "
-    "blocks of the level's nodes. The last column is the share of the variance of each token that such draws "
-    "change (white: nothing, black: all of it), with the mean over tokens."
+    "How much of an image each level of causes decides. Above: the graph of the first world, each node "
+    "over the tokens that it generates, and the same blocks on the grid of tokens; tokens that the "
+    "example mask hides are grey. Below, for up to three worlds of different kinds: one image (channels "
+    "as red, green and blue, from the 1st to the 99th percentile), and two in which all is drawn anew "
+    "that lies below a level: tokens that stay as they were are pale, so that what is coloured is not "
+    "decided by that level and those above. Outlines: the blocks of the level's nodes. The last column is "
+    "the share of the variance of each token that such draws change (white: nothing, black: all of it), "
+    "with the mean over tokens."
 )
 NEEDS = ("worlds",)
 
