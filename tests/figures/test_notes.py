@@ -23,11 +23,11 @@ NOTES = [
 ]
 
 
-def titled(note: str, title: str, width: float = 6.75) -> tuple[Figure, Text]:
+def titled(note: str, title: str) -> tuple[Figure, Text]:
     style = Style(note)
     with style.context():
-        figure, _ = style.figure(1, 2, panel_width=width / 2)
-        style.title(figure, title)
+        figure, _ = style.figure(1, 2)
+        style.frame(figure, title)
         figure.draw_without_rendering()
     text = figure._suptitle  # type: ignore[attr-defined]
     return figure, text

@@ -22,7 +22,7 @@ from maestrata.figures.style import Style
 from maestrata.results import CubeSet
 from maestrata.steps import theory, worlds
 
-NAMES = ("shared_on_tree", "level_profiles", "supply_demand")
+NAMES = ("shared_on_tree", "level_profiles")
 MASKS = {"tree": {"1x1": [0.25, 0.5, 0.75], "2x1": [0.5], "2x1o": [0.5]}, "dag": {"1x1": [0.5]}}
 KINDS = {"tree": "gaussian_tree", "dag": "latent_dag"}
 
@@ -124,18 +124,23 @@ def test_members_of_c_are_those_of_the_cube(cubes: CubeSet) -> None:
 
 def test_curves_are_those_of_the_cube(cubes: CubeSet) -> None:
     cell = only(cubes, "tree").one("theory").sel(world="tree", world_seed=0, patch_size=1, offset=0)
-    lines = draw("supply_demand", only(cubes, "tree")).axes[0].lines
+    figure = draw("level_profiles", only(cubes, "tree"))
+    lines = figure.axes[5].lines
     for level in (1, 2, 3):
         (line,) = (
             a for a in lines if a.get_color() == level_look(level, 3).color and len(a.get_xdata()) == 3
         )
         np.testing.assert_allclose(line.get_ydata(), cell.supply.sel(level=level))
         np.testing.assert_allclose(line.get_xdata(), [0.25, 0.5, 0.75])
-    panel = draw("level_profiles", only(cubes, "tree")).axes[0]
     at = cell.sel(reading="separator", tie="highest", drawing="fixed")
-    drawn = [line.get_ydata() for line in panel.lines if len(line.get_xdata()) == 3]
-    assert any(np.allclose(y, at.mean_level) for y in drawn)
-    assert any(np.allclose(y, at.closed_mean_level) for y in drawn)
+    for panel, expected in (
+        (0, at.p_in_c.sel(level=1)),
+        (3, at.mean_level),
+        (4, at.climb),
+        (4, at.supply_demand),
+    ):
+        drawn = [line.get_ydata() for line in figure.axes[panel].lines if len(line.get_xdata()) == 3]
+        assert any(np.allclose(y, expected) for y in drawn), panel
 
 
 def test_worlds_that_do_not_fit(cubes: CubeSet) -> None:

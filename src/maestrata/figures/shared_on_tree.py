@@ -23,11 +23,12 @@ from maestrata.results import CubeSet
 NAME = "shared_on_tree"
 TITLE = "What masked and visible part share, under three fixed masks"
 CAPTION = (
-    "Which latents masked (filled) and visible (open) tokens share, for three masks: the paper's Figure 4 "
-    "by computation. A conservative mask hides few tokens, spread over the image, an ideal one hides one "
-    "half, an aggressive one leaves few. Rows: the smallest separating set, of several the highest or the "
-    "lowest, and the invertible reading of Theorem 1. The first world whose graph is a tree, and the "
-    "first whose graph is not (separating set), if there are such."
+    "Which latents masked and visible tokens share, under three masks. The paper's Figure 4 by "
+    "computation; masked tokens are filled, visible ones open. A conservative mask hides few tokens, "
+    "spread over the image, an ideal one hides one half, an aggressive one leaves few. Rows: the smallest "
+    "separating set, of several the highest or the lowest, and the invertible reading of Theorem 1. The "
+    "first world whose graph is a tree, and the first whose graph is not (separating set), if there are "
+    "such."
 )
 NEEDS = ("theory", "worlds")
 

@@ -77,7 +77,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
         f"{n_text(one, name='bottleneck')}; {n_text(many, name='fixed masks')}",
         sheet.intervals_text("bars and bands"),
         "dashed: thresholds, fixed before any model was trained: claim 2 asks for over .9, claim 3 for a "
-        "leak below .1, above .2 speaks against it; worlds count from a progress of .9 on; thin: single worlds",
+        "leak below .1, above .2 speaks against it; worlds count from progress .9 on; thin: single worlds",
         absent_text(cubes, USES),
     ])  # fmt: skip
 
