@@ -126,5 +126,5 @@ def _draw(profiles: dict[float, xr.Dataset], args: argparse.Namespace) -> None:
         mirrored = any(abs(one + other - 1) < 1e-9 for one in profiles for other in profiles if one < other)
         same = "a mask and its complement share the same, so the curves of r and 1 - r lie on each other"
         told = [f"{args.reading}, {args.tie} of several smallest sets", same if mirrored else ""]
-        figure = sheet.done(title, looks.values(), told)
+        figure = sheet.done(title, "", looks.values(), told)
     save(figure, args.out, style)

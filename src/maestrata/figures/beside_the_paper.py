@@ -18,12 +18,12 @@ from maestrata.results import CubeSet, Series, along_arms, along_cells, cells, l
 NAME = "beside_the_paper"
 TITLE = "The paper's experiments, and the same on known worlds"
 CAPTION = (
-    "Whether known worlds put masking ratios and patches in the order of the paper's experiments. Above, "
-    "numbers of the paper (ImageNet-1K, ViT-B, one run each, no intervals): linear probe by masking ratio "
-    "and by mask patch, shape bias, and the share of accuracy lost on the average of five harder "
-    "variants. Below, ours: R2 of the root by the primary features, by ratio and by patch at r = .75; "
-    "share of answers for the root where root and a texture disagree; share of accuracy above chance that "
-    "shifted noise takes. Grey: the untrained encoder."
+    "Whether ratios and patches come in the paper's order. Above, numbers of the paper (ImageNet-1K, "
+    "ViT-B, one run each, no intervals): linear probe by masking ratio and by mask patch, shape bias, and "
+    "the share of accuracy lost on the average of five harder variants. Below, ours: R2 of the root by "
+    "the primary features, by ratio and by patch at r = .75; share of answers for the root where root and "
+    "a texture disagree; share of accuracy above chance that shifted noise takes. Grey: the untrained "
+    "encoder."
 )
 NEEDS = ("experiments/cue_conflict",)
 USES = ("regression", "experiments/robustness")

@@ -16,7 +16,7 @@ from maestrata.results import PRIMARY_TEXT, CubeSet, Series, along_arms, along_l
 NAME = "hierarchy_or_covariance"
 TITLE = "Hierarchy or covariance: the world and its Gaussian surrogate"
 CAPTION = (
-    "Whether models learn from a hierarchy what they do not learn from its covariance. The surrogate is a "
+    "Whether models learn from a hierarchy what its covariance does not teach. The surrogate is a "
     "Gaussian world with the mean and covariance of all pixels and latents, and no hierarchy beyond them; "
     "the same models are trained in both. First two panels: R2 of the root against the masking ratio, "
     "with the best linear probe (ridge on all pixels) and the untrained encoder. Third: R2 minus that of "

@@ -20,8 +20,8 @@ from maestrata.results import MIN_WORLDS, CubeSet, Series, scores, sum_up
 NAME = "level_against_theory"
 TITLE = "The level that training adds to, against the theory's"
 CAPTION = (
-    "Whether the level that a masking ratio teaches could be known before training. Across: mean level of "
-    "the shared information c, under the readings of Theorem 1. Up: centroid over levels of what training "
+    "Whether the level that a ratio teaches could be known before training. Across: mean level of the "
+    "shared information c, under the readings of Theorem 1. Up: centroid over levels of what training "
     "adds, each level weighted by its gain in R2 over the same network trained on other images' targets "
     "(gains below 0 count as 0). A point a masking ratio, joined in rising order; dotted: where both are "
     "equal. The theory is about which level, not about equality: a prediction that holds makes the points "

@@ -18,13 +18,12 @@ from maestrata.results import CubeSet, levels_with
 NAME = "level_profiles"
 TITLE = "What the theory says before training, by masking ratio"
 CAPTION = (
-    "At which level the information that masked and visible part share lies, computed from graph and "
-    "masks alone. First row: probability that a node of each level is in c, under the readings of Theorem "
-    "1. Second row: mean level of c, a curve a mask patch; the same beside rival accounts: demand, the "
-    "level of a masked token's first ancestor with a visible token below it, demand times the supply of "
-    "the root, and the reach of the best linear map; and supply, R2 of each level given the visible part, "
-    "on the Gaussian twin of the graph. A fixed number of patches is visible, as in training. Shown is "
-    "the world with the most patches and ratios."
+    "At which level lies what masked and visible part share, by theory alone. First row: probability that "
+    "a node of each level is in c, under the readings of Theorem 1. Second row: mean level of c, a curve "
+    "a mask patch; the same beside rival accounts: demand, the level of a masked token's first ancestor "
+    "with a visible token below it, demand times the supply of the root, and the reach of the best linear "
+    "map; and supply, R2 of each level given the visible part, on the Gaussian twin of the graph. A fixed "
+    "number of patches is visible, as in training. Shown is the world with the most patches and ratios."
 )
 NEEDS = ("theory",)
 

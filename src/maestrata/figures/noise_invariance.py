@@ -16,11 +16,11 @@ from maestrata.results import CubeSet, Select, Series, along
 NAME = "noise_invariance"
 TITLE = "Invariance to the noise below each level"
 CAPTION = (
-    "How much of what is learnt changes when the details of an image are drawn anew and its causes are "
-    "kept. First panel: noise below a level drawn anew; second: noise at the level and above. Share of "
-    "the variance of the primary features that changes, by level, a curve a masking ratio, and the "
-    "untrained encoder. Third: both, as means over levels, minus those of the untrained encoder in the "
-    "same world. High-level features change little in the first and much in the second."
+    "How much of what is learnt changes when details are drawn anew and causes are kept. First panel: "
+    "noise below a level drawn anew; second: noise at the level and above. Share of the variance of the "
+    "primary features that changes, by level, a curve a masking ratio, and the untrained encoder. Third: "
+    "both, as means over levels, minus those of the untrained encoder in the same world. High-level "
+    "features change little in the first and much in the second."
 )
 NEEDS = ("experiments/invariance",)
 

@@ -17,11 +17,11 @@ from maestrata.results import CubeSet, along_cells, levels_with
 NAME = "r2_by_patch"
 TITLE = "What is recovered of each level, by size of the mask patch"
 CAPTION = (
-    "How well the latents of each level are predicted when the patches that are masked are larger. One "
-    "panel a world and asked masking ratio that was run with more than one patch, of the world seeds that "
-    "have them all. Offset patches are shifted by half a block: as large, but not aligned with the tree. "
-    "Thin lines of the same colour: the ceiling by exact inference, the linear masked autoencoder, and "
-    "the same network trained on other images' targets."
+    "How well each level's latents are predicted when the masked patches are larger. One panel a world "
+    "and asked masking ratio that was run with more than one patch, of the world seeds that have them "
+    "all. Offset patches are shifted by half a block: as large, but not aligned with the tree. Thin lines "
+    "of the same colour: the ceiling by exact inference, the linear masked autoencoder, and the same "
+    "network trained on other images' targets."
 )
 NEEDS = ("regression",)
 USES = ("limits",)

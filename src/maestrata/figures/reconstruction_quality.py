@@ -16,14 +16,14 @@ from maestrata.results import CubeSet, along_arms, cells
 NAME = "reconstruction_quality"
 TITLE = "Image quality and meaning of what comes out"
 CAPTION = (
-    "Whether images that come out of a model look right where they mean the right thing. Whole images "
-    "pass through models trained at different masking ratios, with nothing masked, as in the paper. "
-    "Structural measures (SSIM, FSIM), pixel measures (PSNR, squared error) and the exact posterior "
-    "probability of the true root given what comes out. Open marks: the same of images whose masked "
-    "tokens are filled in, the masks being the same for all models. Line: the posterior mean of the "
-    "masked tokens, which no decoder can beat in squared error. Last panel: rank correlation over the "
-    "ratios between each measure and the root's probability, of whole images. The paper holds that "
-    "structural measures follow meaning and pixel measures do not."
+    "Whether images that look right mean the right thing. Whole images pass through models trained at "
+    "different masking ratios, with nothing masked, as in the paper. Structural measures (SSIM, FSIM), "
+    "pixel measures (PSNR, squared error) and the exact posterior probability of the true root given what "
+    "comes out. Open marks: the same of images whose masked tokens are filled in, the masks being the "
+    "same for all models. Line: the posterior mean of the masked tokens, which no decoder can beat in "
+    "squared error. Last panel: rank correlation over the ratios between each measure and the root's "
+    "probability, of whole images. The paper holds that structural measures follow meaning and pixel "
+    "measures do not."
 )
 NEEDS = ("experiments/reconstruction",)
 

@@ -21,11 +21,11 @@ from maestrata.results import CubeSet
 NAME = "reconstructions"
 TITLE = "The same images, filled in by models of different masking ratios"
 CAPTION = (
-    "What an encoder saw of an image, and how its decoder fills in the rest, by masking ratio. Left: the "
-    "image. Then, for each realised masking ratio, what the encoder saw (grey: masked), and under it the "
-    "masked part as the decoder fills it in, within what was seen. The three channels are shown as red, "
-    "green and blue, from the 1st to the 99th percentile of the world's images. The worlds that were run "
-    "at most ratios; first world seed, first training seed, smallest mask patch."
+    "What an encoder saw of an image, and how its decoder fills in the rest. Left: the image. Then, for "
+    "each realised masking ratio, what the encoder saw (grey: masked), and under it the masked part as "
+    "the decoder fills it in, within what was seen. The three channels are shown as red, green and blue, "
+    "from the 1st to the 99th percentile of the world's images. The worlds that were run at most ratios; "
+    "first world seed, first training seed, smallest mask patch."
 )
 NEEDS = ("reconstructions",)
 

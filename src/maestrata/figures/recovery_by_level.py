@@ -17,11 +17,11 @@ from maestrata.results import CubeSet, along_cells, levels_with
 NAME = "recovery_by_level"
 TITLE = "What is recovered of each level, by masking ratio"
 CAPTION = (
-    "How well the latents of each level are predicted from what a masked autoencoder has learnt, by the "
-    "masking ratio it was trained at. R2 from the tokens under each node, one panel a world that was run "
-    "at three ratios or more, at its smallest mask patch. Markers: mean over worlds with its interval. "
-    "Thin lines of the same colour: the ceiling by exact inference, the linear masked autoencoder of the "
-    "same ratio, and the same network trained in the same way on targets of other images."
+    "How well each level's latents are predicted, by masking ratio. R2 from the tokens under each node, "
+    "one panel a world that was run at three ratios or more, at its smallest mask patch. Markers: mean "
+    "over worlds with its interval. Thin lines of the same colour: the ceiling by exact inference, the "
+    "linear masked autoencoder of the same ratio, and the same network trained in the same way on targets "
+    "of other images."
 )
 NEEDS = ("regression",)
 USES = ("limits",)

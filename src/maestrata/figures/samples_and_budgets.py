@@ -32,14 +32,14 @@ from maestrata.results import (
 NAME = "samples_and_budgets"
 TITLE = "Samples, budgets, and the border of the mask"
 CAPTION = (
-    "Whether what is learnt depends on how many images, steps and masked tokens a model gets. First: R2 "
-    "of every level against the size of the training set at a fixed number of steps; open marks: fresh "
-    "images at every step. Second: what the last step in size changes, and then fresh images, and more "
-    "steps; grey: the margin of .02 within which more is taken not to matter. Third: R2 of the root "
-    "against the masking ratio with the number of masked tokens in the loss held equal, and with the "
-    "compute of training held equal: a curve that keeps its shape does not owe it to either. Fourth: R2 "
-    "with the tokens at the border of the mask left out of the loss, minus that of the standard loss, and "
-    "minus that with as many tokens left out at random."
+    "Whether images, steps and masked tokens limit what is learnt. First: R2 of every level against the "
+    "size of the training set at a fixed number of steps; open marks: fresh images at every step. Second: "
+    "what the last step in size changes, and then fresh images, and more steps; grey: the margin of .02 "
+    "within which more is taken not to matter. Third: R2 of the root against the masking ratio with the "
+    "number of masked tokens in the loss held equal, and with the compute of training held equal: a curve "
+    "that keeps its shape does not owe it to either. Fourth: R2 with the tokens at the border of the mask "
+    "left out of the loss, minus that of the standard loss, and minus that with as many tokens left out "
+    "at random."
 )
 NEEDS = ("experiments/samples",)
 USES = ("experiments/budgets", "experiments/border")

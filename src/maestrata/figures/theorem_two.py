@@ -20,8 +20,8 @@ from maestrata.results import CubeSet, Select, along, along_arms, numbered, root
 NAME = "theorem_two"
 TITLE = "Theorem 2: recovery of c, and leak of what is not c"
 CAPTION = (
-    "Whether an encoder with as many outputs as the shared information c has dimensions holds c, and "
-    "nothing else. One fixed mask for each level at which c may lie, an encoder with w outputs which are "
+    "Whether as many outputs as c has dimensions hold c, and nothing else. c is what masked and visible "
+    "part share. One fixed mask for each level at which it may lie, an encoder with w outputs which are "
     "all that the decoder sees, against w over the intrinsic dimension d_c of c. Recovery: R2 of c from "
     "the outputs over the R2 from the conditional mean of the masked tokens. Progress: share explained of "
     "what can be explained of them; under .9 a world does not count. Leak: share of the whitened outputs' "

@@ -22,12 +22,12 @@ from maestrata.results.progress import gate_at
 NAME = "training_curves"
 TITLE = "Training: share explained of what can be explained"
 CAPTION = (
-    "How much each model had learnt, and whether it reached the gate below which no claim takes it. Share "
-    "explained of what can be explained of masked tokens, (variance - loss) / (variance - Bayes loss). "
-    "Panels: worlds and mask patches of several models; curves of training batches, smoothed, median and "
-    "range over models; points at the right: each model at its end, on fresh images; bars: the gates. "
-    "Last panel: models that are alone, at their end; open: share of the variance, where inference is not "
-    "exact. Worlds in which nothing can be explained of a masked token are left out, and named below."
+    "How much each model had learnt, and whether it reached its gate. Share explained of what can be "
+    "explained of masked tokens, (variance - loss) / (variance - Bayes loss). Panels: worlds and mask "
+    "patches of several models; curves of training batches, smoothed, median and range over models; "
+    "points at the right: each model at its end, on fresh images; bars: the gates. Last panel: models "
+    "that are alone, at their end; open: share of the variance, where inference is not exact. Worlds in "
+    "which nothing can be explained of a masked token are left out, and named below."
 )
 NEEDS = ("training", "regression")
 
