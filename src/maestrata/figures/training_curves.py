@@ -79,9 +79,8 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     alone = [group for p, of in panels.items() if p not in several for group in of]
     looks = ratio_looks(group.ratio for group in groups)
     columns = even_columns(max(len(several), 1), 3)
-    heights = [PANEL_HEIGHT] * -(-len(several) // columns) + [0.4 + 0.15 * len(alone)] * bool(
-        alone or not several
-    )
+    rows, rest = -(-len(several) // columns), bool(alone or not several)
+    heights = [PANEL_HEIGHT] * rows + [0.6 + 0.15 * len(alone)] * rest
     figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
     grid = figure.add_gridspec(len(heights), columns, height_ratios=heights)
     axes = [figure.add_subplot(grid[i // columns, i % columns]) for i in range(len(several))]
@@ -90,14 +89,16 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
             _curve(ax, group.curves, looks[group.ratio])
             _points(ax, i, group, looks[group.ratio])
         _panel(ax, name_of(cube, place), np.isnan(of[0].gate))
-    if len(heights) > -(-len(several) // columns):
+    if rest:
         axes.append(figure.add_subplot(grid[-1, :]))
         _alone(axes[-1], cube, alone, looks)
-    n = [len(group.curves) for place in several for group in several[place]]
+    n = [len(group.curves) for of in several.values() for group in of]
+    many = (
+        f"n = {span(n)} models a curve: median and range, smoothed over 1/{SMOOTHED} of the run" if n else ""
+    )
     left_out = f"left out, as nothing can be explained there: {listed(empty)}" if empty else ""
     return Sheet(style, figure, np.array(axes)).done(TITLE, _told(cube, several, alone), looks.values(), [
-        f"n = {span(n or [1])} models a curve: median and range (no interval), smoothed over 1/{SMOOTHED} of "
-        f"the run; {missing_text(cube)}",
+        f"{many or 'n = 1 model a row'}; no intervals; {missing_text(cube)}",
         left_out,
         "models predict pixels normalised by token (norm_pixels): no progress is known" if normed else "",
     ])  # fmt: skip
