@@ -86,7 +86,7 @@ def _different(worlds: list[xr.Dataset]) -> list[xr.Dataset]:
     for world in worlds:
         kept.setdefault((int(world.attrs["token_pixels"]), str(world.attrs["world_kind"])), world)
     # worlds whose tokens show a pattern before those of plain ones, after the first
-    return sorted(kept.values(), key=lambda w: w is not worlds[0] and -int(w.attrs["token_pixels"]))[:ACROSS]
+    return sorted(kept.values(), key=lambda w: (w is not worlds[0], -int(w.attrs["token_pixels"])))[:ACROSS]
 
 
 def _first_seeds(worlds: list[xr.Dataset]) -> list[xr.Dataset]:
@@ -179,7 +179,7 @@ def _rows(panel: SubFigure, world: xr.Dataset) -> list[Axes]:
         line[0].set_ylabel(f"level {level}", fontsize="small", rotation=0, ha="right", va="center")
     for ax, name in zip(axes[0], ("image", "anew", "anew", "changes"), strict=True):
         ax.set_title(name, fontsize="small")
-    panel.suptitle(str(world.attrs["world"]))
+    panel.suptitle(str(world.attrs["world"]), fontsize="medium")
     return list(axes.ravel())
 
 
