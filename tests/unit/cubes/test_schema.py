@@ -89,6 +89,20 @@ def refused(ds: Any, tmp_path: Path, *words: str) -> None:
         assert word in str(caught.value)
 
 
+def test_what_is_empty_takes_no_space_and_is_nan(tmp_path: Path) -> None:
+    """Of a cube with a place for 600 mask distributions, only those that were looked at are stored."""
+    full = example("theory")
+    wide = full.reindex(world_seed=range(300))  # NaN beyond the two seeds that are there
+    wide = wide.astype({name: full[name].dtype for name in full.data_vars})
+    for name, ds in (("full", full), ("wide", wide)):
+        write_cube(ds, tmp_path / f"{name}.nc")
+    sizes = {name: (tmp_path / f"{name}.nc").stat().st_size for name in ("full", "wide")}
+    assert wide.nbytes > 100 * full.nbytes and sizes["wide"] < 2 * sizes["full"]
+    read = open_cube(tmp_path / "wide.nc")
+    assert read.sel(world_seed=[1, 2]).identical(open_cube(tmp_path / "full.nc"))
+    assert bool(read.p_in_c.sel(world_seed=299).isnull().all())
+
+
 def test_wrong_dimensions(tmp_path: Path, scores: Callable[..., Any]) -> None:
     refused(
         scores(0).transpose("layer", ...), tmp_path, "variable r2", "('encoder', 'layer'", "in this order"

@@ -44,6 +44,7 @@ FILES = {
     "lab/worlds/base.py": "class World:\n    '''A world.'''\n    size = 1",
     "lab/worlds/flat.py": "from lab.worlds.base import World\n\nclass Flat(World):\n    size = 2",
     "lab/worlds/round.py": "from .base import World\nfrom . import base\n\nclass Round(World):\n    size = 3",
+    "lab/worlds/page.js": "function draw() {}",
     "lab/steps/__init__.py": "",
     "lab/steps/train.py": """
         import lab.deep as deep
@@ -114,6 +115,7 @@ def test_closure_is_what_python_really_imports(lab: Path) -> None:
         pytest.param("lab/__init__.py", "__version__", "LIMIT = 5\n__version__", id="the top package"),
         pytest.param("lab/core.py", "import json", "import json\nfrom lab import other", id="a new import"),
         pytest.param("lab/core.py", "SCALE * x", "'''twice''' and SCALE * x", id="a string that is code"),
+        pytest.param("lab/worlds/page.js", "draw", "drawn", id="a script beside a package"),
     ],
 )
 def test_edits_that_can_change_the_result_change_the_fingerprint(
