@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from maestrata.cells import PatchShape
 from maestrata.claims.picture import LOOKS
 from maestrata.cubes.schema import KINDS
-from maestrata.errors import MaskError
+from maestrata.errors import MaskError, WorldError
 from maestrata.figures.looks import ENCODERS, level_look
 from maestrata.graphs import LatentGraph
 from maestrata.masks import MaskPatches
 from maestrata.resampling import nanmean
 from maestrata.results import MIN_WORLDS, PRIMARY, CubeSet, sum_up
 from maestrata.results.primary import NULL
-from maestrata.worlds import World, make_of
+from maestrata.worlds import World, make_of, world_class
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -154,8 +154,9 @@ def _scores(cube: xr.Dataset, world: str, patches: Mapping[str, Json]) -> Json:
     told = [
         {"name": _features_text(which, last), **dict(zip(FEATURES, which, strict=True))} for which in features
     ]
-    first = {**PRIMARY, "layer": last}
-    primary = next((i for which, i in features.items() if which == tuple(first[a] for a in FEATURES)), 0)
+    # the target aside: what decides of images without latents is their class
+    first = (last, *(PRIMARY[axis] for axis in FEATURES[1:-1]))
+    primary = next((i for which, i in features.items() if which[:-1] == first and which[-1] != "noise"), 0)
     return {"features": told, "primary": primary, "series": series}
 
 
@@ -163,7 +164,7 @@ def _features_text(which: tuple[Any, ...], last: int) -> str:
     layer, pooling, hidden, probe, target = which
     parts = [_POOLINGS.get(pooling, pooling), "last layer" if layer == last else f"layer {layer}", probe]
     parts.append({"0": "whole image", "training": "masked as in training"}.get(hidden, f"{hidden} hidden"))
-    return ", ".join(parts + ["injected noise"] * (target == "noise"))
+    return ", ".join(parts + [{"noise": "injected noise"}.get(target, target)] * (target != PRIMARY["target"]))
 
 
 def _short(values: Floats) -> list[float | None]:
@@ -198,9 +199,13 @@ def _ceiling(limits: xr.Dataset | None, world: str, patches: Mapping[str, Json])
 # --------------------------------------------------------------------------------------------- the trees
 def _world(about: Mapping[str, Any] | None) -> World | None:
     """Make a world again, of any seed: a tree is the same for all. None where the cube does not tell it."""
-    if about is None:
+    try:
+        # a set of images has no causes that are known, and may not be on this machine
+        if about is None or not getattr(world_class(about["kind"]), "latent", True):
+            return None
+        return make_of(about["kind"], 0, about["settings"])
+    except WorldError:  # of a plugin or an edition that is not here
         return None
-    return make_of(about["kind"], 0, about["settings"])
 
 
 def _tree(world: World | None) -> Json | None:

@@ -45,7 +45,7 @@ function drawTree() {
   const { tree } = currentWorld();
   if (!tree) {
     show("tree");
-    show("tree-text", "This world's graph is no tree, or is not known here. `maestrata locate` takes any graph.");
+    show("tree-text", "No tree of causes is known of this world. `maestrata locate` takes any graph.");
     return;
   }
   const [reading, tie] = document.getElementById("reading").value.split(" ");
