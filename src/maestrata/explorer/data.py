@@ -164,7 +164,8 @@ def _features_text(which: tuple[Any, ...], last: int) -> str:
     layer, pooling, hidden, probe, target = which
     parts = [_POOLINGS.get(pooling, pooling), "last layer" if layer == last else f"layer {layer}", probe]
     parts.append({"0": "whole image", "training": "masked as in training"}.get(hidden, f"{hidden} hidden"))
-    return ", ".join(parts + [{"noise": "injected noise"}.get(target, target)] * (target != PRIMARY["target"]))
+    other = {PRIMARY["target"]: [], "noise": ["injected noise"]}
+    return ", ".join(parts + other.get(target, [target]))
 
 
 def _short(values: Floats) -> list[float | None]:
