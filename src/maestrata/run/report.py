@@ -57,6 +57,7 @@ def report(path: str, *given: str) -> int:
     figures, cubes = (len(list(folder.glob(pattern))) for pattern in ("figures/**/*.pdf", "cubes/**/*.nc"))
     print(f"\nfigures  {folder / 'figures'}/  ({figures}, each as pdf and png)")
     print(f"cubes    {folder / 'cubes'}/  ({cubes}; maestrata.open_cube(path) opens one)")
+    print(f"explorer {folder / 'explorer.html'}  (open it in a browser)")
     print(f"report   {archive}  (unpack it, open report/report.html)")
     return 0
 
