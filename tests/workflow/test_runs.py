@@ -74,9 +74,15 @@ def test_a_report_is_made(checkout: Checkout) -> None:
     with zipfile.ZipFile(checkout.folder / "report.zip") as archive:
         page = next(name for name in archive.namelist() if name.endswith("report.html"))
         text = archive.read(page).decode()
+        there = archive.namelist()
     assert "smoke: not evidence" in text
     for figure in (checkout.folder / "results/smoke/figures").glob("*.png"):
         assert figure.name in text
+    # it opens with the main figure and the verdicts
+    first = json.loads(re.search(r"var workflow_desc = (.*);", text)[1])  # type: ignore[index]
+    shown = re.findall(r'(?:src|href)="(data/raw/[^"]+)"', first)
+    assert [Path(path).name for path in shown] == ["explorer.html", "recovery_by_level.png", "verdicts.html"]
+    assert all(f"report/{path}" in there for path in shown)
 
 
 def test_a_stale_lock_says_which_command_to_run(checkout: Checkout) -> None:
