@@ -170,7 +170,7 @@ def test_the_page_has_a_recipe_for_each() -> None:
 def test_a_world(tmp_path):
     made_anew = run("A world", WORLDS, tmp_path)
     cells = {"weights.safetensors", "history.nc", "scores.nc", "reconstructions.nc"}
-    assert made_anew == {"worlds", "theory", "limits", "controls", *cells}
+    assert made_anew == {"worlds", "theory", "limits", "controls", "explorer.html", *cells}
     assert (tmp_path / "results/tiny/theory/turning/w0.nc").is_file()
 
 
