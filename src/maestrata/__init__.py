@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from maestrata.modules import lazy
 
 if TYPE_CHECKING:
+    from maestrata.advice.decide import advise
     from maestrata.config import load_config
     from maestrata.cubes.io import open_cube
     from maestrata.cubes.join import join
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "__version__",
+    "advise",
     "from_vitmae",
     "join",
     "load_config",
@@ -34,6 +36,7 @@ _EXPORTS = {
     "from_vitmae": "maestrata.representation.pretrained",
     "join": "maestrata.cubes.join",
     "load_config": "maestrata.config",
+    "advise": "maestrata.advice.decide",
     "load_model": "maestrata.representation.pretrained",
     "open_cube": "maestrata.cubes.io",
     "primary": "maestrata.results.primary",

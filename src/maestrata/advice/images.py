@@ -1,0 +1,130 @@
+"""Images for advice: from an array, a file or a world."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from maestrata.errors import MaestrataError, MaskError
+from maestrata.geometry import TokenGrid
+from maestrata.random import stream
+from maestrata.worlds.base import World
+
+MOST_TOKENS = 64
+
+
+class AdviceError(MaestrataError):
+    """Images or a goal that no advice can be given for."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images that are looked at.
+
+    Attributes
+    ----------
+    images : float32 array (n, channel, y, x)
+    labels : array (n,), or None
+    grid : TokenGrid
+    token_pixels : int
+    where : str
+        Names them in errors.
+    """
+
+    images: NDArray[np.float32]
+    labels: NDArray[Any] | None
+    grid: TokenGrid
+    token_pixels: int
+    where: str
+
+    @property
+    def about(self) -> str:
+        """Describe them in a line."""
+        n, channels, height, width = self.images.shape
+        tokens = f"{self.grid.height}x{self.grid.width} tokens of {self.token_pixels} pixels a side"
+        return f"{self.where}: {n} images of {channels}x{height}x{width}, {tokens}"
+
+
+def read_images(
+    source: Any, labels: ArrayLike | None, token_pixels: int | None, most: int, seed: int
+) -> Images:
+    """Read images, at most `most` of them.
+
+    Raises
+    ------
+    AdviceError
+        If they cannot be read, or are no images.
+    """
+    if isinstance(source, World):
+        sample = source.sample(most, "theory")
+        images = np.asarray(sample.images, np.float32)
+        # a world of given images holds their classes at the root, and nothing else
+        classes = None if getattr(source, "latent", True) else sample.latents.get(source.levels)
+        labels = None if classes is None else classes[:, 0, 0]
+        return Images(images, labels, source.grid, source.token_pixels, source.name)
+    where = "images"
+    if isinstance(source, str | Path):
+        where = str(source)
+        source, stored = _read_file(Path(source))
+        labels = stored if labels is None else labels
+    array, classes = np.asarray(source), None if labels is None else np.asarray(labels)
+    if array.dtype != np.uint8 and array.dtype.kind != "f":
+        raise AdviceError(f"{where}: type {array.dtype} must be uint8 or floating point")
+    if array.ndim == 3:
+        array = array[:, None]
+    elif array.ndim == 4 and array.shape[-1] in (1, 3) and array.shape[1] not in (1, 3):
+        array = np.moveaxis(array, -1, 1)
+    if array.ndim != 4 or array.shape[1] not in (1, 3):
+        raise AdviceError(
+            f"{where}: shape {array.shape} must be (n, channel, y, x), (n, y, x, channel) or (n, y, x), with "
+            "1 or 3 channels"
+        )
+    if classes is not None and classes.shape != (len(array),):
+        raise AdviceError(
+            f"{where}: labels of shape {classes.shape} must be one for each of {len(array)} images"
+        )
+    if len(array) > most:
+        rows = np.sort(stream(seed, "display").choice(len(array), most, replace=False))
+        array, classes = array[rows], None if classes is None else classes[rows]
+    array = np.ascontiguousarray(array, np.float32)
+    if not np.isfinite(array).all():
+        raise AdviceError(
+            f"{where}: image {int((~np.isfinite(array)).any((1, 2, 3)).argmax())} holds NaN or infinity"
+        )
+    side, grid = _tokens(where, array.shape[2], array.shape[3], token_pixels)
+    return Images(array, classes, grid, side, where)
+
+
+def _tokens(where: str, height: int, width: int, token_pixels: int | None) -> tuple[int, TokenGrid]:
+    """Return the side of a token and the grid; by default the finest grid of tokens of 2 pixels or more."""
+    sides = range(2, min(height, width) + 1) if token_pixels is None else [token_pixels]
+    for side in sides:
+        if isinstance(side, bool) or not isinstance(side, int) or side < 1 or height % side or width % side:
+            continue
+        try:
+            grid = TokenGrid(height // side, width // side)
+        except MaskError:
+            continue
+        if grid.n_tokens <= MOST_TOKENS or token_pixels is not None:
+            return side, grid
+    asked = "no token" if token_pixels is None else f"token_pixels={token_pixels!r}"
+    raise AdviceError(
+        f"{where}: {asked} cuts images of {height}x{width} pixels into 2**ceil(L/2) by 2**floor(L/2) "
+        "tokens, such as 4x4, 8x4 or 8x8: crop or pad them, or give another token_pixels"
+    )
+
+
+def _read_file(path: Path) -> tuple[Any, Any]:
+    try:
+        data = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise AdviceError(f"{path}: cannot be read as .npy or .npz: {' '.join(str(error).split())}") from None
+    if isinstance(data, np.ndarray):
+        return data, None
+    if "images" not in data.files:
+        raise AdviceError(f"{path}: must hold 'images'; it holds: {', '.join(data.files) or 'nothing'}")
+    return data["images"], data["labels"] if "labels" in data.files else None
