@@ -230,7 +230,7 @@ def page(rows: list[dict[str, Any]], command: str) -> str:
     missing = [name for name in WANTED if name not in families]
     lines = [
         "# Advice, validated", "", f"`{command}`", "",
-        f"{len(root)} sweeps of {len(families)} families ({', '.join(families)}), world seeds from "
+        f"{len(root)} sweeps; families of worlds: {', '.join(families)}; world seeds from "
         f"{FIRST_SEED} up; the adviser saw {IMAGES:,} images of each. Regret is in R2 of the latents: "
         "means over sweeps with 95 % t intervals. Nothing in the adviser is fitted to sweeps; the constant "
         "is chosen on the other families.",

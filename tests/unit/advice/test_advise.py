@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import pytest
 import maestrata
 from maestrata import worlds
 from maestrata.advice.images import AdviceError
-from maestrata.advice.result import Row, decide
+from maestrata.advice.result import REGRET, SWEEPS, Row, decide
 from maestrata.cli import main
 
 EXPLAINED = {"linear": 0.2, "factors": 0.3}
@@ -66,6 +67,20 @@ def test_labels_and_scale(images):
     assert told.goal == "labels" and told.best is told.rows[1]
     scaled = maestrata.advise(images, goal="scale", scale=3, ratios=(0.25, 0.75), patches=("1x1",))
     assert scaled.goal.startswith("level 1, blocks of 2x1")
+
+
+def test_it_says_how_good_it_measured():
+    path = Path(__file__).parents[3] / "benchmarks" / "results" / "advice.json"
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    top = {
+        world: max(row["level"] for row in rows if row["world"] == world)
+        for world in {r["world"] for r in rows}
+    }
+    at_root, below = ([r for r in rows if (r["level"] == top[r["world"]]) is root] for root in (True, False))
+    assert len(at_root) == SWEEPS
+    for rule, told in REGRET.items():
+        for part, number in zip((at_root, below), told, strict=True):
+            assert round(float(np.mean([row["regret"][rule] for row in part])), 3) == number
 
 
 def test_what_cannot_be_told():

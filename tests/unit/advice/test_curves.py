@@ -49,9 +49,9 @@ def test_gains_stand_at_the_level_where_the_masked_part_meets_the_visible_one(ga
     demand, gain = (part[:, 0] for part in curves.of_mask(_masked(0, 2)))  # a whole pair
     assert abs(gain[0]) < 1e-9 and gain[1] > 0.3
     # all of the other half is shown: what is wanted is what is gained
-    np.testing.assert_allclose(gain[1], demand[1])
+    np.testing.assert_allclose(gain[1], demand[1], rtol=1e-4)
     demand, gain = (part[:, 0] for part in curves.of_mask(_masked(0)))
-    np.testing.assert_allclose(gain[0], demand[0])
+    np.testing.assert_allclose(gain[0], demand[0], rtol=1e-4)
     assert gain[0] > 3 * gain[1] > 0  # its sibling tells most of it
     demand, gain = (part[:, 0] for part in curves.of_mask(_masked(0, 1, 2)))
     assert demand[1] > gain[1] > 0.3 * demand[1]  # one token stands for the other half
@@ -81,11 +81,12 @@ def test_canonical_variates_find_what_two_sets_share():
 
 def test_what_two_tokens_tell_only_together_is_seen():
     """Of a grammar, products explain what no covariance of pixels does."""
-    world = worlds.make("grammar_tree", 0, leaves=4, symbols=8, productions=2)
+    world = worlds.make("grammar_tree", 0, leaves=8, symbols=8, productions=2)
     curves, _, features, _ = _curves(world)
-    masked = _masked(0, 2)  # a whole pair: what the other two tell together
-    _, gain = curves.of_mask(masked)
-    assert gain[1, 0] > pixel_share(features.pixels, masked, FITTED, 0.0) + 0.05
+    masks = [_masked(*tokens, n=8) for tokens in ((0,), (1, 6), (0, 3, 5))]
+    seen = [curves.of_mask(mask)[1].sum() for mask in masks]
+    linear = [pixel_share(features.pixels, mask, FITTED, 0.0) for mask in masks]
+    assert np.mean(seen) > np.mean(linear) + 0.03
 
 
 def test_labels_are_a_factor_of_the_whole_image():
