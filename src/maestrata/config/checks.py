@@ -133,7 +133,8 @@ def _check_experiment(
             if reads and place not in there:
                 message = (
                     f"{name} reads trained models, and the grid has none of world {label!r}, world seed "
-                    f"{place[1]}, seed {place[2]}{f', mask patches {patches}' if patches else ''}"
+                    f"{place[1]}, seed {place[2]}{f', mask patches {patches}' if patches else ''}; "
+                    "`experiments: []` makes none of those that are inherited"
                 )
                 raise ConfigError(message).at(*here)
 

@@ -117,7 +117,10 @@ def _explain(errors: list[ErrorDetails], raw: Any, layers: Layers) -> str:
         return _placed(str(cause), (*key, *cause.key), layers)
     match first["type"]:
         case kind if kind in UNKNOWN:
-            text = f"{name}: unknown key; allowed here: {', '.join(_keys(_type_at(key[:-1])))}"
+            allowed = _keys(_type_at(key[:-1]))
+            text = f"{name}: unknown key; allowed here: {', '.join(allowed)}"
+            if "settings" in allowed:
+                text += " (a setting of its own belongs under settings)"
         case "missing":
             text = f"{name} must be given"
         case "string_pattern_mismatch":

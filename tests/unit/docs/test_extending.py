@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -16,21 +15,24 @@ import xarray as xr
 import yaml
 
 import maestrata
+import paste
 
 ROOT = Path(__file__).parents[3]
-PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+PAGE = ROOT / "docs" / "extending.md"
+LINES = PAGE.read_text(encoding="utf-8").splitlines()
+TITLES = {line.removeprefix("## "): at for at, line in enumerate(LINES) if line.startswith("## ")}
 PUBLISHED = ROOT / "reference" / "default" / "experiments" / "invariance.nc"
-INVARIANCE = {"experiments": [{"name": "invariance", "worlds": ["tiny"]}]}
+INVARIANCE = {"experiments": [{"name": "invariance", "worlds": ["symbols"], "world_seeds": [100]}]}
 IGNORED = shutil.ignore_patterns("__pycache__")
 
 TINY = """
 run: tiny
 worlds:
-  tiny: {kind: gaussian_tree, settings: {leaves: 4}}
+  symbols: {kind: gaussian_tree, settings: {leaves: 4}}
 model: {width: 8, depth: 1, decoder_width: 8}
 training: {images: 256, batch: 32, lr: 2.0e-3}
 grid:
-  - {worlds: [tiny], mask_ratios: [0.5]}
+  - {worlds: [symbols], world_seeds: [100], mask_ratios: [0.5]}
 evaluation: {probe_train: 200, test: 200, replicates: 5, probes: [ridge]}
 theory: {samples: 20}
 limits: {grid_samples: 32, bound_samples: 32}
@@ -114,31 +116,28 @@ class Recipe:
     """A section of the page: the one file that it names, what it does to it, and what a config says."""
 
     path: str
-    blocks: tuple[tuple[str, str], ...]
+    blocks: tuple[paste.Block, ...]
     config: dict[str, Any]
 
     @classmethod
     def of(cls, title: str) -> Recipe:
-        text = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S)[1]
-        blocks = re.findall(r"^```(\w+)\n(.*?)^```", text, re.M | re.S)
-        config = [yaml.safe_load(block) for kind, block in blocks if kind == "yaml"]
-        path = re.search(r"`(src/maestrata/\S+\.py)`", text)[1]
-        return cls(path, tuple(b for b in blocks if b[0] in ("python", "diff")), *(config or [{}]))
+        start = TITLES[title]
+        end = min((at for at in TITLES.values() if at > start), default=len(LINES))
+        blocks = [block for block in paste.blocks(PAGE) if start < block.line <= end]
+        code = tuple(b for b in blocks if b.language in ("python", "diff") and b.marked("file"))
+        (path,) = {block.marked("file") for block in code}
+        config = next((yaml.safe_load(b.text) for b in blocks if b.language == "yaml"), {})
+        return cls(path, code, {key: config[key] for key in config.keys() - {"extends", "run"}})
 
     def do(self, folder: Path) -> None:
         """Write or edit the file in a folder that holds ``src``."""
         path = folder / self.path
-        for kind, block in self.blocks:
-            if kind == "python":
+        for block in self.blocks:
+            if block.language == "diff":
+                paste.apply(block.text, path)
+            else:
                 assert not path.exists()
-                path.write_text(block, encoding="utf-8")
-                continue
-            lines = [(line[:1], line[1:] + "\n") for line in block.splitlines()]
-            old = "".join(line for sign, line in lines if sign != "+")
-            new = "".join(line for sign, line in lines if sign != "-")
-            text = path.read_text(encoding="utf-8")
-            assert text.count(old) == 1, f"docs/extending.md: {self.path} does not hold once:\n{old}"
-            path.write_text(text.replace(old, new), encoding="utf-8")
+                path.write_text(block.text, encoding="utf-8")
 
 
 def run(title: str, jobs: str, folder: Path, config: Any = None, *given: Path) -> set[str]:
@@ -162,9 +161,8 @@ def run(title: str, jobs: str, folder: Path, config: Any = None, *given: Path) -
 
 
 def test_the_page_has_a_recipe_for_each() -> None:
-    titles = re.findall(r"^## (.*)$", PAGE, re.M)
-    assert len(titles) == 7
-    assert all(Recipe.of(title).blocks for title in titles)
+    assert len(TITLES) == 7
+    assert all(Recipe.of(title).blocks for title in TITLES)
 
 
 def test_a_world(tmp_path):
@@ -177,7 +175,7 @@ def test_a_world(tmp_path):
 def test_a_probe(tmp_path):
     made_anew = run("A probe", CONTROLS, tmp_path)
     assert made_anew == {"controls", "scores.nc", "reconstructions.nc"}
-    scores = maestrata.open_cube(tmp_path / "results/tiny/controls/tiny/w0/s0.nc").r2
+    scores = maestrata.open_cube(tmp_path / "results/tiny/controls/symbols/w100/s0.nc").r2
     r2 = scores.sel(encoder="pixels", probe="neighbours", target="latent", pooling="global", eval_ratio="0")
     assert r2.max() > 0.1
 
@@ -186,7 +184,7 @@ def test_a_control_encoder(tmp_path):
     made_anew = run("A control encoder", CONTROLS, tmp_path)
     assert {"controls", "scores.nc"} <= made_anew and "weights.safetensors" not in made_anew
     # not by open_cube, since the schema of this process does not know the encoder
-    scores = xr.open_dataset(tmp_path / "results/tiny/controls/tiny/w0/s0.nc").r2
+    scores = xr.open_dataset(tmp_path / "results/tiny/controls/symbols/w100/s0.nc").r2
     r2 = scores.sel(encoder="mean_colour", probe="ridge", target="latent", pooling="global")
     assert r2.sel(eval_ratio="0").max() > 0.02
 
@@ -201,7 +199,7 @@ def test_a_setting(tmp_path):
 def test_an_experiment(tmp_path):
     assert run("An experiment", EXPERIMENT, tmp_path) == {"experiments"}
     cube = maestrata.open_cube(tmp_path / "results/tiny/cubes/experiments/coarse_pixels.nc")
-    assert -1 < cube.value.sel(world="tiny", quantity="r2_change", level=1, arm="random_init").item() < 0
+    assert -1 < cube.value.sel(world="symbols", quantity="r2_change", level=1, arm="random_init").item() < 0
 
 
 def test_a_claim(tmp_path):
