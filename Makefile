@@ -20,7 +20,7 @@ endif
 SETUP = "$(INTERPRETER)" scripts/environment.py
 
 .DEFAULT_GOAL := help
-.PHONY: help venv install install-dev config-there reproduce test lint pytest lock wheelhouse verify clean clean-results
+.PHONY: help venv install install-dev config-there reproduce test lint pytest docs lock wheelhouse verify clean clean-results
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r target text; do \
@@ -55,6 +55,9 @@ lint: install-dev ## ruff, mypy, import-linter, snakefmt
 pytest: install-dev ## the tests alone; ARGS='-k name' hands options to pytest
 	$(RUN) python -m pytest --numprocesses 2 --dist loadscope $(ARGS)
 
+docs: install-dev ## write the reference of what one imports, docs/api/maestrata.html
+	$(RUN) python scripts/api.py
+
 lock: install-dev ## write requirements.lock and requirements-dev.lock from pyproject.toml (UPGRADE=1: newest)
 	$(RUN) python scripts/lock.py $(if $(UPGRADE),--upgrade)
 
@@ -67,7 +70,7 @@ verify: config-there install ## name every result that other code made than that
 	@$(RUN) python -m maestrata verify "$(CONFIG)"
 
 clean: ## remove .venv and what tools leave behind; results stay
-	rm -rf $(VENV) wheelhouse .pytest_cache .hypothesis .ruff_cache .mypy_cache .import_linter_cache
+	rm -rf $(VENV) wheelhouse docs/api .pytest_cache .hypothesis .ruff_cache .mypy_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 clean-results: ## remove results and Snakemake's memory of them

@@ -6,7 +6,7 @@ The blocks of a page are run from top to bottom in one copy of the checkout. The
 - ``sh`` is run by bash, ``console`` too, and what it prints is compared;
 - ``python`` is run, all blocks of a page in one session;
 - ``yaml`` is a whole config: it is read, and a run of it is planned;
-- ``diff`` is applied to the file that it is marked with;
+- ``diff`` is applied to the file that it is marked with, before anything is run;
 - ``json`` is parsed; ``text`` and ``bibtex`` are for reading.
 
 A comment on the line above a block changes this:
@@ -19,6 +19,7 @@ A comment on the line above a block changes this:
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -138,17 +139,26 @@ def run(found: Iterable[Block]) -> None:
     """Run blocks in the working directory; the first that fails raises."""
     found = [block for block in found if block.marked("needs") is None]
     for block in found:
-        if (file := block.marked("file")) and block.language != "diff":
-            Path(file).parent.mkdir(parents=True, exist_ok=True)
-            Path(file).write_text(block.text, encoding="utf-8")
+        with _named(block):
+            if (file := block.marked("file")) and block.language == "diff":
+                apply(block.text, Path(file))
+            elif file:
+                Path(file).parent.mkdir(parents=True, exist_ok=True)
+                Path(file).write_text(block.text, encoding="utf-8")
     if any("results/mine" in block.text for block in found):
         _another_run()
     session: dict[str, Any] = {"__name__": "__main__"}
     for block in found:
-        try:
+        with _named(block):
             _run(block, session)
-        except Exception as error:
-            raise RuntimeError(f"{block.where}: {error or type(error).__name__}") from error
+
+
+@contextlib.contextmanager
+def _named(block: Block) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise RuntimeError(f"{block.where}: {error or type(error).__name__}") from error
 
 
 def _run(block: Block, session: dict[str, Any]) -> None:
@@ -166,8 +176,6 @@ def _run(block: Block, session: dict[str, Any]) -> None:
             file = block.marked("file") or f"config/line_{block.line}.yaml"
             Path(file).write_text(block.text, encoding="utf-8")
             _plan(file)
-        case "diff":
-            apply(block.text, Path(block.marked("file") or ""))
         case "json":
             json.loads(block.text)
 

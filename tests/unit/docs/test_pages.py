@@ -11,10 +11,11 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 WIDTH = 120
-READMES = [ROOT / name for name in ("README.md", "CHANGELOG.md")]
+READMES = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")]
 READMES += [ROOT / name / "README.md" for name in ("benchmarks", "results", "reference")]
 PAGES = [*READMES, *sorted((ROOT / "docs").rglob("*.md"))]
-EXAMPLES = ("coarse_pixels", "c90_token_noise", "neighbours", "token_noise", "turning_tree", "NAME")
+EXAMPLES = ("coarse_pixels", "c90_token_noise", "my_figure", "neighbours", "token_noise", "turning", "turning_tree")
+EXAMPLES += ("NAME",)
 """Stems of files that docs/extending.md adds."""
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
