@@ -30,7 +30,7 @@ help: ## this list
 venv: ## make .venv with pip alone, so that you can install the build of torch that you want there
 	@$(SETUP) venv
 
-install:
+install: ## make .venv with all that is needed, and train nothing
 	@$(SETUP) runtime $(OFFLINE)
 
 install-dev:

@@ -25,6 +25,7 @@ from maestrata.run.start import (
     job_environment,
     split_partial,
 )
+from maestrata.run.terminal import one_line_a_job
 from maestrata.text import in_rst
 
 # Planning makes millions of objects that all live to its end: looking among them for what could be freed is an
@@ -65,6 +66,7 @@ onstart:
         check_inputs(inputs_there(workflow.dag))
     except MaestrataError as error:
         sys.exit(f"error: {error}")
+    one_line_a_job(PLAN, workflow.dag)
 
 
 def stop_timers():

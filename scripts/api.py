@@ -19,7 +19,9 @@ def write(folder: Path) -> None:
     """Write a page for each package."""
     for name in PACKAGES:
         package = import_module(name)
-        for export in package.__all__:  # those that are resolved when first used: pdoc looks into the namespace
+        for (
+            export
+        ) in package.__all__:  # those that are resolved when first used: pdoc looks into the namespace
             setattr(package, export, getattr(package, export))
     pdoc.render.configure(docformat="numpy", show_source=False)
     pdoc.pdoc(*PACKAGES, output_directory=folder)

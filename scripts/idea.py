@@ -49,7 +49,9 @@ def draw(path: Path) -> None:
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(9.6, 2.4), dpi=200, layout="constrained")
-        for ax, (title, hidden) in zip(figure.subplots(1, 3, width_ratios=[1.3, 1, 1]), PANELS.items(), strict=True):
+        for ax, (title, hidden) in zip(
+            figure.subplots(1, 3, width_ratios=[1.3, 1, 1]), PANELS.items(), strict=True
+        ):
             shared = shared_information(graph, hidden).nodes if hidden else ()
             _tree(ax, graph, place, shared, all_bright=hidden is None)
             _tokens(ax, place, tokens, hidden or ())
@@ -68,7 +70,11 @@ def _tree(ax: Axes, graph: Any, place: dict[str, Any], shared: Collection[str], 
     for node, (x, y) in place.items():
         if y > 0:
             bright = all_bright or node in shared
-            look = {"color": level_look(int(y), 3).color} if bright else {"color": "white", "edgecolors": "#aaaaaa"}
+            look = (
+                {"color": level_look(int(y), 3).color}
+                if bright
+                else {"color": "white", "edgecolors": "#aaaaaa"}
+            )
             ax.scatter(x, y, s=110 if node in shared else 45, linewidths=0.8, zorder=3, **look)
 
 

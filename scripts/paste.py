@@ -1,7 +1,7 @@
 """Paste every block of a page, as a reader would: ``python scripts/paste.py docs/training.md``.
 
-The blocks of a page are run from top to bottom in one copy of the checkout. The published cubes stand there as
-``results/default``, and a cube of another run as ``results/mine``. By the language of a block:
+The blocks of a page are run from top to bottom in one copy of the checkout. The published cubes stand there
+as ``results/default``, and a cube of another run as ``results/mine``. By the language of a block:
 
 - ``sh`` is run by bash, ``console`` too, and what it prints is compared;
 - ``python`` is run, all blocks of a page in one session;

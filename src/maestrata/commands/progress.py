@@ -29,25 +29,24 @@ def run(args: argparse.Namespace) -> None:
     """Print how far a run is, rule by rule, and the time left."""
     from maestrata.config.load import load_config
     from maestrata.run.plan import Plan
-    from maestrata.run.progress import progress_of
+    from maestrata.run.progress import duration, progress_of
 
     run = progress_of(Plan(load_config(*args.config)), args.cores)
     if args.json:
-        total = {"left_s": run.left_s, "lower_bound": bool(run.unknown)}
+        total = {"left_s": run.left_s, "guessed": list(run.guessed)}
         about: dict[str, Any] = {"run": run.run, "cores": run.cores} | total
         print(json.dumps(about | {"rules": [asdict(rule) for rule in run.rules]}, indent=2))
         return
     print(f"{'rule':<10}{'files':>13}{'jobs':>13}{'median time':>14}{'peak memory':>14}{'time left':>14}")
     for rule in run.rules:
         files, jobs = f"{rule.files}/{rule.files_wanted}", f"{rule.jobs}/{rule.jobs_wanted}"
-        time = "-" if rule.median_s is None else _duration(rule.median_s)
+        time = "-" if rule.median_s is None else duration(rule.median_s)
         peak = "-" if rule.peak_mb is None else f"{rule.peak_mb:.0f} MB"
-        left = "unknown" if rule.left_s is None else _duration(rule.left_s)
-        print(f"{rule.rule:<10}{files:>13}{jobs:>13}{time:>14}{peak:>14}{left:>14}")
-    bound = "at least " if run.unknown else ""
-    print(f"\ntime left of run {run.run} with {run.cores} at a time: {bound}{_duration(run.left_s)}")
-    if run.unknown:
-        print(f"a lower bound: no time is known yet of a job of {', '.join(run.unknown)}")
+        print(f"{rule.rule:<10}{files:>13}{jobs:>13}{time:>14}{peak:>14}{duration(rule.left_s):>14}")
+    begun = "" if any(rule.median_s for rule in run.rules) else ", guessed from the config"
+    print(f"\ntime left of run {run.run} with {run.cores} at a time: about {duration(run.left_s)}{begun}")
+    if run.guessed and not begun:
+        print(f"guessed from the config, as no job of them is done: {', '.join(run.guessed)}")
 
 
 def _count(text: str) -> int:
@@ -55,12 +54,3 @@ def _count(text: str) -> int:
         raise argparse.ArgumentTypeError(f"{text!r} must be an integer of at least 1")
     return int(text)
 
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s" if 0 < seconds < 10 else f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    hours, days = minutes // 60, minutes // 1440
-    if days:
-        return f"{days} d {hours % 24:02} h"
-    return f"{hours} h {minutes % 60:02} min" if hours else f"{minutes} min"

