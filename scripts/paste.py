@@ -123,7 +123,8 @@ def copy(folder: Path, root: Path = ROOT) -> None:
 def paste(page: Path, folder: Path, root: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run the blocks of a page in a copy of the checkout, in a process of its own."""
     copy(folder)
-    env = os.environ | {
+    # a make that runs the tests has settings of its own
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))} | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(folder / "src"),
         "PYTHONDONTWRITEBYTECODE": "1",

@@ -16,8 +16,11 @@ from maestrata.claims.rule import ALPHA, MIN_WORLDS, MOST_WORLDS, Test
 _HEAD = f"""\
 # The claims, and what would sink each
 
-Written by `python -m maestrata.claims.table` from the constants of `src/maestrata/claims/c*.py`; a test
-compares the two. Statistics, thresholds and directions are fixed before any model that they judge is trained.
+For each claim: what it says, which numbers are compared in which worlds, and what counts for and against it.
+[Reading the results](reading-the-results.md) explains the words.
+
+`python -m maestrata.claims.table` writes this page from the constants of `src/maestrata/claims/c*.py`. Statistics,
+thresholds and directions are fixed before any model that they judge is trained.
 
 A test *speaks for* its claim where the whole 95 % t interval over worlds lies on the side named, and
 *against* it where the whole interval lies beyond the number in the column "against". A claim is
@@ -63,11 +66,12 @@ def render(claims: Iterable[ModuleType] | None = None) -> str:
         family = "in Holm's family" if claim.TRAINS else "outside Holm's family (trains nothing)"
         whose = " (ours)" if registry.ours(claim) else ""
         lines += [f"## {registry.label(claim)}. {claim.TITLE}{whose}", "", _wrapped(claim.SAYS), ""]
-        lines += [_wrapped(f"*What sinks it.* {claim.RULE}"), "", f"Needs {needs}; {family}.", ""]
-        lines += ["| test | decides | speaks for | against | units |", "|---|---|---|---|---|"]
-        lines += [_row(test, "yes") for test in claim.TESTS]
-        lines += [_row(test, "secondary") for test in registry.secondary(claim)]
+        lines += [_wrapped(f"*What sinks it.* {claim.RULE}"), ""]
+        lines += ["| deciding test | speaks for | against | units |", "|---|---|---|---|"]
+        lines += [_row(test) for test in claim.TESTS]
         lines.append("")
+        beside = "; ".join(f"{test.name} ({test.asked})" for test in registry.secondary(claim))
+        lines += [_wrapped(f"{f'*Secondary*: {beside}. ' if beside else ''}Needs {needs}; {family}."), ""]
     return "\n".join(lines)
 
 
@@ -78,11 +82,10 @@ def _wrapped(text: str) -> str:
     return "\n".join(lines).replace("\0", " ")
 
 
-def _row(test: Test, decides: str) -> str:
+def _row(test: Test) -> str:
     beyond = {"above": "below ", "below": "above ", "within": "outside ±"}[test.side]
-    contrary = f"{beyond}{test.contrary:g}" if decides == "yes" else ""
     name = test.name.replace("|", "\\|")
-    return f"| {name} | {decides} | {test.asked} | {contrary} | {test.units} |"
+    return f"| {name} | {test.asked} | {beyond}{test.contrary:g} | {test.units} |"
 
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ class Pace:
     A job takes its cost (`maestrata.run.cost.Cost.seconds`) times what the jobs done that are most like it
     took, all together, over the costs of these: those of the same world, patch and visible count, or
     experiment and world, as far as there are any; then of the same world or experiment; then of the rule.
-    Before any of its rule is done it takes its cost. Sums and not medians: a few long jobs make much of a run.
+    Before any of its rule is done it takes its cost. Sums, not medians: a few long jobs count for much.
     """
 
     def __init__(self, plan: Plan) -> None:

@@ -63,8 +63,8 @@ def test_a_moved_threshold_changes_the_table():
     moved = SimpleNamespace(
         **attributes, TESTS=(Test("root: peak over .1", OF, "above", 0.001, units="skill"),)
     )
-    assert "| root: peak over .1 | yes | above 0 | below 0 | skill |" in table.render([claim])
-    assert "| root: peak over .1 | yes | above 0.001 | below 0.001 | skill |" in table.render([moved])
+    assert "| root: peak over .1 | above 0 | below 0 | skill |" in table.render([claim])
+    assert "| root: peak over .1 | above 0.001 | below 0.001 | skill |" in table.render([moved])
 
 
 def test_unknown_claim_lists_those_there_are():

@@ -71,6 +71,10 @@ def test_paths_and_links_exist(page: Path) -> None:
         assert mine or (ROOT / path).exists() or (page.parent / path).exists(), path
 
 
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 100
+
+
 def test_the_architecture_is_short_and_has_every_room() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 80
