@@ -19,8 +19,8 @@ _HEAD = f"""\
 For each claim: what it says, which numbers are compared in which worlds, and what counts for and against it.
 [Reading the results](reading-the-results.md) explains the words.
 
-`python -m maestrata.claims.table` writes this page from the constants of `src/maestrata/claims/c*.py`. Statistics,
-thresholds and directions are fixed before any model that they judge is trained.
+`python -m maestrata.claims.table` writes this page from the constants of `src/maestrata/claims/c*.py`.
+Statistics, thresholds and directions are fixed before any model that they judge is trained.
 
 A test *speaks for* its claim where the whole 95 % t interval over worlds lies on the side named, and
 *against* it where the whole interval lies beyond the number in the column "against". A claim is

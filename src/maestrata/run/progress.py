@@ -164,11 +164,11 @@ def progress_of(plan: Plan, cores: int) -> Progress:
         rules.append(part)
     left = {rule: [pace.seconds(rule, place) for place in places] for rule, places in waiting.items()}
     longest = max((seconds for jobs in left.values() for seconds in jobs), default=0.0)
-    done = (RuleProgress(*part, left_s=sum(left[part[0]]) / cores) for part in rules)
+    done = (RuleProgress(**part, left_s=sum(left[part["rule"]]) / cores) for part in rules)
     return Progress(plan.config.run, cores, tuple(done), longest)
 
 
-def _rule(plan: Plan, rule: str, pace: Pace) -> tuple[tuple[Any, ...], list[dict[str, str]]]:
+def _rule(plan: Plan, rule: str, pace: Pace) -> tuple[dict[str, Any], list[dict[str, str]]]:
     """Return what `RuleProgress` takes, and the jobs that are not done; learn from the others."""
     names = [name for name, (_, made_by) in FILES.items() if made_by == rule]
     places = plan.places(names[0])
@@ -184,10 +184,15 @@ def _rule(plan: Plan, rule: str, pace: Pace) -> tuple[tuple[Any, ...], list[dict
         if took is not None:
             seconds.append(took)
             pace.learn(rule, place, took)
-    typical = median(seconds) if seconds else None
-    jobs = len(places) - len(waiting)
-    of_rule = (rule, files, len(places) * len(names), jobs, len(places), typical, max(memory, default=None))
-    return of_rule, waiting
+    return {
+        "rule": rule,
+        "files": files,
+        "files_wanted": len(places) * len(names),
+        "jobs": len(places) - len(waiting),
+        "jobs_wanted": len(places),
+        "median_s": median(seconds) if seconds else None,
+        "peak_mb": max(memory, default=None),
+    }, waiting
 
 
 def duration(seconds: float) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -53,7 +53,7 @@ class OneLine(logging.Formatter):
         self._worked = 0.0
         self._running: dict[int, tuple[str, dict[str, str], float]] = {}
         self._last = ""
-        self._left: Counter[tuple[Kin, ...]] = Counter()  # kin -> cost of the jobs that are left
+        self._left: defaultdict[tuple[Kin, ...], float] = defaultdict(float)  # kin -> cost of what is left
         for rule, place in jobs:
             self._left[self._pace.kin(rule, place)] += self._pace.cost(rule, place)
 
