@@ -237,9 +237,9 @@ def _another_run() -> None:
     """Write a cube of another run: a world of the published one, under another seed."""
     from maestrata.cubes.io import open_cube, write_cube
 
-    cube = open_cube("results/default/cubes/regression.nc").isel(world=[0], world_seed=[0], mask_ratio=[0])
+    cube = open_cube("results/default/cubes/training.nc").isel(world=[0], world_seed=[0], mask_ratio=[0])
     Path("results/mine/cubes").mkdir(parents=True)
-    write_cube(cube.assign_coords(world_seed=[1_000]), "results/mine/cubes/regression.nc")
+    write_cube(cube.assign_coords(world_seed=[1_000]), "results/mine/cubes/training.nc")
 
 
 def main(argv: list[str] | None = None) -> int:
