@@ -35,7 +35,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-NEEDS = ("a cluster", "a container", "a finished run", "a GPU", "a network", "conda", "files of yours", "hours", "root")
+NEEDS = ("a cluster", "a container", "a finished run", "a GPU", "a network", "conda", "files of yours")
+NEEDS += ("hours", "root")
 LANGUAGES = ("bibtex", "console", "diff", "json", "python", "sh", "text", "yaml")
 MARKER = re.compile(r"<!-- (not run: needs (?P<needs>.+)|file: (?P<file>\S+)|(?P<planned>planned)) -->")
 COPIED = ("Makefile", "Snakefile", "config", "environment.yml", "profiles", "rules", "src", "workflow")
