@@ -12,8 +12,6 @@ from maestrata.figures.sheet import Sheet, level_axis
 from maestrata.results import along_arms, along_levels, cells, worlds_of
 
 START = "random_init"
-CONTROLS = (START, "pixels", "pca")
-"""Encoders that no mask changes, in the order in which figures show them."""
 
 
 def measured(*cubes: xr.Dataset | None) -> list[str]:

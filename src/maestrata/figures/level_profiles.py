@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
@@ -27,7 +25,6 @@ CAPTION = (
 )
 NEEDS = ("theory",)
 
-LEVEL = "level"
 # variable, labels -> look
 ACCOUNTS: tuple[tuple[str, dict[str, str], Look], ...] = (
     ("mean_level", {"tie": "highest"}, Look("c, highest", BLUE, "o")),
@@ -42,8 +39,6 @@ TOLD = {
     "mean_level": "the mean level of c (separator, highest)",
     "supply_demand": "demand times supply of the root",
 }
-
-Patches = Mapping[tuple[int, int], Look]
 
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
@@ -75,7 +70,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     for level, look in looks.items():
         points(supply, x, smallest.supply.sel(level=level), smallest.supply_error.sel(level=level), look)
     by_patch.set(title="c by mask patch, in tokens", ylabel="mean level of c")
-    accounts.set(title="c beside rival accounts", ylabel=LEVEL, ylim=(0, None))
+    accounts.set(title="c beside rival accounts", ylabel="level", ylim=(0, None))
     supply.set(title="supply", ylabel="R² from visible part", ylim=(0, 1.04))
     for ax in sheet.axes[1]:
         ratio_axis(ax)

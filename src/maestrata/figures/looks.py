@@ -7,7 +7,7 @@ which are not, take the Okabe-Ito colours.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -73,25 +73,18 @@ UNTRAINED = replace(ENCODERS["random_init"], color="#555555", line="--", open=Tr
 """The encoder before training, where it is a curve among those of ratios."""
 
 
-def _line(encoder: str, *dashes: float) -> Look:
-    return replace(ENCODERS[encoder], marker=None, line=(0, dashes))
-
-
 # what does not depend on the x axis: lines, which differ in their dashes too
 REFERENCES: dict[str, Look] = {
-    "random_init": _line("random_init", 4, 2),
-    "pixels": _line("pixels", 1, 1.5),
-    "pca": _line("pca", 4, 1.5, 1, 1.5),
+    "random_init": replace(ENCODERS["random_init"], marker=None, line=(0, (4, 2))),
     "linear": Look("best linear (all pixels)", PINK, None, (0, (7, 1.5))),
-    "ceiling": Look("ceiling by exact inference", BLACK, None, (0, (8, 1, 1, 1))),
     "exact": Look("exact posterior mean", BLACK, None, (0, (7, 1.5))),
     "even": Look("even attention", BLACK, None, (0, (1, 1.5))),
 }
 
 
-def cycle(i: int, label: str = "", colors: Sequence[str] = OKABE_ITO, shift: int = 0) -> Look:
-    """Return the look of the i-th of some things without an order; markers begin at the one `shift` on."""
-    return Look(label, colors[i % len(colors)], MARKERS[(i + shift) % len(MARKERS)])
+def cycle(i: int, label: str = "") -> Look:
+    """Return the look of the i-th of some things without an order."""
+    return Look(label, OKABE_ITO[i % len(OKABE_ITO)], MARKERS[i % len(MARKERS)])
 
 
 def level_look(level: int, top: int) -> Look:
