@@ -72,7 +72,7 @@ def advise(
     """
     if goal not in get_args(Goal):
         raise AdviceError(f"goal={one_of(goal, get_args(Goal))}")
-    given = read_images(images, labels, token_pixels, MOST_IMAGES, seed)
+    given = read_images(images, labels, token_pixels, MOST_IMAGES, seed, goal == "labels")
     if goal == "labels" and given.labels is None:
         raise AdviceError(f"goal='labels' needs labels, and {given.where} holds none")
     at = wanted_level(given, goal, level, scale)

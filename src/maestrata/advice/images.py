@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from maestrata import worlds
 from maestrata.errors import MaestrataError, MaskError
 from maestrata.geometry import TokenGrid
 from maestrata.random import stream
 from maestrata.worlds.base import World
 
 MOST_TOKENS = 64
+TOKEN = 8  # pixels of a token's side, of a folder or NetCDF file
 
 
 class AdviceError(MaestrataError):
@@ -50,28 +52,42 @@ class Images:
 
 
 def read_images(
-    source: Any, labels: ArrayLike | None, token_pixels: int | None, most: int, seed: int
+    source: Any,
+    labels: ArrayLike | None,
+    token_pixels: int | None,
+    most: int,
+    seed: int,
+    classes: bool = False,
 ) -> Images:
     """Read images, at most `most` of them.
+
+    A folder or a NetCDF file is a world of given images, whose training images are taken; `classes` says
+    whether its classes are wanted.
 
     Raises
     ------
     AdviceError
         If they cannot be read, or are no images.
     """
+    if isinstance(source, str | Path) and (Path(source).is_dir() or Path(source).suffix == ".nc"):
+        kind = "image_folder" if Path(source).is_dir() else "image_array"
+        settings = {"labels": classes, "token_pixels": token_pixels or TOKEN, "fit": "crop"}
+        source = worlds.make(kind, seed, path=str(source), **settings)
     if isinstance(source, World):
-        sample = source.sample(most, "theory")
+        # of given images there are only so many, and none may come twice
+        sample = source.sample(min(most, len(getattr(source, "train_rows", range(most)))), "theory")
         images = np.asarray(sample.images, np.float32)
         # a world of given images holds their classes at the root, and nothing else
-        classes = None if getattr(source, "latent", True) else sample.latents.get(source.levels)
-        labels = None if classes is None else classes[:, 0, 0]
-        return Images(images, labels, source.grid, source.token_pixels, source.name)
+        held = None if getattr(source, "latent", True) else sample.latents.get(source.levels)
+        return Images(
+            images, None if held is None else held[:, 0, 0], source.grid, source.token_pixels, source.name
+        )
     where = "images"
     if isinstance(source, str | Path):
         where = str(source)
         source, stored = _read_file(Path(source))
         labels = stored if labels is None else labels
-    array, classes = np.asarray(source), None if labels is None else np.asarray(labels)
+    array, held = np.asarray(source), None if labels is None else np.asarray(labels)
     if array.dtype != np.uint8 and array.dtype.kind != "f":
         raise AdviceError(f"{where}: type {array.dtype} must be uint8 or floating point")
     if array.ndim == 3:
@@ -83,20 +99,20 @@ def read_images(
             f"{where}: shape {array.shape} must be (n, channel, y, x), (n, y, x, channel) or (n, y, x), with "
             "1 or 3 channels"
         )
-    if classes is not None and classes.shape != (len(array),):
+    if held is not None and held.shape != (len(array),):
         raise AdviceError(
-            f"{where}: labels of shape {classes.shape} must be one for each of {len(array)} images"
+            f"{where}: labels of shape {held.shape} must be one for each of {len(array)} images"
         )
     if len(array) > most:
         rows = np.sort(stream(seed, "display").choice(len(array), most, replace=False))
-        array, classes = array[rows], None if classes is None else classes[rows]
+        array, held = array[rows], None if held is None else held[rows]
     array = np.ascontiguousarray(array, np.float32)
     if not np.isfinite(array).all():
         raise AdviceError(
             f"{where}: image {int((~np.isfinite(array)).any((1, 2, 3)).argmax())} holds NaN or infinity"
         )
     side, grid = _tokens(where, array.shape[2], array.shape[3], token_pixels)
-    return Images(array, classes, grid, side, where)
+    return Images(array, held, grid, side, where)
 
 
 def _tokens(where: str, height: int, width: int, token_pixels: int | None) -> tuple[int, TokenGrid]:

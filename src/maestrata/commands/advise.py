@@ -1,8 +1,8 @@
 """Which mask patch and masking ratio to pretrain with, from images alone; or that it cannot be told.
 
 IMAGES is a file of at least 500 images: .npy, or .npz with `images` and maybe `labels`; (n, y, x), (n, y, x,
-channel) or (n, channel, y, x), uint8 or floating point. docs/advice.md says how the advice is found and how
-good it has proved.
+channel) or (n, channel, y, x), uint8 or floating point; or NetCDF, or a folder of PNG or JPEG. docs/advice.md
+says how the advice is found and how good it has proved.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ HELP = "which masks to pretrain with, from images alone"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("images", metavar="IMAGES", help="file of images")
+    parser.add_argument("images", metavar="IMAGES", help="file or folder of images")
     parser.add_argument(
         "--goal", default="level", choices=("level", "scale", "labels"), help="what features should tell of"
     )

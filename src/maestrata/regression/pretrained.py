@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from maestrata.model.mae import MAE
@@ -14,7 +15,6 @@ from maestrata.regression.scorebook import ScoreBook
 from maestrata.regression.settings import Evaluation
 from maestrata.representation.encode import BATCH, image_tokens
 from maestrata.representation.pretrained import Pretrained
-from maestrata.scoring import KINDS
 from maestrata.worlds.base import World
 
 if TYPE_CHECKING:
@@ -63,7 +63,9 @@ def score_model(
 
     settings = (settings or Evaluation()).asked()
     brief = not settings.detailed
-    ratios, kinds = (COMMON_RATIOS[:1], KINDS[:1]) if brief else (COMMON_RATIOS, KINDS)
+    # what a world's targets are: the one that decides comes first
+    known: Sequence[str] = getattr(world, "kinds", ("latent", "noise"))
+    ratios, kinds = (COMMON_RATIOS[:1], known[:1]) if brief else (COMMON_RATIOS, known)
     # what reads features asks an encoder for `cfg` and `encode` alone, and both kinds have these
     trained, start = (cast(MAE, one.at_tokens_of(world).to(device)) for one in (model, model.untrained(seed)))
     data = ProbeData.draw(world, settings.probe_train, settings.test, settings.replicates, kinds)
