@@ -53,7 +53,7 @@ def test_results_that_cannot_be_written_are_named_before_any_job(fresh: Checkout
     assert done.returncode != 0
     assert f"error: results cannot be written to results/smoke: {fresh.folder}/{place} must be" in done.stdout
     assert "Traceback" not in done.stdout
-    assert "localrule" not in done.stdout
+    assert not re.search(r"\d+ of \d+ steps|Error in rule", done.stdout)  # no job was begun
     # nothing to undo: once it is mended, the same command runs
     (fresh.folder / place).unlink()
     fresh.run("--cores", "1", WORLD)
