@@ -107,9 +107,9 @@ function tellScores(levels, own, nulls, ratios) {
     : `Bars: 95 % interval over test images; ${most === 1 ? "one world" : `${most} worlds`}, too few for an interval over worlds.`;
   const best = levels.map(level => {
     const p = own[level].points.reduce((a, b) => b[1] > a[1] ? b : a);
-    return own[level].points.length > 1 ? `level ${level} best at r = ${ratioText(ratios[p[0]])} (${number(p[1])})` : "";
+    return own[level].points.length > 1 ? `level ${level} at r = ${ratioText(ratios[p[0]])} (${number(p[1])})` : "";
   }).filter(Boolean);
-  const text = `${chosen.world}, ${DATA.encoders[chosen.encoder]}, ${currentWorld().features[chosen.features].name}. ${over} ${best.length ? `${best.join("; ")}.` : ""}`;
+  const text = `${chosen.world}, ${DATA.encoders[chosen.encoder]}, ${currentWorld().features[chosen.features].name}. ${over} ${best.length ? `Best: ${best.join("; ")}.` : ""}`;
   show("scores-text", levels.length ? text : "Nothing was measured for this choice.");
   const rows = levels.flatMap(level => own[level].points.map(p => {
     const below = ((nulls[level] || { points: [] }).points.find(q => q[0] === p[0]) || [])[1], ceiling = ceilingOf(level);

@@ -161,6 +161,7 @@ def _places(folder: Path) -> Iterator[Path]:
     root = folder.absolute()
     rules = sorted({rule for _, rule in FILES.values()})
     yield root
-    yield from (root / name for name in sorted({path.split("/")[0] for path, _ in FILES.values()}))
+    tops = {path.partition("/")[0] for path, _ in FILES.values() if "/" in path}
+    yield from (root / name for name in sorted(tops))
     for what in ("logs", "benchmarks"):
         yield from (root / what, *(root / what / rule for rule in rules))

@@ -9,12 +9,21 @@ import pytest
 
 from maestrata.config.load import load_config
 from maestrata.errors import ConfigError
+from maestrata.run.layout import FILES
 from maestrata.run.start import check_folder, job_environment
 
 CONFIGS = Path(__file__).parents[3] / "config"
 
 
 def test_a_folder_that_is_not_there_yet_is_fine(tmp_path: Path) -> None:
+    check_folder(tmp_path / "results" / "run")
+
+
+def test_a_run_that_is_done_can_be_planned_again(tmp_path: Path) -> None:
+    for pattern, _ in FILES.values():
+        path = tmp_path / "results" / "run" / pattern.replace("{", "").replace("}", "")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
     check_folder(tmp_path / "results" / "run")
 
 
