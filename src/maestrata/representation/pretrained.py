@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isqrt
 from pathlib import Path
@@ -225,8 +225,7 @@ def load_model(
     ``maestrata.load_model("weights.safetensors").encode(images)`` has shape (n, 1 + tokens, width).
     """
     mae = weights.load_model(path)
-    about = stated(Path(path).expanduser())
-    stored: dict[str, Any] = {key: json.loads(about[key]) for key in ("mean", "std") if key in about}
+    stored = _scale(stated(Path(path).expanduser()))
     mean, std = (stored.get(key) if given is None else given for key, given in (("mean", mean), ("std", std)))
     return Pretrained(mae, _numbers(mean), _numbers(std))
 
@@ -258,6 +257,20 @@ def to_vitmae(model: Pretrained | MAE, channels: int = 3) -> ViTMAEForPreTrainin
     See `maestrata.model.vitmae.to_vitmae`.
     """
     return vitmae.to_vitmae(model.mae if isinstance(model, Pretrained) else model, channels)
+
+
+def _scale(about: Mapping[str, Any]) -> dict[str, list[float]]:
+    """Return mean and deviation of a model's images, of values from 0 to 1, where its file says them.
+
+    A run on given images says them in the config of its jobs, in the images' own scale: of 8 bit where they
+    deviate by more than 1.
+    """
+    if "mean" in about:
+        return {key: json.loads(about[key]) for key in ("mean", "std")}
+    data = json.loads(about.get("config", "{}")).get("world_data", {})
+    if not data or max(data["deviation"]) <= 1:
+        return {}
+    return {key: [v / 255 for v in data[of]] for key, of in (("mean", "mean"), ("std", "deviation"))}
 
 
 def _numbers(values: Sequence[float] | None) -> tuple[float, ...] | None:

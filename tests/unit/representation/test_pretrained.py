@@ -1,5 +1,7 @@
 """Models from files and from elsewhere: what their images may look like, and tokens of another size."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -67,6 +69,17 @@ def test_eight_bits_are_normalised(tmp_path):
     np.testing.assert_array_equal(again.encode(images), model.encode(images))
     other = maestrata.load_model(tmp_path / "w.safetensors", mean=STD)
     assert (other.mean, other.std) == (STD, STD)
+
+
+def test_a_run_on_images_of_8_bit_says_their_scale(tmp_path):
+    from maestrata.training.weights import save_weights
+
+    for deviation, known in ((51.0, (0.2,) * 3), (0.3, None)):
+        data = {"mean": [102.0] * 3, "deviation": [deviation] * 3}
+        about = {"config": json.dumps({"world_data": data})}
+        save_weights(_model().mae, tmp_path / "w.safetensors", about)
+        model = maestrata.load_model(tmp_path / "w.safetensors")
+        assert model.std == known and model.mean == (None if known is None else (0.4,) * 3)
 
 
 @pytest.mark.parametrize(
