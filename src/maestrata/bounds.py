@@ -18,6 +18,9 @@ MOST_LEAVES = 256
 MOST_WORLD = 2**24
 """Numbers in a world's maps from variables to pixels, leaves x (values of a token) squared: 134 MB."""
 
+MOST_COVARIANCE = 2048
+"""Values of an image whose covariance is taken: that of 64 x 64 x 3 would be 1.2 GB."""
+
 MOST_WIDTH = 4096
 """Width of a model: that of a ViT of billions of parameters is 1,408."""
 

@@ -3,16 +3,22 @@
 One file is one of them, and nothing else lists it. A package holds files that they share as well: what tells
 a module of the kind apart is that it defines what `KINDS` says. The text of a module is read without
 importing it, since figures (Matplotlib), experiments (torch) or claims (xarray) would slow every start.
+
+Files outside the package (`use`) are modules of it too: of each kind whose name they define.
 """
 
 from __future__ import annotations
 
 import ast
+import os
 import pkgutil
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
+from importlib.metadata import entry_points
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -29,7 +35,12 @@ from maestrata.errors import (
     one_of,
 )
 
-__all__ = ["KINDS", "Kind", "available", "constant", "cubes_of", "lazy", "load"]
+__all__ = ["KINDS", "Kind", "available", "constant", "cubes_of", "lazy", "load", "outside", "use"]
+
+PLUGINS = "MAESTRATA_PLUGINS"
+"""Environment variable that holds the files outside the package: jobs inherit it."""
+ENTRY_POINTS = "maestrata.plugins"
+"""Group of entry points by which an installed distribution names modules of its own."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +74,57 @@ KINDS: dict[str, Kind] = {
 """Package -> kind of its modules."""
 
 
+def use(paths: Iterable[str | Path]) -> None:
+    """Take files outside the package as modules of it, here and in the programs that are started from here.
+
+    Those that installed distributions name (`ENTRY_POINTS`) are taken with them.
+
+    Raises
+    ------
+    ConfigError
+        If a file cannot be read or is none of the kinds, or a module of its name is there already.
+    """
+    named = [spec.origin for one in entry_points(group=ENTRY_POINTS) if (spec := find_spec(one.module))]
+    given = [os.path.abspath(path) for path in (*paths, *filter(None, named))]
+    os.environ[PLUGINS] = os.pathsep.join(dict.fromkeys(given))
+    for cached in (available, _defined, _definitions, _outside):
+        cached.cache_clear()
+    known: dict[tuple[str, str], Path] = {}
+    for i, path in enumerate(map(Path, os.environ[PLUGINS].split(os.pathsep) if given else [])):
+        kinds = [package for package in KINDS if KINDS[package].defines in _definitions(path)]
+        if not kinds:
+            defines = ", ".join(f"`{kind.defines}` ({kind.word})" for kind in KINDS.values())
+            raise ConfigError(f"{path} must define one of: {defines}").at("plugins", i)
+        for package in kinds:
+            ours = any(Path(folder, path.name).is_file() for folder in _folders(package))
+            if ours or (package, path.stem) in known:
+                word = KINDS[package].word
+                raise ConfigError(f"{path}: there is a {word} {path.stem!r} already").at("plugins", i)
+            known[package, path.stem] = path
+
+
+@lru_cache
+def _outside() -> dict[tuple[str, str], Path]:
+    """Files outside the package: (package, name) -> path."""
+    paths = [Path(path) for path in os.environ.get(PLUGINS, "").split(os.pathsep) if path]
+    return {(p, path.stem): path for path in paths for p in KINDS if KINDS[p].defines in _definitions(path)}
+
+
+def outside(package: str, name: str) -> Path | None:
+    """Return the file outside the package that a module is; None where it is one of the package."""
+    return _outside().get((package, name))
+
+
 @lru_cache
 def available(package: str) -> tuple[str, ...]:
     """Return the names of the modules of a package that are of its kind, sorted."""
-    names = sorted(info.name for info in pkgutil.iter_modules(_folders(package)))
-    return tuple(
+    names = [info.name for info in pkgutil.iter_modules(_folders(package))]
+    own = [
         name
         for name in names
         if not name.startswith("_") and KINDS[package].defines in _defined(package, name)
-    )
+    ]
+    return tuple(sorted([*own, *(name for of, name in _outside() if of == package)]))
 
 
 def load(package: str, name: str, needs: Iterable[str] = ()) -> ModuleType:
@@ -97,7 +150,8 @@ def load(package: str, name: str, needs: Iterable[str] = ()) -> ModuleType:
         there = any(Path(folder, f"{name}.py").is_file() for folder in _folders(package))
         hint = f" ({_where(package, name)} defines no `{kind.defines}`)" if there else ""
         raise kind.error(f"{kind.word} {one_of(name, available(package))}{hint}")
-    module = import_module(f"maestrata.{package}.{name}")
+    path = outside(package, name)
+    module = import_module(f"maestrata.{package}.{name}") if path is None else _imported(kind, name, path)
     for attribute in needs:
         if not hasattr(module, attribute):
             raise kind.error(f"{kind.word} {name!r} ({_where(package, name)}) must define {attribute}")
@@ -151,14 +205,46 @@ def _folders(package: str) -> list[str]:
 
 
 def _where(package: str, name: str) -> str:
-    return f"maestrata/{package.replace('.', '/')}/{name}.py"
+    return str(outside(package, name) or f"maestrata/{package.replace('.', '/')}/{name}.py")
+
+
+def _imported(kind: Kind, name: str, path: Path) -> ModuleType:
+    """Import a file outside the package, once."""
+    known = f"maestrata_plugins.{path.parent.name}.{name}"
+    if getattr(sys.modules.get(known), "__file__", None) != str(path):
+        spec = spec_from_file_location(known, path)
+        assert spec is not None and spec.loader is not None  # of a file that has been read
+        module = sys.modules[known] = module_from_spec(spec)
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            del sys.modules[known]
+            raise kind.error(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
+    return sys.modules[known]
 
 
 @lru_cache
 def _defined(package: str, name: str) -> dict[str, Any]:
-    """Return what a module defines: constants with their values, functions and classes with themselves."""
-    path = next(path for folder in _folders(package) if (path := Path(folder, f"{name}.py")).is_file())
-    top = ast.parse(path.read_text(encoding="utf-8")).body
+    """Return what a module defines; see `_definitions`."""
+    if (path := outside(package, name)) is None:
+        path = next(path for folder in _folders(package) if (path := Path(folder, f"{name}.py")).is_file())
+    return _definitions(path)
+
+
+@lru_cache
+def _definitions(path: Path) -> dict[str, Any]:
+    """Return what a file defines: constants with their values, functions and classes with themselves.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read as Python.
+    """
+    try:
+        top = ast.parse(path.read_text(encoding="utf-8")).body
+    except (OSError, SyntaxError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigError(f"{path} cannot be read as Python: {reason}") from None
     inner = [node for part in top if isinstance(part, ast.ClassDef) for node in part.body]
     defined: dict[str, Any] = {}
     for node in (*inner, *top):  # a constant of the module goes before one of a class

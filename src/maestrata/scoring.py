@@ -30,7 +30,7 @@ class Group:
     Attributes
     ----------
     kind : str
-        ``latent`` or ``noise``.
+        ``latent``, ``noise`` or ``class``.
     level, node : int
         Node in raster order within its level.
     columns : slice
@@ -60,14 +60,18 @@ class TargetTable:
     groups: tuple[Group, ...]
 
     @classmethod
-    def of(cls, targets: Sequence[Target]) -> TargetTable:
+    def of(cls, targets: Sequence[Target], n: int | None = None) -> TargetTable:
         """Put targets side by side, as `World.targets` lists them.
+
+        `n` is the number of images of a world that may have no target, being images without classes.
 
         Raises
         ------
         MaestrataError
-            If there are none.
+            If there are none, and `n` is not given.
         """
+        if not targets and n is not None:
+            return cls(np.empty((n, 0), np.float32), ())
         if not targets:
             raise MaestrataError("a world must name at least one target to be scored (World.targets)")
         ends = np.cumsum([0, *(target.values.shape[1] for target in targets)]).tolist()
@@ -175,7 +179,7 @@ class Scorer:
         """
         r2, boot = self._r2.of(prediction)
         out = {}
-        for kind in KINDS:
+        for kind in dict.fromkeys(group.kind for group in self.targets.groups):
             for level in self.targets.levels:
                 groups = [g for g in self.targets.groups if (g.kind, g.level) == (kind, level)]
                 if not groups:

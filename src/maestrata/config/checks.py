@@ -14,11 +14,12 @@ from maestrata import modules
 from maestrata.bounds import MOST_CELLS
 from maestrata.cells import Cell
 from maestrata.config.grid import block_training, build_cells, world_of
-from maestrata.errors import ConfigError, ExperimentError, MaestrataError, TrainingError, one_of
+from maestrata.errors import ConfigError, ExperimentError, MaestrataError, TrainingError, WorldError, one_of
 from maestrata.experiments.settings import check_pixels, check_settings
 from maestrata.masks import MaskPatches
 from maestrata.results.primary import PRIMARY
 from maestrata.worlds import available
+from maestrata.worlds.images import ImageWorld
 
 if TYPE_CHECKING:
     from maestrata.config.sections import Block, Config, Experiment
@@ -41,7 +42,9 @@ def check(config: Config) -> None:
         try:
             world_of(config, label)
         except (MaestrataError, TypeError) as error:
-            raise ConfigError(str(error)).at("worlds", label, "settings") from None
+            key = "settings" if world.path is None else "path"
+            raise ConfigError(str(error)).at("worlds", label, key) from None
+    _check_images(config)
     _check_number("cells", config.grid, "patches", "mask_ratios", "world_seeds", "seeds", at="grid")
     shapes: dict[tuple[int, bool], str] = {}
     for index, block in enumerate(config.grid):
@@ -53,6 +56,20 @@ def check(config: Config) -> None:
         _check_experiment(config, entry, index, cells, asked)
     _check_evaluation(config)
     _check_shown(config)
+
+
+def _check_images(config: Config) -> None:
+    """Refuse more images for probes, or for their scores, than there are."""
+    for block in config.grid:
+        for label in filter(config.worlds.__contains__, block.worlds):
+            world = world_of(config, label)
+            if not isinstance(world, ImageWorld):
+                continue
+            for seed in block.world_seeds:
+                try:
+                    world.with_seed(seed).check_counts(config.evaluation.probe_train, config.evaluation.test)
+                except WorldError as error:
+                    raise ConfigError(str(error)).at("evaluation", *error.key) from None
 
 
 def _check_name(word: str, value: str, allowed: Collection[str], *key: str | int) -> None:
@@ -117,6 +134,11 @@ def _check_experiment(
     numbers |= {key: getattr(config.training, key) for key in ("batch", "images")}
     for at, label in enumerate(entry.worlds):
         _check_name("world", label, config.worlds, *here, "worlds", at)
+        world = world_of(config, label)
+        needs = modules.constant("experiments", name, "NEEDS", "latents")
+        if not world.latent and (needs == "latents" or (needs == "classes" and not world.n_symbols)):
+            message = f"{name} needs {needs}, which the images of world {label!r} do not have"
+            raise ConfigError(message).at(*here, "worlds", at)
         if known and (kind := config.worlds[label].kind) not in known:
             message = f"world {label!r} is of kind {kind!r}; {name} knows: {', '.join(known)}"
             raise ConfigError(message).at(*here, "worlds", at)
@@ -157,7 +179,7 @@ def _check_shown(config: Config) -> None:
         _check_name("world", label, config.worlds, "claims", "worlds", role)
     made = {f"experiments/{entry.name}" for entry in config.experiments}
     for section, word, chosen in (("figures", "figure", config.figures), ("claims", "claim", config.claims)):
-        for index, name in enumerate(chosen.names if chosen.names != "all" else ()):
+        for index, name in enumerate(() if isinstance(chosen.names, str) else chosen.names):
             here = (section, "names", index)
             _check_name(word, name, modules.available(section), *here)
             needs = modules.cubes_of("figures", name, "NEEDS") if section == "figures" else ()

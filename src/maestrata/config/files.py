@@ -62,6 +62,17 @@ class Layers:
             there = inside if plain is None else inside[: max(plain, 1)]
         return there[0][0]
 
+    def place(self, path: str, key: Key) -> str:
+        """Return the path that the value at `key` names, relative to the file that the value is from.
+
+        What lies within the working directory is named from there: a copy of it elsewhere is the same run.
+        """
+        source = self.origin(key)
+        folder = "" if source == COMMAND_LINE else os.path.dirname(source)
+        whole = os.path.abspath(os.path.join(folder, os.path.expanduser(path)))
+        here = os.path.relpath(whole)
+        return whole if here.startswith(os.pardir) else here
+
 
 def read_layers(
     paths: Sequence[str | Path],

@@ -79,12 +79,12 @@ def world_of(config: Config, label: str) -> World:
         If a setting is unknown or out of range: its own module knows which are.
     """
     entry = config.worlds[label]
-    return _made(entry.kind, json.dumps(entry.settings, sort_keys=True))
+    return _made(entry.kind, json.dumps(entry.settings, sort_keys=True), entry.path, config.plugins)
 
 
 @lru_cache(maxsize=64)
-def _made(kind: str, settings: str) -> World:
-    return make_of(kind, 0, json.loads(settings))
+def _made(kind: str, settings: str, path: str | None, plugins: tuple[str, ...]) -> World:
+    return make_of(kind, 0, json.loads(settings), path)
 
 
 def _product(

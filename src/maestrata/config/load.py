@@ -19,6 +19,7 @@ from maestrata.config.checks import check
 from maestrata.config.files import Key, Layers, key_path, one_line, read_layers
 from maestrata.config.sections import Config
 from maestrata.errors import ConfigError, MaestrataError
+from maestrata.modules import use
 
 _PLAIN_WORDS = {
     "a valid array": "a list",
@@ -58,6 +59,7 @@ def load_config(
         layers = read_layers([path, *more], overrides, _TEXTS)
         values = _without_null(layers.merged(), Config)
         try:
+            _place_files(values, layers)
             # as JSON: lists are read as tuples, and strictly nothing else is coerced
             config = Config.model_validate_json(json.dumps(values, default=str))
             check(config)
@@ -86,6 +88,18 @@ def _placed(message: str, key: Key, layers: Layers) -> str:
     if key and message.startswith((f"{key[at]}=", f"{key[at]}[")):
         return f"{key_path(key[: at + 1])}{message.removeprefix(str(key[at]))} (config: {layers.origin(key)})"
     return f"{message} (config: {key_path(key)}, {layers.origin(key)})"
+
+
+def _place_files(values: dict[str, Any], layers: Layers) -> None:
+    """Take paths relative to the file that names them, and let the plugins be found."""
+    worlds = values.get("worlds")
+    for label, world in worlds.items() if isinstance(worlds, dict) else ():
+        if isinstance(world, dict) and isinstance(world.get("path"), str) and world["path"]:
+            world["path"] = layers.place(world["path"], ("worlds", label, "path"))
+    plugins = values.get("plugins", [])
+    if isinstance(plugins, list) and all(isinstance(path, str) for path in plugins):
+        values["plugins"] = [layers.place(path, ("plugins",)) for path in plugins]
+        use(values["plugins"])  # before the values are checked, which may name what they define
 
 
 def _without_null(value: Any, kind: Any) -> Any:

@@ -132,6 +132,9 @@ class World(Section):
     """A world of the sweep: which one, and the settings in which it differs from that world's defaults."""
 
     kind: str = Field(description="name of a world: a module of maestrata.worlds")
+    path: str | None = Field(
+        default=None, description="where the images of a world are that reads them, relative to this file"
+    )
     settings: dict[str, Scalar] = Field(default={}, description="arguments of that world's class")
 
 
@@ -178,7 +181,7 @@ class Experiment(Section):
 class Claims(Section):
     """Which claims are judged, and in which worlds."""
 
-    names: Literal["all"] | Names = Field(default="all", description="modules of maestrata.claims")
+    names: Literal["all", "none"] | Names = Field(default="all", description="modules of maestrata.claims")
     worlds: dict[Name, Name] = Field(
         default={},
         description="labels of the worlds that claims are judged in, by role, where they are not those of "
@@ -200,6 +203,10 @@ class Config(Section):
         default="results", description="folder of all runs, beside the Snakefile unless absolute"
     )
     note: str = Field(default="", description="printed in the title of every figure")
+    plugins: tuple[str, ...] = Field(
+        default=(),
+        description="files of worlds, probes, experiments, claims and figures, relative to this file",
+    )
     worlds: dict[Name, World]
     model: Sizes = Sizes()
     training: Recipe = Recipe()

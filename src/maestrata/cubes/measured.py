@@ -33,28 +33,36 @@ MEASURED: dict[str, Kind] = {
         "A world: its graph, and display samples with the latents and the injected noise of every level",
         {
             "images": Variable(_IMAGE, "image", _PIXEL, nan=False),
+            # of images that are given there is nothing to draw anew
             "redrawn": Variable(
                 ("level", "redraw", "channel", "y", "x"),
                 "the first image with all noise below the level drawn anew",
                 _PIXEL,
                 nan=False,
+                optional=True,
             ),
             "changed": Variable(
                 ("level", "token"),
                 "variance of a token of the first image over such draws, over the variance of pixels",
                 within=POSITIVE,
                 nan=False,
+                optional=True,
             ),
-            "latents": Variable(("sample", "latent"), "latents of every level (level, node, dim)", nan=False),
-            "latent_level": index(("latent",), "level of the latent"),
-            "latent_node": index(("latent",), "node of the latent within its level"),
-            "latent_dim": index(("latent",), "dimension within the node"),
+            "latents": Variable(
+                ("sample", "latent"), "latents of every level (level, node, dim)", nan=False, optional=True
+            ),
+            "latent_level": index(("latent",), "level of the latent", optional=True),
+            "latent_node": index(("latent",), "node of the latent within its level", optional=True),
+            "latent_dim": index(("latent",), "dimension within the node", optional=True),
             "noise": Variable(
-                ("sample", "draw"), "injected noise of every level (level, node, dim)", nan=False
+                ("sample", "draw"),
+                "injected noise of every level (level, node, dim)",
+                nan=False,
+                optional=True,
             ),
-            "draw_level": index(("draw",), "level of the noise"),
-            "draw_node": index(("draw",), "node of the noise within its level"),
-            "draw_dim": index(("draw",), "dimension within the node"),
+            "draw_level": index(("draw",), "level of the noise", optional=True),
+            "draw_node": index(("draw",), "node of the noise within its level", optional=True),
+            "draw_dim": index(("draw",), "dimension within the node", optional=True),
             "node_level": index(("node",), "level of the node"),
             "edge_parent": count(("edge",), "parent of the edge, as position on `node`"),
             "edge_child": count(("edge",), "child of the edge, as position on `node`"),

@@ -31,6 +31,7 @@ RANGES = {
     "shown_world_seed": {"least": 0, "below": 4294967296},
 }
 CELLS = True
+NEEDS = "images"
 
 Attention = NDArray[np.float32]
 

@@ -118,8 +118,8 @@ class Job:
 
     @cached_property
     def data(self) -> ProbeData:
-        """What all models of the job are scored on: latents alone."""
-        return ProbeData.draw(self.world, self.probe_train, self.test, self.replicates, ["latent"])
+        """What all models of the job are scored on: latents alone, or the class of given images."""
+        return ProbeData.draw(self.world, self.probe_train, self.test, self.replicates, self.world.kinds[:1])
 
     def in_world(self, world: World) -> Job:
         """Return the same job in another world, with a model for its tokens."""

@@ -33,6 +33,7 @@ RANGES = {
     "shown_world_seed": {"least": 0, "below": 4294967296},
 }
 CELLS = True
+NEEDS = "classes"
 PATCHES = "1x1"
 
 _KEY = 3  # of the stream "experiment"

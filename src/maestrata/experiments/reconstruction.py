@@ -13,21 +13,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from maestrata.experiments._features import explainable, trained
-from maestrata.experiments._similarity_index import GREY_LEVELS, fsim, mean_squared_error, ssim
+from maestrata.experiments._quality import Float32, Floats, pass_through, pixel_error, quality
 from maestrata.experiments.base import Job, Table
-from maestrata.geometry import TokenGrid, unpatchify
+from maestrata.geometry import unpatchify
 from maestrata.inference.base import posterior
 from maestrata.masks import MaskPatches, evaluation_masks, mask_matrix, visible_count
-from maestrata.model.mae import MAE
-from maestrata.representation.encode import BATCH, image_tokens
 from maestrata.representation.reconstruct import reconstruct
 from maestrata.resampling import Estimates, mean_bootstrap
-from maestrata.training.controls import reconstruct_all
 from maestrata.worlds.base import World
 
 SUMMARY = (
@@ -47,12 +43,6 @@ RANGES = {
 }
 WORLDS = ("grammar_tree", "symbol_tree")
 FILLS_IN = True
-
-Floats = NDArray[np.float64]
-Float32 = NDArray[np.float32]
-
-HALF_RANGE = 4.0
-"""Pixel value that is grey level 255, its negative being 0: pixels have mean 0 and variance about 1."""
 
 STRUCTURE, PIXELS, ROOT = ("ssim", "fsim"), ("psnr", "mse"), "root_probability"
 UPWARDS = {"mse": -1.0}  # the other quantities are better the larger they are
@@ -105,18 +95,6 @@ def run(job: Job) -> Table:
     return table
 
 
-@torch.no_grad()
-def pass_through(model: MAE, images: Float32) -> Float32:
-    """Pass whole images (n, channel, y, x), nothing masked, through encoder and decoder: the same shape."""
-    tokens = image_tokens(images, model.cfg)
-    out = np.empty_like(tokens)
-    for start in range(0, len(tokens), BATCH):
-        rows = slice(start, start + BATCH)
-        out[rows] = reconstruct_all(model, torch.from_numpy(tokens[rows])).numpy()
-    grid = TokenGrid(model.cfg.grid_height, model.cfg.grid_width)
-    return np.asarray(unpatchify(out, grid, images.shape[2] // grid.height))
-
-
 def score(world: World, images: Float32, roots: NDArray[np.int64], others: Float32) -> dict[str, Floats]:
     """Score images against the true ones, image by image.
 
@@ -133,19 +111,9 @@ def score(world: World, images: Float32, roots: NDArray[np.int64], others: Float
     dict of str to ndarray (n,)
         See `run`.
     """
-    n, channels = images.shape[:2]
-    one, other = (_grey(part).reshape(n * channels, *part.shape[2:]) for part in (images, others))
-
-    def per_image(values: Floats) -> Floats:
-        return values.reshape(n, channels).mean(1)
-
-    with np.errstate(divide="ignore"):  # of two equal images it is infinite
-        psnr = 10 * np.log10(GREY_LEVELS**2 / per_image(mean_squared_error(one, other)))
     return {
-        "ssim": per_image(ssim(one, other)),
-        "fsim": per_image(fsim(one, other)),
-        "psnr": psnr,
-        "mse": np.square(others.astype(np.float64) - images).mean((1, 2, 3)),
+        **quality(world.grey(images), world.grey(others)),
+        "mse": pixel_error(images, others),
         **root_scores(world, others, roots),
     }
 
@@ -188,12 +156,6 @@ def rank_correlations(scores: list[dict[str, Floats]], weights: Float32) -> dict
         for kind in (STRUCTURE, PIXELS)
     )
     return {**correlations, "rank_gap": structure - pixels}
-
-
-def _grey(images: NDArray[np.floating]) -> Floats:
-    """Pixel values as grey levels: -4 to 4 become 0 to 255."""
-    grey: Floats = (images.astype(np.float64) / HALF_RANGE + 1) * (GREY_LEVELS / 2)
-    return grey
 
 
 def _add(table: Table, arm: str, scores: Mapping[str, Floats], weights: Float32, suffix: str = "") -> None:

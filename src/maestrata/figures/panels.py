@@ -16,6 +16,7 @@ from maestrata.figures.sheet import Sheet
 from maestrata.figures.style import curve
 from maestrata.figures.words import patch_text
 from maestrata.results import CubeSet, along_cells, levels_with, scores
+from maestrata.results.primary import CLASS
 
 MASKS = ["patch_size", "offset", "mask_ratio"]
 THIN = {"linear_mae": (0, (1, 1.2)), "null_trained": (0, (4, 2))}
@@ -80,13 +81,15 @@ def columns_of(cube: xr.Dataset) -> xr.Dataset:
 def level_looks(*parts: xr.Dataset) -> dict[int, Look]:
     """Looks of the latent levels at which any of these parts of a cube has a score, the highest first.
 
-    Only where all have the same root is a level called the root.
+    Only where all have the same root is a level called the root. Given images have a class in its place.
     """
     tops = {levels[0] for part in parts if (levels := levels_with(part.r2))}
     known = sorted({level for part in parts for level in levels_with(part.r2)}, reverse=True)
     looks = {level: level_look(level, known[0]) for level in known if level > 0}
     if len(tops) > 1:
         looks |= {level: replace(look, label=f"level {level}") for level, look in looks.items()}
+    if all("target" in part.coords and np.all(part["target"] == CLASS) for part in parts):
+        looks = {level: replace(look, label="class") for level, look in looks.items()}
     return looks
 
 

@@ -39,13 +39,17 @@ MASK_RATIO = 0.5
 COLUMNS = 4  # three images, and what changes
 ACROSS = 3
 TILE = 0.62
+GIVEN = 8  # images of a set
 PALE = 0.85  # how much white is in a token that stays as it was
 HIDDEN = "#c8c8c8"
 
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
     """Draw the tree and the grid of the first world, and rows of images for some worlds."""
-    worlds = _different(_first_seeds(cubes.all("worlds")))
+    every = _first_seeds(cubes.all("worlds"))
+    worlds = _different([world for world in every if "redrawn" in world])
+    if every and not worlds:
+        return _given(style, every)
     if not worlds:
         raise FigureError("figure 'world': a file of kind 'worlds' is needed; given: none (--cubes)")
     world = worlds[0]
@@ -78,6 +82,18 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
         f"ratio {MASK_RATIO:g}, {visible} of {patches.n_patches} mask patches of 1×1 tokens visible; single "
         "images: no intervals",
     ])  # fmt: skip
+
+
+def _given(style: Style, worlds: list[xr.Dataset]) -> Figure:
+    """Draw images of worlds that are sets of them: of these no level can be drawn anew."""
+    sheet = Sheet.grid(style, len(worlds), GIVEN, panel_height=1.1)
+    for world, row in zip(worlds, sheet.axes, strict=True):
+        (images,) = colours(world.images.transpose("sample", "y", "x", "channel").values)
+        for ax, image in zip(row, images, strict=False):
+            ax.imshow(image)
+            bare(ax)
+        row[0].set_title(str(world.attrs["world"]))
+    return sheet.done("Given images", "", [], [f"n = {GIVEN} images a world: no intervals"])
 
 
 def _different(worlds: list[xr.Dataset]) -> list[xr.Dataset]:

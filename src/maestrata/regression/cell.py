@@ -19,7 +19,6 @@ from maestrata.regression.probes import make
 from maestrata.regression.scorebook import ScoreBook
 from maestrata.regression.settings import Evaluation
 from maestrata.representation.encode import BATCH
-from maestrata.scoring import KINDS
 from maestrata.training.progress import Explainable, Progress
 from maestrata.training.recipe import PlannedCell
 from maestrata.worlds.base import World
@@ -114,7 +113,8 @@ def _data(world: World, settings: Evaluation) -> tuple[ProbeData, list[EvalMasks
     """Draw the images, and the masks that all models of a world share; whole images alone if it is brief."""
     for name in settings.probes:  # a probe that cannot be made ends it before anything is computed
         make(name, **settings.probe_settings.get(name, {}))
-    ratios, kinds = (COMMON_RATIOS, KINDS) if settings.detailed else (COMMON_RATIOS[:1], KINDS[:1])
+    most = None if settings.detailed else 1
+    ratios, kinds = COMMON_RATIOS[:most], world.kinds[:most]
     data = ProbeData.draw(world, settings.probe_train, settings.test, settings.replicates, kinds)
     return data, [data.common_masks(ratio) for ratio in ratios]
 
@@ -127,7 +127,7 @@ def _in_detail(case: CellCase, common: list[EvalMasks]) -> ScoreBook:
     book = _score(case, {"cell": every, "both": [own]}, [*common, own])
     if twin:
         for encoder in ENCODERS:
-            if encoder.scored == "cell":
+            if encoder.scored == "cell" and encoder.there(case):
                 book.copy_ratio(twin.label, own.label, encoder.name)
     return book
 
@@ -145,6 +145,8 @@ def _progress(case: CellCase) -> Progress:
 def _score(case: Case, masks: Mapping[str, Sequence[EvalMasks]], every: Sequence[EvalMasks]) -> ScoreBook:
     """Score each encoder of a case under the masks that its declaration names."""
     encoders = [encoder for encoder in ENCODERS if encoder.scored in masks and encoder.there(case)]
+    if not case.data.train.groups:
+        log.info("images without classes have nothing that a probe could be fitted to: no scores")
     book = ScoreBook(
         case.data.world,
         [encoder.name for encoder in encoders],
@@ -155,7 +157,7 @@ def _score(case: Case, masks: Mapping[str, Sequence[EvalMasks]], every: Sequence
     evaluator = Evaluator(case.data, case.settings, case.seed)
     shuffled = {encoder.shuffles: encoder.name for encoder in encoders}
     for encoder in encoders:
-        if encoder.encode is not None:
+        if encoder.encode is not None and case.data.train.groups:
             evaluator.score(
                 book,
                 encoder.name,

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
 
+from maestrata.bounds import MOST_COVARIANCE
 from maestrata.inference.base import is_slow, posterior, supported
 from maestrata.masks import MaskPatches, mask_matrix, realised_ratio
 from maestrata.regression.data import Encode, EvalMasks, Labelled, Vectors
@@ -144,13 +145,13 @@ def visible_tokens(tokens: Vectors, masks: EvalMasks) -> Vectors:
 COMPONENTS = 256
 
 
-def reduced(features: Vectors, n_train: int) -> Vectors:
-    """Reduce features (n, p) without labels to at most `COMPONENTS` numbers.
+def reduced(features: Vectors, n_train: int, most: int = COMPONENTS) -> Vectors:
+    """Reduce features (n, p) without labels to `COMPONENTS` numbers, where they are more than `most`.
 
-    More than that many become their principal components, of the `n_train` training images, which come first.
-    Probes of all tokens thus have as many coefficients whatever the number and width of the tokens.
+    These are their principal components, of the `n_train` training images, which come first. Probes of all
+    tokens thus have as many coefficients whatever the number and width of the tokens.
     """
-    if features.shape[1] <= COMPONENTS:
+    if features.shape[1] <= most:
         return features
     return features @ principal_axes(features[:n_train], COMPONENTS)
 
@@ -162,10 +163,20 @@ def principal_axes(values: Vectors, width: int) -> NDArray[np.float32]:
     """
     small = values.astype(np.float64)
     small -= small.mean(0)
-    p = small.shape[1]
+    n, p = small.shape
+    if p > max(n, MOST_COVARIANCE):  # the same directions, from the products of the images
+        leading = (max(0, n - width), n - 1)
+        variance, vectors = eigh(small @ small.T, subset_by_index=leading, check_finite=False)
+        kept = variance > 1e-10 * variance[-1]
+        vectors = (small.T @ vectors[:, kept] / np.sqrt(variance[kept]))[:, ::-1]
+        return _signed(vectors)
     # importing scikit-learn, whose PCA solves the same problem, takes longer than these lines
     leading = (max(0, p - width), p - 1)
     vectors = eigh(small.T @ small, subset_by_index=leading, overwrite_a=True, check_finite=False)[1][:, ::-1]
-    # an eigenvector's sign is free: fix it, so that equal runs on other BLAS builds are easier to compare
+    return _signed(vectors)
+
+
+def _signed(vectors: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Fix the sign of eigenvectors, which is free: equal runs on other BLAS builds are easier to compare."""
     signs = np.sign(vectors[np.abs(vectors).argmax(0), np.arange(vectors.shape[1])])
     return (vectors * signs).astype(np.float32)

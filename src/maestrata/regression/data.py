@@ -16,7 +16,7 @@ from maestrata.geometry import TokenGrid
 from maestrata.masks import MaskPatches, evaluation_masks, visible_count
 from maestrata.representation.pooling import visible_under
 from maestrata.resampling import bootstrap_weights
-from maestrata.scoring import KINDS, MIN_TEST, Scorer, TargetTable
+from maestrata.scoring import MIN_TEST, Scorer, TargetTable
 from maestrata.worlds.base import World
 
 MIN_TRAIN = 100
@@ -110,9 +110,9 @@ class ProbeData:
 
     @classmethod
     def draw(
-        cls, world: World, probe_train: int, test: int, replicates: int, kinds: Sequence[str] = KINDS
+        cls, world: World, probe_train: int, test: int, replicates: int, kinds: Sequence[str] | None = None
     ) -> ProbeData:
-        """Draw images, targets (latents, noise, or both) and bootstrap weights.
+        """Draw images, targets (of some of the world's `kinds`, or all) and bootstrap weights.
 
         Raises
         ------
@@ -124,7 +124,10 @@ class ProbeData:
                 raise ProbeError(f"{key}={n} must be at least {least}: no probe is scored on fewer images")
         samples = world.sample(probe_train, stream="probe-train"), world.sample(test, stream="test")
         fitted, scored = (
-            TargetTable.of([target for target in world.targets(sample) if target.kind in kinds])
+            TargetTable.of(
+                [target for target in world.targets(sample) if target.kind in (kinds or world.kinds)],
+                None if world.latent else len(sample.images),
+            )
             for sample in samples
         )
         scorer = Scorer(scored, bootstrap_weights(world.seed, test, replicates))

@@ -257,7 +257,7 @@ ENCODERS = (
     Encoder("random_init", "both", _start),
     Encoder("pixels", "both", _pixels),
     Encoder("shuffled", "cell", shuffles="trained", there=_detailed),
-    Encoder("linear_mae", "cell", _linear, brief=True),
+    Encoder("linear_mae", "cell", _linear, brief=True, there=lambda case: case.data.world.has_covariance),
     Encoder("positions", "cell", _positions, brief=True, there=_detailed),
     Encoder("null_trained", "controls", _null, there=lambda case: case.null is not None),
     Encoder("posterior", "controls", _posterior, there=lambda case: has_posterior(case.data.world)),

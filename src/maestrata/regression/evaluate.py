@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from maestrata.bounds import MOST_COVARIANCE
 from maestrata.random import stream
 from maestrata.regression.controls import reduced
 from maestrata.regression.data import MIN_TRAIN, Encode, EvalMasks, Features, ProbeData, Vectors
@@ -111,7 +112,8 @@ class Evaluator:
                 misled = np.full((len(predicted), columns), np.nan, np.float32)
                 misled[:, source[columns:]] = predicted[:, columns:]
                 levels = scorer.score(misled)
-                scores[probe].append({key: score for key, score in levels.items() if key[0] == "latent"})
+                decides = self.data.world.kinds[0]
+                scores[probe].append({key: score for key, score in levels.items() if key[0] == decides})
         return scores
 
     def _labels(self, shuffled: bool) -> tuple[Vectors, NDArray[np.int64]]:
@@ -123,7 +125,7 @@ class Evaluator:
         source = np.arange(train.values.shape[1])
         if not shuffled:
             return train.values, source
-        latent = np.array(train.columns("latent"))
+        latent = np.array(train.columns(self.data.world.kinds[0]), np.int64)
         order = stream(self.seed, "shuffle", self.data.world.seed).permutation(len(train.values))
         labels = np.concatenate([train.values, train.values[order[:, None], latent]], axis=1)
         return labels, np.concatenate([source, latent])
@@ -147,6 +149,8 @@ class Evaluator:
                     continue
                 train, test = (np.flatnonzero(part) for part in np.split(present[:, node], [start]))
                 x, y = nodes[:, node], labels[:, columns]
+                if x.ndim == 2:  # all pixels under the root of a large image
+                    x = reduced(x, start, MOST_COVARIANCE)
                 for probe, predicted in out.items():
                     if len(train) < MIN_TRAIN:
                         predicted[:, columns] = np.nan

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from maestrata.regression.settings import Evaluation
 from maestrata.resampling import percentiles
-from maestrata.scoring import KINDS, Scores
+from maestrata.scoring import Scores
 from maestrata.training.progress import Progress
 from maestrata.worlds.base import World
 
@@ -51,7 +51,7 @@ class ScoreBook:
             "pooling": list(settings.poolings),
             "eval_ratio": list(eval_ratios),
             "probe": list(settings.probes),
-            "target": list(KINDS if settings.detailed else KINDS[:1]),
+            "target": [*map(str, world.kinds if settings.detailed else world.kinds[:1])],
             "level": list(range(world.levels + 1)),
             "node": list(chain(*names)),
         }

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 PRIMARY: dict[str, str] = {"pooling": "aligned", "eval_ratio": "0", "probe": "ridge", "target": "latent"}
 """Labels of the primary features on the axes of a regression cube; the layer is the last one."""
 
+CLASS = "class"
+"""What is scored in place of latents where a world has none."""
 NULL = "null_trained"
 """The encoder that learnt nothing: same recipe, each image's target taken from another image."""
 
@@ -41,10 +43,16 @@ def scores(cube: xr.Dataset, encoder: str = "trained", **changes: Any) -> xr.Dat
     Returns
     -------
     Dataset
-        Levels from 1 up; all NaN where the cube does not have such features.
+        Levels from 1 up; all NaN where the cube does not have such features. Worlds without latents have
+        the scores of their images' class, at the level of the root.
     """
     labels = PRIMARY | {"encoder": encoder} | changes
     keep_layers = labels.pop("layer", None) == "all"
+    if "target" not in changes and CLASS in cube["target"].values:
+        classes = scores(cube, encoder, **changes, target=CLASS)
+        if labels["target"] not in cube["target"].values:
+            return classes
+        return scores(cube, encoder, **changes, target=labels["target"]).fillna(classes)
     # A control or probe that was not run is missing data, not an error.
     absent = [axis for axis, label in labels.items() if label not in cube[axis].values]
     chosen = cube.sel({axis: label for axis, label in labels.items() if axis not in absent})

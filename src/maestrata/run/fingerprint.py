@@ -6,7 +6,8 @@ the syntax trees of the step's own module and of every first-party module that i
 
 - Found by reading, never by running: all forms of ``import``, in functions too, and the ``__init__`` of every
   package on the way, since Python runs those first. Scripts and style sheets beside it count with it.
-- Not found: what is imported by a name made at run time (a world, a probe). Those are handed in as `plugins`.
+- Not found: what is imported by a name made at run time (a world, a probe). Those are handed in as `plugins`,
+  and as `files` where they lie outside the package (`maestrata.modules.use`).
 - Comments, docstrings, layout, file times and the folder of the checkout do not count; nor does what is there
   for type checkers (``if TYPE_CHECKING:``) or for users of a package (``__version__``, ``__all__`` and the
   lazy exports ``_EXPORTS``, ``__getattr__``, ``__dir__`` of an ``__init__``; first-party code imports from
@@ -53,7 +54,10 @@ class _Source(NamedTuple):
 
 
 def fingerprint(
-    step_module: str, plugins: Sequence[str] = (), root: str | PathLike[str] | None = None
+    step_module: str,
+    plugins: Sequence[str] = (),
+    root: str | PathLike[str] | None = None,
+    files: Sequence[Path] = (),
 ) -> str:
     """Hash the code that a step runs.
 
@@ -67,6 +71,9 @@ def fingerprint(
     root : path, optional
         Folder that holds the top-level packages; by default the one that this package was imported from.
         First-party is what lies in the packages of the step and its plugins, whatever else stands there.
+    files : sequence of Path
+        Files outside the packages that the step finds by a name too. Of what they import, first-party modules
+        count; other files beside them do not.
 
     Returns
     -------
@@ -83,7 +90,13 @@ def fingerprint(
     -----
     Computed once per process and set of arguments; files edited later do not count (see `clear_cache`).
     """
-    return _fingerprint(step_module, frozenset(plugins), _root(root))
+    where, first = _root(root), step_module.partition(".")[0]
+    sources = [(path.stem, _parsed(path.read_bytes(), path.stem, str(path))) for path in files]
+    imported = (_first_party(source, name, frozenset({first}), where) for name, source in sources)
+    starts = frozenset(plugins).union(*map(frozenset, imported))
+    digest = _fingerprint(step_module, starts, where)
+    outside = sorted(f"{name} {source.digest}" for name, source in sources)
+    return hashlib.sha256("\n".join([digest, *outside]).encode()).hexdigest()[:DIGITS] if files else digest
 
 
 def closure(
@@ -139,7 +152,11 @@ def _reached(start: str, packages: frozenset[str], root: Path) -> frozenset[str]
 
 def _imported(name: str, packages: frozenset[str], root: Path) -> Iterator[str]:
     """First-party modules that a module's own text imports."""
-    for module, member, line in _read(name, root).imports:
+    return _first_party(_read(name, root), name, packages, root)
+
+
+def _first_party(source: _Source, name: str, packages: frozenset[str], root: Path) -> Iterator[str]:
+    for module, member, line in source.imports:
         if module.partition(".")[0] not in packages:
             continue  # the standard library, or another distribution
         where = f"imported in {name}, line {line}"
@@ -181,10 +198,12 @@ def _beside(name: str, root: Path) -> list[str]:
 def _read(name: str, root: Path) -> _Source:
     """Parse a module and keep what matters of it; the tree itself is let go."""
     path = _find(name, root)
-    if not path:
-        return _Source("", (), frozenset())
+    return _parsed((root / path).read_bytes(), name, path) if path else _Source("", (), frozenset())
+
+
+def _parsed(text: bytes, name: str, path: str) -> _Source:
     try:
-        tree = ast.parse((root / path).read_bytes(), filename=path)
+        tree = ast.parse(text, filename=path)
     except (SyntaxError, ValueError) as error:
         raise FingerprintError(f"{path} cannot be parsed: {error}") from None
     is_package = path.endswith("__init__.py")

@@ -10,6 +10,7 @@ from dataclasses import asdict, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from maestrata.config.grid import world_of
 from maestrata.inference.settings import Samples
 from maestrata.text import one_line
 
@@ -55,7 +56,9 @@ class Flags:
         if key not in self._known:
             entry = self._config.worlds[wildcards.world]
             about = {"world": wildcards.world, "world_kind": entry.kind, "world_settings": entry.settings}
-            self._known[key] = as_flags(about | {"world_seed": wildcards.world_seed})
+            # what given images hold too: other images are another run
+            images = {"world_path": entry.path, "world_data": world_of(self._config, wildcards.world).data}
+            self._known[key] = as_flags(about | {"world_seed": wildcards.world_seed} | images)
         return self._known[key]
 
     def masks(self, wildcards: Any) -> str:

@@ -9,7 +9,7 @@ import json
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from maestrata.config.grid import world_grid
+from maestrata.config.grid import world_grid, world_of
 from maestrata.masks import MaskPatches, realised_ratio
 from maestrata.run.layout import EXPERIMENTS, FILES, SOURCES, wildcards_of
 from maestrata.training.recipe import PlannedCell
@@ -31,6 +31,8 @@ def _entries(plan: Plan, kind: str) -> list[dict[str, Any]]:
     used = sorted({field for name in SOURCES[kind] for field in wildcards_of(FILES[name][0])})
     first: dict[tuple[Any, ...], PlannedCell] = {}
     for one in plan.cells:
+        if kind == "limits" and not world_of(plan.config, one.cell.world).latent:
+            continue
         first.setdefault(tuple([getattr(one.cell, field) for field in used]), one)
     alike: dict[tuple[Any, ...], dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     for one in first.values():

@@ -14,7 +14,7 @@ from typing import Any
 
 from maestrata import modules
 from maestrata.cells import Cell, first_seeds
-from maestrata.config.grid import build_cells, world_grid
+from maestrata.config.grid import build_cells, world_grid, world_of
 from maestrata.config.sections import Config, Experiment
 from maestrata.run.cost import Cost
 from maestrata.run.fingerprint import fingerprint
@@ -53,6 +53,7 @@ class Plan:
     """
 
     def __init__(self, config: Config, partial: bool = False) -> None:
+        modules.use(config.plugins)
         self.config = config
         self.partial = partial
         self.folder = f"{config.results}/{config.run}"
@@ -88,11 +89,19 @@ class Plan:
         if name == "experiment":
             places = [dict(zip(_EXPERIMENT, job, strict=True)) for job in self._experiments]
         else:
-            chosen = dict.fromkeys(tuple([place[field] for field in fields]) for place in self._places)
+            chosen = dict.fromkeys(
+                tuple([place[field] for field in fields])
+                for place in self._places
+                if self._has(name, place["world"])
+            )
             places = [dict(zip(fields, values, strict=True)) for values in chosen]
         if self.partial:
             return [place for place in places if Path(self.path(name).format(**place)).exists()]
         return places
+
+    def _has(self, name: str, world: str) -> bool:
+        """Whether a world has files of a name: without latents there are no limits."""
+        return name != "limits" or world_of(self.config, world).latent
 
     def files(self, name: str) -> list[str]:
         """List all files of a name that the run makes."""
@@ -176,7 +185,9 @@ class Plan:
     def claims(self) -> tuple[str, ...]:
         """Names of the claims to judge."""
         names = self.config.claims.names
-        return modules.available("claims") if names == "all" else names
+        if isinstance(names, str):
+            return modules.available("claims") if names == "all" else ()
+        return names
 
     @cached_property
     def evidence(self) -> list[str]:
@@ -272,6 +283,7 @@ class Plan:
             getattr(wildcards, "experiment", ""),
             self.config.evaluation.probes,
             self.claims if rule == "claims" else ("",),
+            self.config.plugins,
         )
 
     def expected(self) -> dict[str, tuple[str, ...]]:
@@ -297,6 +309,7 @@ def _code(
     experiment: str,
     probes: tuple[str, ...],
     claims: tuple[str, ...],
+    plugins: tuple[str, ...],
 ) -> str:
     one = {"figure": figure, "experiment": experiment}
     names = {
@@ -310,4 +323,5 @@ def _code(
         names |= set(modules.constant("experiments", experiment, "FINDS", ()))
     there = [name for name in names if _PACKAGE.joinpath(*name.split(".")).with_suffix(".py").is_file()]
     step = "training.stacked" if rule == STACK else f"steps.{rule}"
-    return fingerprint(f"maestrata.{step}", [f"maestrata.{name}" for name in there])
+    files = [path for name in sorted(names) if (path := modules.outside(*name.rpartition(".")[::2]))]
+    return fingerprint(f"maestrata.{step}", [f"maestrata.{name}" for name in there], files=files)

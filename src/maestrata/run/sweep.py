@@ -6,7 +6,9 @@ from dataclasses import asdict
 from types import SimpleNamespace
 from typing import Any
 
+from maestrata.config.grid import world_of
 from maestrata.config.sections import Config
+from maestrata.errors import ConfigError
 from maestrata.run.layout import STACK
 from maestrata.run.plan import Plan
 
@@ -17,6 +19,12 @@ CODE = ("pretrain", STACK, "regress", "controls")
 def sweep_plan(config: Config) -> dict[str, Any]:
     """Return what `maestrata.steps.sweep` carries out, as values that JSON holds."""
     plan = Plan(config)
+    for label in config.worlds:
+        if not world_of(config, label).latent:
+            raise ConfigError(
+                f"world {label!r} holds images that are given, and a sweep makes its images on the GPU: "
+                "train it by the workflow (snakemake)"
+            )
     worlds = {one.cell.world for one in plan.cells}
     return {
         "root": f"{config.results}/{config.run}",

@@ -6,6 +6,8 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
+from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from maestrata.settings import read
@@ -21,11 +23,16 @@ def add_world(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--world-kind", required=True, help="name of the world, such as additive_tree")
     parser.add_argument("--world-settings", type=settings, default={}, help="settings as a JSON object")
     parser.add_argument("--world-seed", type=int, default=0, help="seed of the world's functions")
+    # not there unless given: most worlds read no images
+    given = partial(parser.add_argument, default=argparse.SUPPRESS)
+    given("--world-path", type=Path, help="file or folder of a world's images")
+    given("--world-data", type=settings, help="what they held when the run was planned, as JSON")
 
 
 def read_world(args: argparse.Namespace) -> World:
     """Make the world that the flags of `add_world` name."""
-    return make_of(args.world_kind, args.world_seed, args.world_settings)
+    path, data = (getattr(args, f"world_{key}", None) for key in ("path", "data"))
+    return make_of(args.world_kind, args.world_seed, args.world_settings, path and str(path), data)
 
 
 def add_cell(parser: argparse.ArgumentParser) -> None:

@@ -1,5 +1,6 @@
 """Write a world to a file: its graph, and display samples with the latents and the noise of every level.
 
+Of images that are given there is no more than the images and the tree over their tokens.
 Nothing that is measured reads this file: training and evaluation draw from the world itself, by its seed.
 """
 
@@ -76,14 +77,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     world = read_world(args)
     sample = world.sample(args.samples, stream="display")
-    latents, noise = flatten(sample.latents, "latent"), flatten(sample.noise, "draw")
     graph = describe(world)
-    data = {
-        "images": sample.images,
-        **redraw(world, sample),
-        "latents": latents.pop("values"),
-        "noise": noise.pop("values"),
-    }
+    coords, data = {"node": graph.pop("node")}, {"images": sample.images}
+    if world.latent:
+        coords["level"] = np.arange(1, world.levels + 1)
+        latents, noise = flatten(sample.latents, "latent"), flatten(sample.noise, "draw")
+        data |= redraw(world, sample) | {"latents": latents.pop("values"), "noise": noise.pop("values")}
+        data |= latents | noise
     attrs = {
         "world": args.world or args.world_kind,
         "world_kind": args.world_kind,
@@ -93,8 +93,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "grid_width": world.grid.width,
         "token_pixels": world.token_pixels,
     }
-    coords = {"node": graph.pop("node"), "level": np.arange(1, world.levels + 1)}
-    write(args.output, "worlds", coords, data | latents | noise | graph, attrs, provenance(args))
+    write(args.output, "worlds", coords, data | graph, attrs, provenance(args))
 
 
 if __name__ == "__main__":

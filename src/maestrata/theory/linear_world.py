@@ -45,28 +45,31 @@ def second_moments(world: World, samples: int = MOMENT_SAMPLES) -> Moments:
     ----------
     world : World
     samples : int
-        Rounded up to whole batches of 4,096.
+        Rounded up to whole batches of 4,096; of a set of images each is taken once.
     """
     total, products, level = np.zeros(0), np.zeros((0, 0)), np.zeros(0, np.int64)
-    batches = -(-samples // _BATCH)
+    size = min(_BATCH, world.images or _BATCH)
+    batches = -(-min(samples, world.images or samples) // size)
     for batch in range(batches):
-        sample = world.sample(_BATCH, "theory", (batch,))
-        pixels = patchify(sample.images, world.token_pixels).reshape(_BATCH, -1)
-        targets = [target for target in world.targets(sample) if target.kind == "latent"]
+        sample = world.sample(size, "theory", (batch,))
+        pixels = patchify(sample.images, world.token_pixels).reshape(size, -1)
+        targets = [target for target in world.targets(sample) if target.kind == world.kinds[0]]
         both = np.concatenate([pixels, *(target.values for target in targets)], 1).astype(np.float64)
         if not batch:
-            level = np.concatenate([np.full(target.values.shape[1], target.level) for target in targets])
+            level = np.concatenate(
+                [level, *(np.full(target.values.shape[1], target.level) for target in targets)]
+            )
             total, products = np.zeros(both.shape[1]), np.zeros((both.shape[1], both.shape[1]))
         total += both.sum(0)
         products += both.T @ both
-    n = batches * _BATCH
+    n = batches * size
     values = world.grid.n_tokens * world.token_values
     covariance = products / n - np.outer(total, total) / n**2
     spread = np.sqrt(np.maximum(np.diag(covariance)[values:], 0))
     # a symbol that never occurs cannot be regressed
-    there = spread > 1e-6
-    cross = covariance[:values, values:][:, there] / spread[there]
-    return Moments(covariance[:values, :values], cross, level[there])
+    occurs = spread > 1e-6
+    cross = covariance[:values, values:][:, occurs] / spread[occurs]
+    return Moments(covariance[:values, :values], cross, level[occurs])
 
 
 def meeting_level(arrays: GraphArrays, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -123,8 +126,9 @@ def linear_levels(
 
     The loss is that on all patches, whose reduced rank is closed-form.
     """
-    values = len(moments.covariance) // patches.grid.n_tokens
-    patch = np.repeat(patches.patch_of_token, values)
+    size = len(moments.covariance) // patches.grid.n_tokens
+    patch = np.repeat(patches.patch_of_token, size)
     encoder = linear_mae(moments.covariance, patch, mask_ratio, "all", rank=rank).encoder
     r2 = linear_r2(encoder, moments.covariance, moments.cross)
-    return np.array([r2[moments.level == level].mean() for level in range(1, levels + 1)])
+    of_level = (r2[moments.level == level] for level in range(1, levels + 1))
+    return np.array([values.mean() if len(values) else np.nan for values in of_level])

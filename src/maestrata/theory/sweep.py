@@ -65,7 +65,7 @@ class WorldTheory:
         self.linear_rank = settings.linear_rank
         self.rho = float(world.settings.get("rho", _RHO))
         self.tokens = token_of_leaf(world.graph, world.grid)
-        self.moments = second_moments(world, moment_samples)
+        self.moments = second_moments(world, moment_samples) if world.has_covariance else None
         self.meeting = meeting_level(self.arrays, self.tokens)
 
     def at(self, patches: MaskPatches, mask_ratio: float) -> dict[str, NDArray[np.float64]]:
@@ -85,8 +85,12 @@ class WorldTheory:
         for name, (mean, error) in rivals.items():
             cube[name], cube[f"{name}_error"] = mean, error
         cube["supply_demand"] = cube["climb"] * cube["supply"][-1]
-        cube["linear_reach"] = linear_reach(self.moments, patches, mask_ratio, self.meeting)
-        cube["linear_r2"] = linear_levels(self.moments, patches, mask_ratio, self.linear_rank, self.levels)
+        cube["linear_reach"], cube["linear_r2"] = [np.nan] * 2, [np.nan] * self.levels
+        if self.moments is not None:
+            cube["linear_reach"] = linear_reach(self.moments, patches, mask_ratio, self.meeting)
+            cube["linear_r2"] = linear_levels(
+                self.moments, patches, mask_ratio, self.linear_rank, self.levels
+            )
         cube["realised_ratio"] = realised_ratio(patches.n_patches, visible)
         return {name: np.asarray(values, np.float64) for name, values in cube.items()}
 

@@ -12,6 +12,9 @@ from maestrata.worlds.base import NoiseSpec, Sample, Target, World
 
 __all__ = ["NoiseSpec", "Sample", "Target", "World", "available", "make", "make_of", "world_class"]
 
+_GIVEN = ("path", "data")
+"""Arguments of worlds that read images, which are no settings."""
+
 
 def available() -> tuple[str, ...]:
     """Names of the worlds: the modules of this package whose class has a `name`."""
@@ -50,18 +53,45 @@ def make(name: str, /, seed: int, **settings: Any) -> World:
     WorldError
         If the name is unknown, or a setting is unknown or out of range.
     """
-    _check_names(name, settings)
+    _check_names(name, settings, [key for key in _GIVEN if key in _arguments(name)])
     return world_class(name)(seed, **settings)
 
 
-def make_of(name: str, seed: int, settings: Mapping[str, Any]) -> World:
-    """Make a world of settings from a file or a command line, where `seed` may stand by mistake."""
+def make_of(
+    name: str,
+    seed: int,
+    settings: Mapping[str, Any],
+    path: str | None = None,
+    data: Mapping[str, Any] | None = None,
+) -> World:
+    """Make a world of settings from a file or a command line, where `seed` may stand by mistake.
+
+    Parameters
+    ----------
+    name, seed, settings
+        As of `make`.
+    path : str, optional
+        Where the images of a world are that reads them.
+    data : mapping, optional
+        What is known of these images (`maestrata.worlds.images.ImageWorld`).
+    """
+    if "path" in settings:
+        raise WorldError(f"{name}: path must stand beside kind, not among the settings")
     _check_names(name, settings)
-    return make(name, seed, **settings)
+    where: dict[str, Any] = {
+        key: value for key, value in (("path", path), ("data", data)) if value is not None
+    }
+    if path is not None and "path" not in _arguments(name):
+        raise WorldError(f"{name}: path={path!r} must not be given: this world reads no file")
+    return world_class(name)(seed, **settings, **where)
 
 
-def _check_names(name: str, settings: Iterable[str]) -> None:
-    known = [p for p in inspect.signature(world_class(name)).parameters if p != "seed"]
+def _check_names(name: str, settings: Iterable[str], more: Iterable[str] = ()) -> None:
+    known = [key for key in _arguments(name) if key not in _GIVEN]
     for key in settings:
-        if key not in known:
+        if key not in (*known, *more):
             raise WorldError(f"{name}: setting {one_of(key, known)}")
+
+
+def _arguments(name: str) -> list[str]:
+    return [key for key in inspect.signature(world_class(name)).parameters if key != "seed"]

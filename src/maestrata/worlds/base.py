@@ -18,11 +18,18 @@ import numpy as np
 from array_api_compat import array_namespace, device, is_torch_array
 from numpy.typing import NDArray
 
-from maestrata.bounds import MOST_LEAVES, MOST_WORLD
+from maestrata.bounds import MOST_COVARIANCE, MOST_LEAVES, MOST_WORLD
 from maestrata.errors import MaskError, WorldError
 from maestrata.geometry import TokenGrid
 from maestrata.graphs import LatentGraph, node_names, tree_graph
 from maestrata.random import stream as named_stream
+
+GREY_LEVELS = 255.0
+"""Range of the grey levels by which images are judged."""
+HALF_RANGE = 4.0
+"""Pixel value that is grey level 255, its negative being 0."""
+TargetKind = Literal["latent", "noise", "class"]
+"""What a target is: a variable of the world, the noise injected at it, or the class of a whole image."""
 
 Noise = dict[int, Any]
 """Noise of each level: ``level -> (..., nodes, dim)``; level 0 is that of the tokens, level L the root's."""
@@ -62,7 +69,7 @@ class Sample:
 class Target:
     """What a probe regresses at one node: float32 values (n, dims), and symbols (n,) where it is discrete."""
 
-    kind: Literal["latent", "noise"]
+    kind: TargetKind
     level: int
     node: int
     values: NDArray[np.float32]
@@ -82,8 +89,17 @@ class World(abc.ABC):
     levels : int
         Level of the root, L.
     token_pixels, channels : int
+    images : int or None
+        Training images that there are; None: as many as are asked for.
+    data : dict or None
+        What is known of images that are given (`maestrata.worlds.images.ImageWorld`).
     discrete : bool
         Whether latents are symbols.
+    kinds : tuple of str
+        Kinds of its targets, the one that decides first.
+    latent : bool
+        Whether it is made of latents and noise that are known. Else it is a set of images
+        (`maestrata.worlds.images`): there is nothing to draw anew and no exact inference.
     folds : bool
         Whether every node is a sum of folds of its parents plus noise, with parameters as
         `maestrata.inference.folds` reads them.
@@ -98,10 +114,14 @@ class World(abc.ABC):
     """
 
     name: ClassVar[str]
+    images: int | None = None
+    data: dict[str, Any] | None = None
     discrete: ClassVar[bool] = False
+    kinds: ClassVar[tuple[TargetKind, ...]] = ("latent", "noise")
+    latent: ClassVar[bool] = True
     folds: ClassVar[bool] = False
     stackable: bool = True  # worlds of other seeds differ in `params` alone: `forward` can be vmapped
-    channels: ClassVar[int] = 3
+    channels: int = 3
 
     def __init__(self, seed: int, *, leaves: int, token_pixels: int, settings: Mapping[str, Any]) -> None:
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
@@ -116,7 +136,7 @@ class World(abc.ABC):
             raise WorldError(f"{self.name}: {error}") from None
         if leaves > MOST_LEAVES:
             raise WorldError(f"{self.name}: leaves={leaves} must be at most {MOST_LEAVES}")
-        if leaves * (self.channels * token_pixels**2) ** 2 > MOST_WORLD:
+        if self.latent and leaves * (self.channels * token_pixels**2) ** 2 > MOST_WORLD:
             raise WorldError(
                 f"{self.name}: token_pixels={token_pixels} makes a world of {leaves} leaves too large: "
                 f"leaves x (values of a token)^2 must be at most {MOST_WORLD:_}"
@@ -153,6 +173,11 @@ class World(abc.ABC):
     def token_values(self) -> int:
         """Values in a token: channels times pixels."""
         return self.channels * self.token_pixels**2
+
+    @property
+    def has_covariance(self) -> bool:
+        """Whether an image has few enough values for their covariance to be taken, as linear models do."""
+        return self.grid.n_tokens * self.token_values <= MOST_COVARIANCE
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -226,6 +251,10 @@ class World(abc.ABC):
             raise WorldError(f"{self.name}: n={n!r} must be an integer, at least 1")
         return self.generate(self.draw(int(n), named_stream(self.seed, stream, *index)))
 
+    def grey(self, images: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return images in grey levels, nominally 0 to 255: pixels have mean 0 and variance about 1."""
+        return np.asarray((images.astype(np.float64) / HALF_RANGE + 1) * (GREY_LEVELS / 2))
+
     def targets(self, sample: Sample) -> list[Target]:
         """List what can be regressed: the latents of levels 1 to L and the noise injected at every level.
 
@@ -249,9 +278,7 @@ def _is_floating(array: Any) -> bool:
     return bool(np.issubdtype(array.dtype, np.floating))
 
 
-def _target(
-    kind: Literal["latent", "noise"], level: int, node: int, values: Any, high: list[int] | None
-) -> Target:
+def _target(kind: TargetKind, level: int, node: int, values: Any, high: list[int] | None) -> Target:
     values = np.asarray(values)
     if high is None:
         return Target(kind, level, node, values.astype(np.float32))

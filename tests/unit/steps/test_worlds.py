@@ -12,10 +12,10 @@ from maestrata.cubes.io import open_cube
 from maestrata.inference import posterior
 from maestrata.inference.masked import explainable_share
 from maestrata.steps.worlds import main
-from maestrata.worlds import available, make
+from maestrata.worlds import available, make, world_class
 
 
-@pytest.mark.parametrize("kind", available())
+@pytest.mark.parametrize("kind", [kind for kind in available() if world_class(kind).latent])
 def test_a_file_holds_the_graph_and_the_samples(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "world.nc"
     flags = {"world": "mine", "world-kind": kind, "world-settings": '{"leaves": 8}', "world-seed": "2"}
@@ -64,3 +64,11 @@ def test_columns_tell_their_node_and_dimension(tmp_path: Path) -> None:
     sample = make("gaussian_tree", 0, leaves=8).sample(256, stream="display")
     column = np.flatnonzero((ds.latent_level == 2) & (ds.latent_node == 1) & (ds.latent_dim == 3))
     np.testing.assert_array_equal(ds.latents.values[:, column[0]], sample.latents[2][:, 1, 3])
+
+
+def test_of_given_images_it_holds_them_and_the_tree_alone(tmp_path: Path) -> None:
+    path = tmp_path / "world.nc"
+    main(["--world-kind", "digits", "--samples", "9", "--output", str(path)])
+    ds, world = open_cube(path), make("digits", 0)
+    np.testing.assert_array_equal(ds.images, world.sample(9, stream="display").images)
+    assert "latents" not in ds and "redrawn" not in ds and ds.sizes["node"] == 31

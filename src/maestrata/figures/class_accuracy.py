@@ -1,0 +1,94 @@
+"""Accuracy of class probes on given images, by masking ratio, mask patch and probe."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from maestrata.figures.looks import ENCODERS, REFERENCES, Look, cycle
+from maestrata.figures.panels import columns_of, places, smallest
+from maestrata.figures.sheet import Sheet, missing, ratio_axis
+from maestrata.figures.style import Style
+from maestrata.figures.words import missing_text, patch_text, span
+from maestrata.results import CubeSet, along_cells, scores
+from maestrata.results.primary import CLASS
+
+NAME = "class_accuracy"
+TITLE = "Class of given images, by masking ratio"
+CAPTION = (
+    "Share of test images whose class a probe tells, against the realised masking ratio in training. Left: "
+    "by mask patch, the linear probe on the mean of all tokens (last layer, whole image). Right: at the "
+    "smallest mask patch, by probe: linear on the mean of all tokens and on all tokens, kernel, attentive. "
+    "Lines: the linear probe on the network before training, on the same network trained on targets of other "
+    "images, and on pixels. Worlds are splits of the images."
+)
+NEEDS = ("regression",)
+
+PROBES = {
+    "linear, mean token": {},
+    "linear, all tokens": {"pooling": "concat"},
+    "kernel, mean token": {"pooling": "global", "probe": "kernel_ridge"},
+    "attentive": {"pooling": "tokens", "probe": "attentive"},
+}
+"""What is read -> in which it differs from the primary features."""
+LINES = ("random_init", "null_trained", "pixels")
+
+
+def draw(cubes: CubeSet, style: Style) -> Figure:
+    """Draw a row a set of images; say so where the run has none."""
+    cube = cubes.one("regression")
+    there = CLASS in cube.target.values and "accuracy" in cube
+    worlds = [p for p in smallest(cube) if there and bool(_taken(cube).sel(world=p.world).r2.notnull().any())]
+    sheet = Sheet.grid(style, max(len(worlds), 1), 2, panel_height=2.2)
+    sizes = [(int(size), int(offset)) for _, size, offset in dict.fromkeys(places(cube)) if worlds]
+    looks = {place: _patch_look(cube, *place) for place in sorted(set(sizes))}
+    probes = [cycle(i, name) for i, name in enumerate(PROBES)]
+    for (left, right), place in zip(sheet.axes, worlds, strict=False):
+        _lines(sheet, (left, right), cube, place.world)
+        for (size, offset), look in looks.items():
+            _curve(sheet, left, _taken(cube).sel(world=place.world, patch_size=size, offset=offset), look)
+        for look, changes in zip(probes, PROBES.values(), strict=True):
+            _curve(sheet, right, _taken(cube, **changes).sel(place._asdict()), look)
+        left.set(title=f"{place.world}, by mask patch", ylabel="accuracy")
+        right.set(title="by probe")
+    if not worlds:
+        for ax in sheet.axes.flat:
+            missing(ax, "this run has no images with classes")
+            ax.set_axis_off()
+    n = [count for s in sheet.shown for count in s.samples if count]
+    return sheet.done(TITLE, [*looks.values(), *probes, *(REFERENCES.get(e, ENCODERS[e]) for e in LINES)], [
+        f"n = {span(n)} test images a split" if n else "", sheet.intervals_text(), missing_text(cube),
+    ])  # fmt: skip
+
+
+def _taken(cube: xr.Dataset, encoder: str = "trained", **changes: str) -> xr.Dataset:
+    """Scores of the class, with the accuracy in the place of a score with an interval."""
+    taken = scores(cube, encoder, **changes, target=CLASS).max("level")
+    return taken.assign({f"accuracy_{end}": taken.accuracy * np.nan for end in ("low", "high")})
+
+
+def _curve(sheet: Sheet, ax: Axes, here: xr.Dataset, look: Look) -> None:
+    here = columns_of(here)
+    if here.sizes["mask_ratio"]:
+        sheet.plot(ax, along_cells(here, "mask_ratio", here.realised_ratio, "accuracy"), look, worlds="thin")
+    ratio_axis(ax, "realised masking ratio")
+
+
+def _lines(sheet: Sheet, axes: tuple[Axes, ...], cube: xr.Dataset, world: str) -> None:
+    """Draw what no mask changes."""
+    for encoder in LINES:
+        everywhere = _taken(cube, encoder).sel(world=world).max(["patch_size", "offset", "mask_ratio"])
+        s = along_cells(everywhere.expand_dims("point"), "point", [0.0], "accuracy")
+        if s is None:
+            continue
+        look = REFERENCES.get(encoder, ENCODERS[encoder])
+        for ax in axes:
+            ax.axhline(float(s.mean[0]), color=look.color, linestyle=look.line, linewidth=0.9, zorder=1)
+
+
+def _patch_look(cube: xr.Dataset, size: int, offset: int) -> Look:
+    at = cube.sel(patch_size=size, offset=offset)
+    i = sorted(cube.patch_size.values.tolist()).index(size)
+    return cycle(i, f"mask patch {patch_text(at, ' tokens')}", shift=5 * offset)

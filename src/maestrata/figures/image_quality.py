@@ -1,0 +1,52 @@
+"""Quality of what whole images become in models trained at different masking ratios, by mask patch."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+
+from maestrata.figures.arms import references
+from maestrata.figures.looks import REFERENCES, cycle
+from maestrata.figures.sheet import Sheet, ratio_axis
+from maestrata.figures.style import Style
+from maestrata.figures.words import patch_text
+from maestrata.results import CubeSet, along_arms, cells, worlds_of
+
+NAME = "image_quality"
+TITLE = "Quality of what whole images become"
+CAPTION = (
+    "Whole test images pass through encoder and decoder of models trained at different masking ratios, with "
+    "nothing masked, as in the paper: structural similarity (SSIM, FSIM), peak signal-to-noise ratio and "
+    "squared error, a curve a mask patch. SSIM and FSIM are there for images of 11 to 383 pixels a side. "
+    "Line: the network before training, of SSIM and FSIM. Worlds are splits of the images."
+)
+NEEDS = ("experiments/image_quality",)
+
+PANELS = (
+    ("ssim", "SSIM", "similarity (1 at best)"),
+    ("fsim", "FSIM", "similarity (1 at best)"),
+    ("psnr", "PSNR", "dB"),
+    ("mse", "squared error", "squared pixel value"),
+)
+BOUNDED = ("ssim", "fsim")  # elsewhere a model that has learnt nothing would take the whole panel
+
+
+def draw(cubes: CubeSet, style: Style) -> Figure:
+    """Draw a row a world."""
+    cube = cubes.one("experiments/image_quality")
+    worlds = worlds_of(cube)
+    panels = [panel for panel in PANELS if panel[0] in cube.quantity.values]
+    sheet = Sheet.grid(style, len(worlds), len(panels), panel_height=1.9)
+    stems = list(dict.fromkeys(str(arm).split("/")[0] for arm in cube.arm.values if "/" in str(arm)))
+    looks = {stem: cycle(i, f"mask patch {patch_text(stem)} tokens") for i, stem in enumerate(stems)}
+    for world, row in zip(worlds, sheet.axes, strict=True):
+        for ax, (quantity, title, unit) in zip(row, panels, strict=True):
+            if quantity in BOUNDED:
+                references(sheet, ax, cube, world, quantity, ["random_init"])
+            for stem, look in looks.items():
+                models = cells(cube, world, stem)
+                sheet.plot(ax, along_arms(cube, world, quantity, models), look, worlds="thin")
+            ratio_axis(ax, "masking ratio r in training")
+            ax.set(title=title, ylabel=unit)
+        row[0].set_title(f"{world}: {panels[0][1]}")
+    line = [REFERENCES["random_init"]] * any(quantity in BOUNDED for quantity, *_ in panels)
+    return sheet.done(TITLE, [*looks.values(), *line], [sheet.n_text(), sheet.intervals_text()])

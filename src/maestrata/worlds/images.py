@@ -1,0 +1,312 @@
+"""Sets of images as worlds: no latents, no noise; of each image its class, where it has one.
+
+A set is read from a source, some images at a time, so that memory does not grow with it. Everything is a
+function of the images themselves:
+
+- **Splits.** An image belongs to the test images if a hash of its content and of the world seed lies below
+  the share `test`, else to the training images. What else is in the set does not matter, and copies of an
+  image are on one side. World seeds are splits.
+- **Normalisation.** Each channel has mean 0 and variance 1 over all images of the set.
+- **Graph.** The binary tree over the tokens; nothing is known of its nodes. The class of an image is filed
+  at the root, whose block is the whole image.
+
+Models are trained on images of the training split, drawn with replacement and augmented. Probes are fitted on
+images of the training split, each once and as it is, and scored on those of the test split.
+"""
+
+from __future__ import annotations
+
+import abc
+import hashlib
+from collections.abc import Iterator, Mapping
+from copy import copy
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maestrata.errors import WorldError, one_of
+from maestrata.random import stream as named_stream
+from maestrata.worlds._augment import Augmentation, augment, fitted_shape, refit
+from maestrata.worlds.base import GREY_LEVELS, Noise, Sample, Target, TargetKind, World, check_number
+
+CHUNK = 256  # images read at a time
+DIGITS = 16  # of the digest of a set
+
+
+class Source(abc.ABC):
+    """Images by position, all of one shape.
+
+    Attributes
+    ----------
+    where : str
+        Names the set in errors.
+    shape : tuple of int
+        (channel, y, x), 1 or 3 channels.
+    labels : ndarray (n,) of int, or None
+        Class of each image, as position in `classes`; None where images have no classes.
+    classes : tuple of str
+    """
+
+    where: str
+    shape: tuple[int, int, int]
+    labels: NDArray[np.int64] | None = None
+    classes: tuple[str, ...] = ()
+
+    @abc.abstractmethod
+    def __len__(self) -> int:
+        """Number of images."""
+
+    @abc.abstractmethod
+    def read(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Read images (n, channel, y, x), uint8 or floating point, in the order of their positions."""
+
+    @abc.abstractmethod
+    def digest(self, row: int) -> bytes:
+        """Return a SHA-256 digest of the content of an image."""
+
+    def named(self, row: int) -> str:
+        """Name an image in an error."""
+        return f"{self.where}, image {row}"
+
+
+class ImageWorld(World):
+    """Base of the worlds whose images are given.
+
+    Parameters
+    ----------
+    seed : int
+        Which split, and which draws.
+    source : Source
+    token_pixels : int
+        Side of a token.
+    fit : str
+        What is done with images that no dyadic grid of tokens covers: ``exact`` refuses them, ``crop`` takes
+        the largest such grid from the middle, ``pad`` repeats the outer pixels up to the smallest.
+    test : float
+        Share of test images.
+    augmentation : Augmentation
+        Of training images.
+    data : mapping, optional
+        What `data` is, where that is known: then images are not read to find out, and must be the same ones.
+    **settings
+        Further settings of the subclass, for `World.settings`.
+
+    Attributes
+    ----------
+    data : dict
+        The set in plain values: ``digest`` of its content and classes, ``images``, ``classes``, ``mean`` and
+        ``deviation`` of each channel, and the ``low`` and ``high`` end of all values.
+
+    Raises
+    ------
+    WorldError
+        If the images cannot be read, or are no such set; the message names the first that is wrong.
+    """
+
+    data: dict[str, Any]
+    discrete = True
+    latent: ClassVar[bool] = False
+    kinds: ClassVar[tuple[TargetKind, ...]] = ("class",)
+    stackable = False
+
+    def __init__(
+        self,
+        seed: int,
+        source: Source,
+        *,
+        token_pixels: int,
+        fit: str,
+        test: float,
+        augmentation: Augmentation,
+        data: Mapping[str, Any] | None,
+        **settings: Any,
+    ) -> None:
+        check_number(self.name, "test", test, 0.01, 0.99)
+        check_number(self.name, "token_pixels", token_pixels, 1, 1024, integer=True)
+        self.channels = source.shape[0]
+        height, width = fitted_shape(f"{self.name}: {source.where}", source.shape[1:], token_pixels, fit)
+        super().__init__(
+            seed,
+            leaves=(height // token_pixels) * (width // token_pixels),
+            token_pixels=token_pixels,
+            settings={**settings, "fit": fit, "test": test, **augmentation.settings(self.name, height)},
+        )
+        self.source, self.augmentation = source, augmentation
+        self._digests = [source.digest(row) for row in range(len(source))]
+        digest = self._digest()
+        if data is not None and data.get("digest") != digest:
+            raise WorldError(
+                f"{self.name}: the images of {source.where} are not those of the plan (digest {digest}, not "
+                f"{data.get('digest')}): they have changed since; plan again"
+            )
+        self.data = dict(data) if data is not None else self._survey(digest)
+        mean, deviation = (np.asarray(self.data[key], np.float32) for key in ("mean", "deviation"))
+        self._mean, self._deviation = mean[:, None, None], deviation[:, None, None]
+        self.dims = dict.fromkeys(range(self.levels + 1), 1)
+        if source.labels is not None:
+            self.n_symbols = {self.levels: len(source.classes)}
+        self._split()
+        if not len(self.train_rows) or not len(self.test_rows):
+            raise WorldError(
+                f"{self.name}: {source.where} holds {len(source)} images, {len(self.train_rows)} for "
+                f"training and {len(self.test_rows)} for testing: at least one of each is needed"
+            )
+
+    # what the set is
+
+    def _digest(self) -> str:
+        source = self.source
+        labels = [""] * len(source)
+        if source.labels is not None:
+            labels = [source.classes[k] for k in source.labels]
+        lines = sorted(d.hex() + label for d, label in zip(self._digests, labels, strict=True))
+        return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()[:DIGITS]
+
+    def _survey(self, digest: str) -> dict[str, Any]:
+        """Read every image once, check it, and take the moments of the channels."""
+        source = self.source
+        if source.labels is not None and len(source.classes) < 2:
+            raise WorldError(
+                f"{self.name}: {source.where} holds images of one class alone ({source.classes[0]}): two are "
+                "needed for a class probe; for images without classes set labels: false"
+            )
+        total, squares = np.zeros(self.channels), np.zeros(self.channels)
+        low, high = np.inf, -np.inf
+        for rows in _chunks(len(source)):
+            images = source.read(rows).astype(np.float64)
+            bad = ~np.isfinite(images).all((1, 2, 3))
+            if bad.any():
+                raise WorldError(
+                    f"{self.name}: {source.named(int(rows[bad.argmax()]))} holds NaN or infinity: every "
+                    "value must be a number"
+                )
+            low, high = min(low, images.min()), max(high, images.max())
+            total += images.sum((0, 2, 3))
+            squares += np.square(images).sum((0, 2, 3))
+        count = len(source) * np.prod(source.shape[1:])
+        mean = total / count
+        deviation = np.sqrt(np.maximum(squares / count - mean**2, 0))
+        if not (deviation > 1e-6 * np.maximum(1, abs(mean))).all():
+            channel = int((deviation <= 1e-6 * np.maximum(1, abs(mean))).argmax())
+            raise WorldError(
+                f"{self.name}: channel {channel} of {source.where} is {mean[channel]:g} in every image: "
+                "images must vary"
+            )
+        return {
+            "digest": digest,
+            "images": len(source),
+            "classes": len(source.classes),
+            "mean": mean.tolist(),
+            "deviation": deviation.tolist(),
+            "low": float(low),
+            "high": float(high),
+        }
+
+    # splits
+
+    def _split(self) -> None:
+        """Set the positions of the training images and of the test images, each in the order of a hash."""
+        salt = self.seed.to_bytes(4, "big")
+        heads = [hashlib.sha256(salt + digest).digest()[:8] for digest in self._digests]
+        rank = np.frombuffer(b"".join(heads), ">u8")
+        order = np.argsort(rank, kind="stable")
+        first = int(np.searchsorted(rank[order], np.uint64(self.settings["test"] * 2.0**64)))
+        self.train_rows, self.test_rows = order[first:], order[:first]
+        self.images = len(self.train_rows)
+
+    def with_seed(self, seed: int) -> ImageWorld:
+        """Return the same set, split by another seed, without reading it again."""
+        other = copy(self)
+        other.seed = seed
+        other._split()
+        return other
+
+    def check_counts(self, probe_train: int, test: int) -> None:
+        """Refuse more images than there are to fit probes on, or to score them on.
+
+        Raises
+        ------
+        WorldError
+            Its `key` is the setting of the evaluation that is too large.
+        """
+        there = {"probe_train": (probe_train, self.train_rows), "test": (test, self.test_rows)}
+        for key, (wanted, rows) in there.items():
+            if wanted > len(rows):
+                raise WorldError(
+                    f"{key}={wanted} must be at most {len(rows)}: {self.name} of {self.source.where} has "
+                    f"{len(self.train_rows)} training and {len(self.test_rows)} test images at world seed "
+                    f"{self.seed}"
+                ).at(key)
+
+    # images
+
+    def sample(self, n: int, stream: str = "test", index: tuple[int, ...] = ()) -> Sample:
+        """Return `n` images; see `World.sample`.
+
+        ``train`` draws from the training images and augments; ``probe-train`` and ``test`` are the first `n`
+        of their split; ``theory`` goes through the training images, ``display`` through the test images,
+        batch after batch; any other stream draws from the training images.
+        """
+        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+            raise WorldError(f"{self.name}: n={n!r} must be an integer, at least 1")
+        rng = named_stream(self.seed, stream, *index)
+        if stream in ("probe-train", "test"):
+            self.check_counts(**({"probe_train": 0, "test": 0} | {stream.replace("-", "_"): n}))
+        if stream in ("test", "display", "probe-train", "theory"):
+            rows = self.test_rows if stream in ("test", "display") else self.train_rows
+            start = index[0] * n if index and stream == "theory" else 0
+            rows = rows[np.arange(start, start + n) % len(rows)]
+        else:
+            rows = self.train_rows[rng.integers(0, len(self.train_rows), n)]
+        images = self.read(rows)
+        if stream == "train":
+            images = augment(images, self.augmentation, rng)
+        labels = self.source.labels
+        return Sample(images, {} if labels is None else {self.levels: labels[rows, None, None]}, {})
+
+    def read(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Read images by position, cropped or padded, normalised: (n, channel, y, x)."""
+        images = (self.source.read(rows).astype(np.float32) - self._mean) / self._deviation
+        return np.ascontiguousarray(refit(images, self.image_shape[1:]))
+
+    def grey(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return normalised images in grey levels: 0 is the lowest value of the set, 255 the highest."""
+        low, high = self.data["low"], self.data["high"]
+        values = images.astype(np.float64) * self._deviation + self._mean
+        return np.asarray((values - low) * (GREY_LEVELS / (high - low)))
+
+    def targets(self, sample: Sample) -> list[Target]:
+        """Return the class of the whole image, one-hot, where images have one."""
+        if not sample.latents:
+            return []
+        labels = np.asarray(sample.latents[self.levels])[:, 0, 0]
+        onehot = np.eye(self.n_symbols[self.levels], dtype=np.float32)[labels]
+        return [Target("class", self.levels, 0, onehot, labels)]
+
+    # what a set of images has not
+
+    def draw(self, n: int, rng: np.random.Generator, dtype: Any = np.float32) -> Noise:
+        """Raise WorldError: there is no noise."""
+        raise WorldError(f"{self.name}: images that are given have no noise that could be drawn anew")
+
+    def forward(self, params: Mapping[str, Any], noise: Noise) -> tuple[Any, dict[int, Any]]:
+        """Raise WorldError: images are read, not made."""
+        raise WorldError(f"{self.name}: images that are given cannot be made from noise")
+
+
+def check_text(world: str, key: str, value: Any, allowed: tuple[str, ...]) -> None:
+    """Refuse a setting that is none of some words."""
+    if value not in allowed:
+        raise WorldError(f"{world}: {key}={one_of(value, allowed)}")
+
+
+def check_bool(world: str, key: str, value: Any) -> None:
+    """Refuse a setting that is neither true nor false."""
+    if not isinstance(value, bool):
+        raise WorldError(f"{world}: {key}={value!r} must be true or false")
+
+
+def _chunks(n: int) -> Iterator[NDArray[np.int64]]:
+    for start in range(0, n, CHUNK):
+        yield np.arange(start, min(start + CHUNK, n))
