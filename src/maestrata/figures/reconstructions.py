@@ -79,9 +79,10 @@ def _block(cube: xr.Dataset, place: Place) -> Block | None:
     there = np.isfinite(images.image.values).any((1, 2, 3, 4))
     if not there.any():
         return None
-    # Images of a smaller world are padded with NaN.
-    one = np.isfinite(images.image.values[there][0, 0, ..., 0])
-    cut = {"y": slice(int(one.any(1).sum())), "x": slice(int(one.any(0).sum())), "mask_ratio": there}
+    # Images of a smaller world, or of one channel, are padded with NaN.
+    one = np.isfinite(images.image.values[there][0, 0])
+    sides = {"y": (1, 2), "x": (0, 2), "channel": (0, 1)}
+    cut = {name: slice(int(one.any(others).sum())) for name, others in sides.items()} | {"mask_ratio": there}
     images = images.isel(cut)
     shown, predicted = colours(images.image.values, images.prediction.values)
     visible = images.visible.values[..., None] > 0

@@ -39,9 +39,13 @@ def node_places(world: xr.Dataset) -> NDArray[np.float64]:
 
 
 def colours(images: NDArray[Any], *like: NDArray[Any]) -> list[NDArray[Any]]:
-    """Scale images to [0, 1], by the 1st to the 99th percentile of the first ones, the others alike."""
+    """Scale images (..., channel) to [0, 1], by the 1st to the 99th percentile of the first ones.
+
+    One channel becomes three: grey.
+    """
     low, high = np.percentile(images, [1, 99])
-    return [np.clip((values - low) / (high - low), 0, 1) for values in (images, *like)]
+    scaled = [np.clip((values - low) / (high - low), 0, 1) for values in (images, *like)]
+    return [np.repeat(values, 3, -1) if values.shape[-1] == 1 else values for values in scaled]
 
 
 def bare(axes: Axes) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from maestrata.errors import FigureError
 from maestrata.results import MIN_WORLDS, PRIMARY_TEXT, CubeSet, Series
+from maestrata.results.primary import CLASS
 
 
 def short(ratio: float) -> str:
@@ -154,6 +155,8 @@ def scores_text(cube: xr.Dataset, taken: xr.Dataset) -> str:
         If there is no score at all.
     """
     n = taken.n_test.values[np.isfinite(taken.n_test.values)]
+    if not len(n) and np.all(cube["target"] == CLASS):
+        return "images without classes: no scores"
     if not len(n):
         raise FigureError(
             "the regression cube holds no score of the primary features (n_test is NaN everywhere)"

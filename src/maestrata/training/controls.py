@@ -131,7 +131,8 @@ def train_supervised(
     world: World, cfg: MAEConfig, seed: int, recipe: Recipe, device: str = "cpu"
 ) -> tuple[Supervised, NDArray[np.float32]]:
     """Train the supervised encoder; arguments, results and errors as of `train_autoencoder`."""
-    latents = world.sample(MOMENTS, stream="train", index=(seed,)).latents
+    moments = min(MOMENTS, world.images or MOMENTS)
+    latents = world.sample(moments, stream="train", index=(seed,)).latents
     columns = latent_columns(world, latents)
     mean, deviation = columns.mean(0, dtype=np.float64), columns.std(0, dtype=np.float64)
     varies = deviation > CONSTANT * np.abs(mean)

@@ -251,8 +251,7 @@ class ImageWorld(World):
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
             raise WorldError(f"{self.name}: n={n!r} must be an integer, at least 1")
         rng = named_stream(self.seed, stream, *index)
-        if stream in ("probe-train", "test"):
-            self.check_counts(**({"probe_train": 0, "test": 0} | {stream.replace("-", "_"): n}))
+        self.check_counts(n if stream == "probe-train" else 0, n if stream == "test" else 0)
         if stream in ("test", "display", "probe-train", "theory"):
             rows = self.test_rows if stream in ("test", "display") else self.train_rows
             start = index[0] * n if index and stream == "theory" else 0

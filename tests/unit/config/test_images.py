@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -94,6 +95,15 @@ def test_experiments_that_need_latents_are_refused_and_others_are_not(folder):
     embedding = [{"name": "embedding", "worlds": ["photos"], "settings": {"images_embedded": 90}}]
     load(experiments=embedding)
     refused("embedding needs classes", experiments=embedding, worlds=flat)
+
+
+def test_the_config_of_digits_needs_no_file(monkeypatch):
+    monkeypatch.chdir(Path(__file__).parents[3])
+    plan = Plan(load_config("config/digits.yaml"))
+    assert len(plan.cells) == 27 and plan.claims == () and plan.files("limits") == []
+    assert {f"results/digits/figures/{name}.png" for name in ("class_accuracy", "image_quality")} <= set(
+        plan.everything
+    )
 
 
 def test_a_wrong_place_is_refused(folder):

@@ -22,7 +22,7 @@ def cells_job(tmp_path):
     def build(name, world=None, visible=(1, 3), seeds=(0,), patches="1x1", draw=None, **settings):
         world = world or make("gaussian_tree", 0, leaves=4)
         grid = world.grid
-        cfg = MAEConfig(grid.height, grid.width, 12, 8, 2, 2, 8, 1, 2)
+        cfg = MAEConfig(grid.height, grid.width, world.token_values, 8, 2, 2, 8, 1, 2)
         cells = []
         for seed in seeds:
             for count in visible:
