@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from maestrata.errors import WorldError
 from maestrata.worlds._augment import Augmentation
-from maestrata.worlds.image_array import Array
+from maestrata.worlds._packaged import packaged
 from maestrata.worlds.images import ImageWorld
 
 
@@ -41,26 +35,12 @@ class Digits(ImageWorld):
         crop: float = 1.0,
         data: Mapping[str, Any] | None = None,
     ) -> None:
-        rows = _read()
         super().__init__(
             seed,
-            Array("digits of scikit-learn", rows[:, :-1].reshape(-1, 8, 8), rows[:, -1].astype(np.int64)),
+            packaged(self.name, "sklearn", "datasets/data/digits.csv.gz", "install scikit-learn"),
             token_pixels=token_pixels,
             fit=fit,
             test=test,
             augmentation=Augmentation(shift, flip, crop),
             data=data,
         )
-
-
-def _read() -> NDArray[np.uint8]:
-    """Read 64 pixels, 0 to 16, and the digit of each image from the file that scikit-learn reads.
-
-    Importing its `load_digits` takes 3 s, this a tenth of one, and every job of a run does it.
-    """
-    spec = find_spec("sklearn")
-    for folder in (spec and spec.submodule_search_locations) or ():
-        path = Path(folder, "datasets", "data", "digits.csv.gz")
-        if path.is_file():
-            return np.loadtxt(path, delimiter=",").astype(np.uint8)
-    raise WorldError("digits: this scikit-learn does not hold datasets/data/digits.csv.gz; install another")

@@ -1,4 +1,4 @@
-"""Quality of what given images become: the numbers are those of scikit-image, in the set's own grey levels."""
+"""Quality of what given images become: scikit-image's numbers, in the grey levels of the set."""
 
 from __future__ import annotations
 

