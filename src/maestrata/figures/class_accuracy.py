@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -33,7 +35,12 @@ PROBES = {
     "attentive": {"pooling": "tokens", "probe": "attentive"},
 }
 """What is read -> in which it differs from the primary features."""
-LINES = ("random_init", "null_trained", "pixels")
+LINES = {
+    "random_init": REFERENCES["random_init"],
+    "null_trained": replace(ENCODERS["null_trained"], marker=None, line=(0, (7, 1.5))),
+    "pixels": REFERENCES["pixels"],
+}
+"""Encoders that no mask changes."""
 
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
@@ -44,7 +51,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     sheet = Sheet.grid(style, max(len(worlds), 1), 2, panel_height=2.2)
     sizes = [(int(size), int(offset)) for _, size, offset in dict.fromkeys(places(cube)) if worlds]
     looks = {place: _patch_look(cube, *place) for place in sorted(set(sizes))}
-    probes = [cycle(i, name) for i, name in enumerate(PROBES)]
+    probes = [cycle(len(looks) + i, name) for i, name in enumerate(PROBES)]
     for (left, right), place in zip(sheet.axes, worlds, strict=False):
         _lines(sheet, (left, right), cube, place.world)
         for (size, offset), look in looks.items():
@@ -58,7 +65,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
             missing(ax, "this run has no images with classes")
             ax.set_axis_off()
     n = [count for s in sheet.shown for count in s.samples if count]
-    return sheet.done(TITLE, [*looks.values(), *probes, *(REFERENCES.get(e, ENCODERS[e]) for e in LINES)], [
+    return sheet.done(TITLE, [*looks.values(), *probes, *LINES.values()], [
         f"n = {span(n)} test images a split" if n else "", sheet.intervals_text(), missing_text(cube),
     ])  # fmt: skip
 
@@ -78,12 +85,11 @@ def _curve(sheet: Sheet, ax: Axes, here: xr.Dataset, look: Look) -> None:
 
 def _lines(sheet: Sheet, axes: tuple[Axes, ...], cube: xr.Dataset, world: str) -> None:
     """Draw what no mask changes."""
-    for encoder in LINES:
+    for encoder, look in LINES.items():
         everywhere = _taken(cube, encoder).sel(world=world).max(["patch_size", "offset", "mask_ratio"])
         s = along_cells(everywhere.expand_dims("point"), "point", [0.0], "accuracy")
         if s is None:
             continue
-        look = REFERENCES.get(encoder, ENCODERS[encoder])
         for ax in axes:
             ax.axhline(float(s.mean[0]), color=look.color, linestyle=look.line, linewidth=0.9, zorder=1)
 
