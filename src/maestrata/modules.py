@@ -39,7 +39,7 @@ __all__ = ["KINDS", "Kind", "available", "constant", "cubes_of", "lazy", "load",
 
 PLUGINS = "MAESTRATA_PLUGINS"
 """Environment variable that holds the files outside the package: jobs inherit it."""
-ENTRY_POINTS = "maestrata.plugins"
+ENTRY_POINTS = "maestrata_plugins"
 """Group of entry points by which an installed distribution names modules of its own."""
 
 

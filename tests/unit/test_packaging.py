@@ -105,6 +105,7 @@ def test_conda_environment_has_the_ranges_of_the_project() -> None:
 # Distribution -> what it is imported as, where that differs.
 IMPORTED_AS = {
     "array-api-compat": "array_api_compat",
+    "pillow": "PIL",
     "pyyaml": "yaml",
     "scikit-image": "skimage",
     "scikit-learn": "sklearn",

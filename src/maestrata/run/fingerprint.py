@@ -91,7 +91,7 @@ def fingerprint(
     Computed once per process and set of arguments; files edited later do not count (see `clear_cache`).
     """
     where, first = _root(root), step_module.partition(".")[0]
-    sources = [(path.stem, _parsed(path.read_bytes(), path.stem, str(path))) for path in files]
+    sources = [(path.stem, _parsed(path, path.stem, str(path))) for path in files]
     imported = (_first_party(source, name, frozenset({first}), where) for name, source in sources)
     starts = frozenset(plugins).union(*map(frozenset, imported))
     digest = _fingerprint(step_module, starts, where)
@@ -198,12 +198,12 @@ def _beside(name: str, root: Path) -> list[str]:
 def _read(name: str, root: Path) -> _Source:
     """Parse a module and keep what matters of it; the tree itself is let go."""
     path = _find(name, root)
-    return _parsed((root / path).read_bytes(), name, path) if path else _Source("", (), frozenset())
+    return _parsed(root / path, name, path) if path else _Source("", (), frozenset())
 
 
-def _parsed(text: bytes, name: str, path: str) -> _Source:
+def _parsed(file: Path, name: str, path: str) -> _Source:
     try:
-        tree = ast.parse(text, filename=path)
+        tree = ast.parse(file.read_bytes(), filename=path)
     except (SyntaxError, ValueError) as error:
         raise FingerprintError(f"{path} cannot be parsed: {error}") from None
     is_package = path.endswith("__init__.py")
@@ -213,7 +213,7 @@ def _parsed(text: bytes, name: str, path: str) -> _Source:
     parts: list[str] = []
     _dump(tree, parts)
     if is_package:
-        beside = sorted(p for p in (root / path).parent.iterdir() if p.suffix in _PAGE)
+        beside = sorted(p for p in file.parent.iterdir() if p.suffix in _PAGE)
         parts += [f"{p.name} {p.read_text(encoding='utf-8')}" for p in beside]
     return _Source(
         hashlib.sha256("".join(parts).encode("utf-8", "surrogatepass")).hexdigest(),

@@ -116,7 +116,7 @@ WRONG = [
     (("evaluation", "control_images"), 50, ["evaluation.control_images=50", "one batch of 64"]),
     (("evaluation", "probe_settings"), {"ridge": {"points": [1]}}, ["probe_settings.ridge.points"]),
     (("grid", 0, "training"), {"lrr": 1}, ["grid[0].training.lrr: unknown key", "lr"]),
-    (("worlds", "a", "dim"), 2, ["worlds.a.dim: unknown key", "kind, settings (a setting of its own"]),
+    (("worlds", "a", "dim"), 2, ["worlds.a.dim: unknown key", "kind, path, settings (a setting of its own"]),
     (("training", "batch"), "x", ["training.batch='x'", "whole number"]),
     (("training", "batch"), 2.5, ["training.batch=2.5", "whole number"]),
     (("training", "batch"), True, ["training.batch=True", "whole number"]),
