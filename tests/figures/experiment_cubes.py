@@ -23,7 +23,8 @@ VISIBLE = {14: 0.125, 12: 0.25, 8: 0.5, 4: 0.75, 2: 0.875}
 CELLS = {f"1x1/v{k}": ratio for k, ratio in VISIBLE.items()}
 CONTROLS = ("random_init", "pixels", "pca")
 NAMES = ("bottleneck", "fixed_masks", "surrogate", "invariance", "cue_conflict", "robustness",
-         "reconstruction", "attention", "embedding", "samples", "budgets", "border")  # fmt: skip
+         "reconstruction", "image_quality", "attention", "embedding", "samples", "budgets",
+         "border")  # fmt: skip
 
 
 def peak(ratio: float, height: float = 0.05) -> float:
@@ -139,6 +140,19 @@ def reconstruction() -> Iterator[Number]:
     for quantity, value in (("rank_ssim", 0.7), ("rank_fsim", 0.6), ("rank_psnr", 0.2), ("rank_mse", 0.2),
                             ("rank_gap", 0.45)):  # fmt: skip
         yield "ratios", quantity, 0, value, 0.3, 512, nan
+
+
+def image_quality() -> Iterator[Number]:
+    for stem, less in (("1x1", 0.0), ("2x2", 0.1)):
+        for arm, place in {
+            **{f"{stem}/v{k}": CELLS[f"1x1/v{k}"] for k in VISIBLE},
+            "random_init": nan,
+        }.items():
+            if arm == "random_init" and less:
+                continue
+            better = peak(place) if place == place else -0.3
+            for quantity, value in {"ssim": 0.6, "fsim": 0.8, "psnr": 22.0, "mse": 0.5}.items():
+                yield arm, quantity, 0, value * (1 + better - less), 0.02 * value, 400, place
 
 
 def attention(maps: bool = True) -> Iterator[Number]:

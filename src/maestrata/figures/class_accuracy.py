@@ -66,7 +66,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
             ax.set_axis_off()
     n = [count for s in sheet.shown for count in s.samples if count]
     return sheet.done(TITLE, [*looks.values(), *probes, *LINES.values()], [
-        f"n = {span(n)} test images a split" if n else "", sheet.intervals_text(), missing_text(cube),
+        f"n = {span(n) if n else 0} test images a split", sheet.intervals_text(), missing_text(cube),
     ])  # fmt: skip
 
 

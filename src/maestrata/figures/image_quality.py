@@ -21,24 +21,23 @@ CAPTION = (
 )
 NEEDS = ("experiments/image_quality",)
 
-PANELS = (
-    ("ssim", "SSIM", "similarity (1 at best)"),
-    ("fsim", "FSIM", "similarity (1 at best)"),
-    ("psnr", "PSNR", "dB"),
-    ("mse", "squared error", "squared pixel value"),
+ROWS = (
+    (("ssim", "SSIM", "similarity (1 at best)"), ("fsim", "FSIM", "similarity (1 at best)")),
+    (("psnr", "PSNR", "dB"), ("mse", "squared error", "squared pixel value")),
 )
 BOUNDED = ("ssim", "fsim")  # elsewhere a model that has learnt nothing would take the whole panel
 
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
-    """Draw a row a world."""
+    """Draw two rows a world; one where images are too small for structure."""
     cube = cubes.one("experiments/image_quality")
     worlds = worlds_of(cube)
-    panels = [panel for panel in PANELS if panel[0] in cube.quantity.values]
-    sheet = Sheet.grid(style, len(worlds), len(panels), panel_height=1.9)
+    rows = [row for row in ROWS if {quantity for quantity, *_ in row} & set(cube.quantity.values)]
+    panels = [panel for row in rows for panel in row]
+    sheet = Sheet.grid(style, len(rows) * len(worlds), 2, panel_height=1.75)
     stems = list(dict.fromkeys(str(arm).split("/")[0] for arm in cube.arm.values if "/" in str(arm)))
     looks = {stem: cycle(i, f"mask patch {patch_text(stem)} tokens") for i, stem in enumerate(stems)}
-    for world, row in zip(worlds, sheet.axes, strict=True):
+    for world, row in zip(worlds, sheet.axes.reshape(len(worlds), -1), strict=True):
         for ax, (quantity, title, unit) in zip(row, panels, strict=True):
             if quantity in BOUNDED:
                 references(sheet, ax, cube, world, quantity, ["random_init"])
