@@ -11,16 +11,17 @@ from matplotlib.figure import Figure
 
 from maestrata.figures.looks import ENCODERS, REFERENCES, Look, cycle
 from maestrata.figures.panels import columns_of, places, smallest
-from maestrata.figures.sheet import Sheet, missing, ratio_axis
+from maestrata.figures.sheet import RATIO, Sheet, missing, ratio_axis
 from maestrata.figures.style import Style
-from maestrata.figures.words import missing_text, patch_text, span
-from maestrata.results import CubeSet, along_cells, scores
+from maestrata.figures.words import estimate, missing_text, patch_text, short, span
+from maestrata.results import CubeSet, Series, along_cells, scores
 from maestrata.results.primary import CLASS
 
 NAME = "class_accuracy"
 TITLE = "Class of given images, by masking ratio"
 CAPTION = (
-    "Share of test images whose class a probe tells, against the realised masking ratio in training. Left: "
+    "Which masking ratio and mask patch tell most of the class of given images. Share of test images whose "
+    "class a probe tells, against the realised masking ratio in training. Left: "
     "by mask patch, the linear probe on the mean of all tokens (last layer, whole image). Right: at the "
     "smallest mask patch, by probe: linear on the mean of all tokens and on all tokens, kernel, attentive. "
     "Lines: the linear probe on the network before training, on the same network trained on targets of other "
@@ -51,11 +52,17 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     sheet = Sheet.grid(style, max(len(worlds), 1), 2, panel_height=2.2)
     sizes = [(int(size), int(offset)) for _, size, offset in dict.fromkeys(places(cube)) if worlds]
     looks = {place: _patch_look(cube, *place) for place in sorted(set(sizes))}
+    told = []
     probes = [cycle(len(looks) + i, name) for i, name in enumerate(PROBES)]
     for (left, right), place in zip(sheet.axes, worlds, strict=False):
         _lines(sheet, (left, right), cube, place.world)
         for (size, offset), look in looks.items():
-            _curve(sheet, left, _taken(cube).sel(world=place.world, patch_size=size, offset=offset), look)
+            there_at = {"world": place.world, "patch_size": size, "offset": offset}
+            s = _curve(sheet, left, _taken(cube).sel(there_at), look)
+            if s is not None and (size, offset) == (place.patch_size, place.offset):
+                best = int(np.argmax(s.mean))
+                at = f"r = {short(float(s.x[best]))}, accuracy {estimate(s, best)}"
+                told.append(f"{place.world}: the mean token tells the class best at {at}.")
         for look, changes in zip(probes, PROBES.values(), strict=True):
             _curve(sheet, right, _taken(cube, **changes).sel(place._asdict()), look)
         left.set(title=f"{place.world}, by mask patch", ylabel="accuracy")
@@ -65,7 +72,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
             missing(ax, "this run has no images with classes")
             ax.set_axis_off()
     n = [count for s in sheet.shown for count in s.samples if count]
-    return sheet.done(TITLE, [*looks.values(), *probes, *LINES.values()], [
+    return sheet.done(TITLE, " ".join(told), [*looks.values(), *probes, *LINES.values()], [
         f"n = {span(n) if n else 0} test images a split", sheet.intervals_text(), missing_text(cube),
     ])  # fmt: skip
 
@@ -76,11 +83,14 @@ def _taken(cube: xr.Dataset, encoder: str = "trained", **changes: str) -> xr.Dat
     return taken.assign({f"accuracy_{end}": taken.accuracy * np.nan for end in ("low", "high")})
 
 
-def _curve(sheet: Sheet, ax: Axes, here: xr.Dataset, look: Look) -> None:
+def _curve(sheet: Sheet, ax: Axes, here: xr.Dataset, look: Look) -> Series | None:
     here = columns_of(here)
-    if here.sizes["mask_ratio"]:
-        sheet.plot(ax, along_cells(here, "mask_ratio", here.realised_ratio, "accuracy"), look, worlds="thin")
-    ratio_axis(ax, "realised masking ratio")
+    ratio_axis(ax, RATIO)
+    if not here.sizes["mask_ratio"]:
+        return None
+    s = along_cells(here, "mask_ratio", here.realised_ratio, "accuracy")
+    sheet.plot(ax, s, look, worlds="thin")
+    return s
 
 
 def _lines(sheet: Sheet, axes: tuple[Axes, ...], cube: xr.Dataset, world: str) -> None:

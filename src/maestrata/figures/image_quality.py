@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from maestrata.figures.arms import references
 from maestrata.figures.looks import REFERENCES, cycle
 from maestrata.figures.sheet import Sheet, ratio_axis
 from maestrata.figures.style import Style
-from maestrata.figures.words import patch_text
+from maestrata.figures.words import patch_text, short
 from maestrata.results import CubeSet, along_arms, cells, worlds_of
 
 NAME = "image_quality"
 TITLE = "Quality of what whole images become"
 CAPTION = (
+    "How well models of different masking ratios reconstruct given images. "
     "Whole test images pass through encoder and decoder of models trained at different masking ratios, with "
     "nothing masked, as in the paper: structural similarity (SSIM, FSIM), peak signal-to-noise ratio and "
     "squared error, a curve a mask patch. SSIM and FSIM are there for images of 11 to 383 pixels a side. "
@@ -36,6 +38,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     panels = [panel for row in rows for panel in row]
     sheet = Sheet.grid(style, len(rows) * len(worlds), 2, panel_height=1.75)
     stems = list(dict.fromkeys(str(arm).split("/")[0] for arm in cube.arm.values if "/" in str(arm)))
+    told: list[str] = []
     looks = {stem: cycle(i, f"mask patch {patch_text(stem)} tokens") for i, stem in enumerate(stems)}
     for world, row in zip(worlds, sheet.axes.reshape(len(worlds), -1), strict=True):
         for ax, (quantity, title, unit) in zip(row, panels, strict=True):
@@ -43,9 +46,16 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
                 references(sheet, ax, cube, world, quantity, ["random_init"])
             for stem, look in looks.items():
                 models = cells(cube, world, stem)
-                sheet.plot(ax, along_arms(cube, world, quantity, models), look, worlds="thin")
+                s = along_arms(cube, world, quantity, models)
+                sheet.plot(ax, s, look, worlds="thin")
+                if s is not None and quantity == "psnr" and stem == stems[0]:
+                    best = int(np.argmax(s.mean))
+                    at = f"r = {short(float(s.x[best]))}, PSNR {s.mean[best]:.1f} dB"
+                    told.append(f"{world}: whole images come out best at {at} ({patch_text(stem)} tokens).")
             ratio_axis(ax, "masking ratio r in training")
             ax.set(title=title, ylabel=unit)
         row[0].set_title(f"{world}: {panels[0][1]}")
     line = [REFERENCES["random_init"]] * any(quantity in BOUNDED for quantity, *_ in panels)
-    return sheet.done(TITLE, [*looks.values(), *line], [sheet.n_text(), sheet.intervals_text()])
+    return sheet.done(
+        TITLE, " ".join(told), [*looks.values(), *line], [sheet.n_text(), sheet.intervals_text()]
+    )

@@ -68,8 +68,9 @@ def _peak(world: str, here: xr.Dataset) -> str:
         return ""
     best, ends = int(np.argmax(s.mean)), {0, len(s.x) - 1}
     others = [f"{decimals(float(s.mean[i]))} at {short(float(s.x[i]))}" for i in sorted(ends - {best})]
-    what = next(iter(level_looks(here).values())).label.replace("class", "the class")
+    (look, *_) = level_looks(here).values()
+    what = "the class" if look.label == "class" else "the root"
     return (
-        f"{world}: {what if what == 'the class' else 'the root'} is recovered best at r = {short(float(s.x[best]))}, R² = {estimate(s, best)}, "
+        f"{world}: {what} is recovered best at r = {short(float(s.x[best]))}, R² = {estimate(s, best)}, "
         f"against {listed(others)}."
     )
