@@ -27,7 +27,7 @@ CAPTION = (
     "Lines: the linear probe on the network before training, on the same network trained on targets of other "
     "images, and on pixels. Worlds are splits of the images."
 )
-NEEDS = ("regression",)
+NEEDS = ("regression", "experiments/image_quality")  # of runs on given images
 
 PROBES = {
     "linear, mean token": {},
@@ -49,8 +49,13 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     cube = cubes.one("regression")
     there = CLASS in cube.target.values and "accuracy" in cube
     worlds = [p for p in smallest(cube) if there and bool(_taken(cube).sel(world=p.world).r2.notnull().any())]
-    sheet = Sheet.grid(style, max(len(worlds), 1), 2, panel_height=2.2)
-    sizes = [(int(size), int(offset)) for _, size, offset in dict.fromkeys(places(cube)) if worlds]
+    if not worlds:
+        sheet = Sheet.grid(style, 1, 1, panel_height=0.3)
+        missing(sheet.axes[0, 0], "this run has no images with classes")
+        sheet.axes[0, 0].set_axis_off()
+        return sheet.done(TITLE, "", [], ["n = 0 images with classes: no intervals", missing_text(cube)])
+    sheet = Sheet.grid(style, len(worlds), 2, panel_height=2.2)
+    sizes = [(int(size), int(offset)) for _, size, offset in dict.fromkeys(places(cube))]
     looks = {place: _patch_look(cube, *place) for place in sorted(set(sizes))}
     told = []
     probes = [cycle(len(looks) + i, name) for i, name in enumerate(PROBES)]
@@ -67,13 +72,9 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
             _curve(sheet, right, _taken(cube, **changes).sel(place._asdict()), look)
         left.set(title=f"{place.world}, by mask patch", ylabel="accuracy")
         right.set(title="by probe")
-    if not worlds:
-        for ax in sheet.axes.flat:
-            missing(ax, "this run has no images with classes")
-            ax.set_axis_off()
     n = [count for s in sheet.shown for count in s.samples if count]
     return sheet.done(TITLE, " ".join(told), [*looks.values(), *probes, *LINES.values()], [
-        f"n = {span(n) if n else 0} test images a split", sheet.intervals_text(), missing_text(cube),
+        f"n = {span(n)} test images a split", sheet.intervals_text(), missing_text(cube),
     ])  # fmt: skip
 
 

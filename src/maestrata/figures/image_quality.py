@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from maestrata.figures.arms import references
+from maestrata.figures.arms import measured, references
 from maestrata.figures.looks import REFERENCES, cycle
 from maestrata.figures.sheet import Sheet, ratio_axis
 from maestrata.figures.style import Style
 from maestrata.figures.words import patch_text, short
-from maestrata.results import CubeSet, along_arms, cells, worlds_of
+from maestrata.results import CubeSet, along_arms, cells
 
 NAME = "image_quality"
 TITLE = "Quality of what whole images become"
@@ -33,7 +33,7 @@ BOUNDED = ("ssim", "fsim")  # elsewhere a model that has learnt nothing would ta
 def draw(cubes: CubeSet, style: Style) -> Figure:
     """Draw two rows a world; one where images are too small for structure."""
     cube = cubes.one("experiments/image_quality")
-    worlds = worlds_of(cube)
+    worlds = measured(cube)
     rows = [row for row in ROWS if {quantity for quantity, *_ in row} & set(cube.quantity.values)]
     panels = [panel for row in rows for panel in row]
     sheet = Sheet.grid(style, len(rows) * len(worlds), 2, panel_height=1.75)
