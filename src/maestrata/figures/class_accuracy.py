@@ -20,7 +20,7 @@ from maestrata.results.primary import CLASS
 NAME = "class_accuracy"
 TITLE = "Class of given images, by masking ratio"
 CAPTION = (
-    "Which masking ratio and mask patch tell most of the class of given images. Share of test images whose "
+    "Which masking ratio tells most of the class of given images. Share of test images whose "
     "class a probe tells, against the realised masking ratio in training. Left: "
     "by mask patch, the linear probe on the mean of all tokens (last layer, whole image). Right: at the "
     "smallest mask patch, by probe: linear on the mean of all tokens and on all tokens, kernel, attentive. "
