@@ -39,7 +39,7 @@ PROBES = {
 LINES = {
     "random_init": REFERENCES["random_init"],
     "null_trained": replace(ENCODERS["null_trained"], marker=None, line=(0, (7, 1.5))),
-    "pixels": REFERENCES["pixels"],
+    "pixels": replace(ENCODERS["pixels"], marker=None, line=(0, (1, 1.5))),
 }
 """Encoders that no mask changes."""
 
