@@ -108,4 +108,4 @@ def _lines(sheet: Sheet, axes: tuple[Axes, ...], cube: xr.Dataset, world: str) -
 def _patch_look(cube: xr.Dataset, size: int, offset: int) -> Look:
     at = cube.sel(patch_size=size, offset=offset)
     i = sorted(cube.patch_size.values.tolist()).index(size)
-    return cycle(i, f"mask patch {patch_text(at, ' tokens')}", shift=5 * offset)
+    return cycle(i + 5 * offset, f"mask patch {patch_text(at, ' tokens')}")
