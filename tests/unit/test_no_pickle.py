@@ -13,6 +13,11 @@ CALLS = {"torch.load", "torch.save", "torch.jit.load", "numpy.load", "np.load", 
 NAMES = {"read_pickle", "to_pickle", "allow_pickle", "load_pickle", "unsafe_load", "full_load"}
 
 
+def is_refused(keyword: ast.keyword) -> bool:
+    """Whether a call says `allow_pickle=False`: NumPy then refuses what holds a pickle."""
+    return keyword.arg == "allow_pickle" and ast.unparse(keyword.value) == "False"
+
+
 def forbidden(tree: ast.AST) -> list[str]:
     found = []
     for node in ast.walk(tree):
@@ -22,17 +27,23 @@ def forbidden(tree: ast.AST) -> list[str]:
             found += [node.module] if node.module and node.module.partition(".")[0] in MODULES else []
             found += [f"{node.module}.{a.name}" for a in node.names if f"{node.module}.{a.name}" in CALLS]
         elif isinstance(node, ast.Call) and ast.unparse(node.func) in CALLS:
-            found.append(ast.unparse(node.func))
+            found += [] if any(map(is_refused, node.keywords)) else [ast.unparse(node.func)]
         elif isinstance(node, ast.Attribute) and node.attr in NAMES:
             found.append(node.attr)
-        elif isinstance(node, ast.keyword) and node.arg in NAMES:
+        elif isinstance(node, ast.keyword) and node.arg in NAMES and not is_refused(node):
             found.append(node.arg)
     return found
 
 
 @pytest.mark.parametrize(
     "text",
-    ["import pickle", "from torch import load", "x = torch.load(path)", "np.load(f, allow_pickle=True)"],
+    [
+        "import pickle",
+        "from torch import load",
+        "x = torch.load(path)",
+        "np.load(f, allow_pickle=True)",
+        "np.load(f)",
+    ],
 )
 def test_what_is_looked_for_is_found(text: str) -> None:
     assert forbidden(ast.parse(text))
