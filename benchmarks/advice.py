@@ -116,7 +116,7 @@ def nearest(sweep: Sweep, ratio: float) -> Mask | None:
     return min(there, key=lambda mask: abs(sweep.ratio[mask] - ratio), default=None)
 
 
-def constant(sweeps: Iterable[Sweep], level: int) -> Mask | None:
+def constant(sweeps: Iterable[Sweep], level: int) -> tuple[str, float] | None:
     """Return the way to mask of the best mean skill, as (patch, ratio asked), over sweeps."""
     values: dict[tuple[str, float], list[float]] = {}
     for sweep in sweeps:
@@ -124,8 +124,8 @@ def constant(sweeps: Iterable[Sweep], level: int) -> Mask | None:
             best = max(one[level] for one in sweep.skill.values())
             values.setdefault((mask[0], round(sweep.ratio[mask], 3)), []).append(float(skill[level] - best))
     most = max((len(v) for v in values.values()), default=0)
-    full = {key: np.mean(v) for key, v in values.items() if len(v) == most}
-    return max(full, key=full.__getitem__, default=None)  # type: ignore[return-value]
+    full = {key: float(np.mean(v)) for key, v in values.items() if len(v) == most}
+    return max(full, key=full.__getitem__, default=None)
 
 
 def judge(sweeps: list[Sweep], advised: dict[str, list[dict[str, Any]]], level: int) -> list[dict[str, Any]]:
@@ -151,7 +151,7 @@ def judge(sweeps: list[Sweep], advised: dict[str, list[dict[str, Any]]], level: 
         fixed = constant(others, min(level, 2)) if others else None
         there = None
         if fixed is not None:
-            patch, ratio = fixed  # type: ignore[misc]
+            patch, ratio = fixed
             there = min(
                 (m for m in skill if m[0] == patch), key=lambda m: abs(sweep.ratio[m] - ratio), default=None
             )

@@ -123,7 +123,7 @@ def _tokens(where: str, height: int, width: int, token_pixels: int | None) -> tu
             continue
         try:
             grid = TokenGrid(height // side, width // side)
-        except MaskError:
+        except MaskError:  # no grid of a tree: the next side may make one, and none at all is told below
             continue
         if grid.n_tokens <= MOST_TOKENS or token_pixels is not None:
             return side, grid

@@ -129,7 +129,7 @@ def _verdicts(cube: xr.Dataset) -> Iterator[str]:
     names = KINDS["verdicts"].variables["verdict"].flags or {}
     yield "verdicts: " + ", ".join(f"{look.sign} {look.word}" for look in LOOKS.values())
     for i, claim in enumerate(cube["claim"].values):
-        look = LOOKS[names[int(cube["verdict"][i])]]  # type: ignore[index]
+        look = LOOKS[names[int(cube["verdict"][i])]]  # type: ignore[index]  # a Verdict
         worlds = f" ({int(cube['n_worlds'][i])} worlds)" if int(cube["n_worlds"][i]) else ""
         yield f"{look.sign} {claim:<10} {cube['title'].values[i]}{worlds}"
 

@@ -245,7 +245,7 @@ def _verdicts(cube: xr.Dataset | None) -> list[Json]:
     names = KINDS["verdicts"].variables["verdict"].flags or {}
     told = []
     for i, claim in enumerate(cube["claim"].values.tolist()):
-        look = LOOKS[names[int(cube["verdict"][i])]]  # type: ignore[index]
+        look = LOOKS[names[int(cube["verdict"][i])]]  # type: ignore[index]  # a Verdict
         about = {name: str(cube[name].values[i]) for name in ("title", "sentence", "rule")}
         contrasts = [
             _contrast(cube, k) for k in np.flatnonzero(cube["contrast_claim"].values == claim).tolist()
