@@ -3,7 +3,6 @@
 import gc
 import os
 import sys
-import threading
 from pathlib import Path
 
 from snakemake.utils import min_version
@@ -24,6 +23,7 @@ from maestrata.run.start import (
     inputs_there,
     job_environment,
     split_partial,
+    stop_timers,
 )
 from maestrata.run.terminal import one_line_a_job
 from maestrata.text import in_rst
@@ -67,13 +67,6 @@ onstart:
     except MaestrataError as error:
         sys.exit(f"error: {error}")
     one_line_a_job(PLAN, workflow.dag)
-
-
-def stop_timers():
-    """Let Snakemake end at once: it waits for the timers by which it would have looked for jobs again."""
-    for thread in threading.enumerate():
-        if isinstance(thread, threading.Timer):
-            thread.cancel()
 
 
 onsuccess:

@@ -21,10 +21,12 @@ CONFIGS = sorted(p.name for p in (Path(__file__).parents[2] / "config").glob("*.
 @pytest.mark.parametrize("name", CONFIGS)
 def test_every_config_can_be_planned(pristine: Checkout, name: str) -> None:
     jobs = pristine.planned(config=("--configfile", f"config/{name}"))
-    assert {job.partition(" ")[0] for job in jobs} == {
+    every = {
         *("worlds", "theory", "limits", "pretrain", "regress", "controls"),
         *("experiment", "collect", "claims", "figure", "explorer"),
     }
+    of_latents = {"limits", "claims"} if name == "digits.yaml" else set()
+    assert {job.partition(" ")[0] for job in jobs} == every - of_latents
 
 
 def test_lint(pristine: Checkout) -> None:

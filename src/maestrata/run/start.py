@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ __all__ = [
     "inputs_there",
     "job_environment",
     "split_partial",
+    "stop_timers",
 ]
 
 # of a path in PYTHONPATH and PATH, and in Snakemake's own commands
@@ -165,3 +167,10 @@ def _places(folder: Path) -> Iterator[Path]:
     yield from (root / name for name in sorted(tops))
     for what in ("logs", "benchmarks"):
         yield from (root / what, *(root / what / rule for rule in rules))
+
+
+def stop_timers() -> None:
+    """Let Snakemake end at once: it waits for the timers by which it would have looked for jobs again."""
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            thread.cancel()
