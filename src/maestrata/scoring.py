@@ -30,7 +30,7 @@ class Group:
     Attributes
     ----------
     kind : str
-        ``latent``, ``noise`` or ``class``.
+        As of `maestrata.worlds.base.Target`.
     level, node : int
         Node in raster order within its level.
     columns : slice

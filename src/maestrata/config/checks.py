@@ -136,7 +136,7 @@ def _check_experiment(
         _check_name("world", label, config.worlds, *here, "worlds", at)
         world = world_of(config, label)
         needs = modules.constant("experiments", name, "NEEDS", "latents")
-        if not world.latent and (needs == "latents" or (needs == "classes" and not world.n_symbols)):
+        if needs not in world.offers:
             message = f"{name} needs {needs}, which the images of world {label!r} do not have"
             raise ConfigError(message).at(*here, "worlds", at)
         if known and (kind := config.worlds[label].kind) not in known:

@@ -128,7 +128,7 @@ AXES: dict[str, Axis] = {
         pattern=r"training|0|0\.\d+",
     ),
     "probe": Axis("str", "regression from representation to target", pattern=r"[a-z][a-z0-9_]*"),
-    "target": Axis("str", "what is regressed", allowed=("latent", "noise", "class")),
+    "target": Axis("str", "what is regressed", allowed=("latent", "noise", "class", "texture", "layout")),
     "level": Axis("int64", "level of the hierarchy (0: tokens; 1: just above; highest: the root)", low=0),
     "node": Axis("str", "node of the graph", pattern=r"[A-Za-z0-9_.-]+"),
     "step": Axis("int64", "optimiser steps done", "step", low=0),

@@ -30,6 +30,7 @@ SUMMARY = "root and texture agree in probe training and disagree at test: share 
 SETTINGS = {"fit": 4096, "test": 2048}
 RANGES = {"fit": {"least": 100}, "test": {"least": 100}}
 CELLS = True
+NEEDS = "textures"
 
 _KEY = 12  # of the stream "experiment"
 _DIRECTION, _HALVES, _CHOICE = 0, 1, 2
@@ -52,7 +53,7 @@ def with_texture(world: World, noise: Noise, texture: Labels) -> Noise:
     Parameters
     ----------
     world : World
-        Its tokens' noise must be normal.
+        Its tokens' noise must be normal, or its textures known.
     noise : dict of arrays (n, nodes, dim)
     texture : ndarray (n,) of int
         0 or 1: the common sign is minus or plus.
@@ -61,9 +62,13 @@ def with_texture(world: World, noise: Noise, texture: Labels) -> Noise:
     ------
     ExperimentError
         If the tokens' noise has no sign.
+    WorldError
+        If there is no such noise, and no texture.
     """
     spec = world.noise_spec.get(0)
-    if spec is None or spec.kind != "normal":
+    if spec is None:
+        return world.with_texture(noise, texture)
+    if spec.kind != "normal":
         raise ExperimentError(f"{world.name}: a texture needs normal noise at the tokens (level 0)")
     drawn = stream(world.seed, "experiment", _KEY, _DIRECTION)
 

@@ -11,8 +11,8 @@ and, where the default will not do,
 
 - ``WORLDS``: kinds of world that it knows (default: all);
 - ``CELLS = True``: it needs the trained models of the sweep (those of its world, world seed and seed);
-- ``NEEDS``: what its world must have where it can do without latents: ``"classes"`` of given images, or the
-  ``"images"`` alone;
+- ``NEEDS``: what its world must offer where it can do without latents: ``"textures"`` or ``"classes"`` of
+  images, or the ``"images"`` alone;
 - ``PATCHES``: mask patches of the models that it cannot do without;
 - ``SEEDS = "all"``: it needs those of all training seeds;
 - ``FILLS_IN = True``: it judges pixels that a model fills in, which `norm_pixels` rules out;

@@ -5,7 +5,9 @@ Shifts, each of test images only (probes are fitted to images of the world as it
 * ``noise=a``: the noise of the tokens times a (pixel noise in a tree of symbols);
 * ``middle=a``: in a continuous world, the noise of the levels between tokens and root times a;
 * ``tilt=w``: in a tree of symbols, the first production of every symbol (or digit of every node) w times as
-  likely as each other one.
+  likely as each other one;
+* ``textures``: in a world whose images have textures of their own (composites), those of one half; probes are
+  fitted, and scored without a shift, on images with those of the other half alone.
 
 All shifted images share with the plain ones whatever noise is not shifted, so that losses are paired. The
 ceiling loses something too: in a grammar it is belief propagation that knows of the shift, on the same
@@ -32,7 +34,7 @@ from maestrata.inference.base import posterior
 from maestrata.random import stream
 from maestrata.regression.probes import make
 from maestrata.resampling import Estimates, mean_bootstrap
-from maestrata.worlds.base import Noise, World
+from maestrata.worlds.base import Noise, Sample, World
 
 SUMMARY = "accuracy for the root's class lost under shifted noise, rules kept, and what the ceiling loses"
 SETTINGS = {"noise": [2.0, 3.0], "middle": 1.5, "tilt": 3, "fit": 6144, "test": 3072, "ceiling": 2048}
@@ -45,6 +47,7 @@ RANGES = {
     "ceiling": {"least": 2},
 }
 CELLS = True
+NEEDS = "textures"
 
 MIN_ABOVE_CHANCE = 0.02
 """An accuracy that is closer to chance than this on plain images can lose no share worth the name: NaN."""
@@ -77,6 +80,9 @@ class Shift:
 
 def shifts(world: World, noise: Noise, settings: Mapping[str, Any]) -> list[Shift]:
     """Return the shifts that this kind of world has; `settings` are those of the module."""
+    if not world.latent:
+        n = len(next(iter(noise.values())))
+        return [Shift("textures", 1.0, world.with_texture(noise, np.ones(n, np.int64)), world)]
     shifted = []
     for size in map(float, settings["noise"]):
         twin = copy.copy(world)
@@ -146,7 +152,9 @@ def run(job: Job) -> Table:
         inference. Arm ``chance``: ``accuracy`` of the commonest class.
     """
     world, settings = job.world, dict(job.settings)
-    fit, test = job.sample("probe-train", "fit"), job.sample("test", "test")
+    fit, test = (
+        _plain(world, job.sample(split, key)) for split, key in (("probe-train", "fit"), ("test", "test"))
+    )
     labels, classes = root_class(world, test.latents[world.levels])
     moved = shifts(world, test.noise, settings)
     images = [test.images, *(world.generate(shift.noise).images for shift in moved)]
@@ -156,7 +164,7 @@ def run(job: Job) -> Table:
     table = Table()
     table.add("chance", "accuracy", 0, chance)
     beyond = None
-    if world.discrete:
+    if world.latent and world.discrete:
         n = min(int(job.settings["ceiling"]), len(labels))
         worlds = [world, *(shift.world for shift in moved)]
         right = [_ceiling(w, x[:n]) == labels[:n] for w, x in zip(worlds, images, strict=True)]
@@ -167,6 +175,13 @@ def run(job: Job) -> Table:
         right = [probe.predict(encode(x)).argmax(1) == labels for x in images]
         _file(table, arm, right, moved, chance, weights, beyond)
     return table
+
+
+def _plain(world: World, sample: Sample) -> Sample:
+    """Return a sample as it is where nothing is shifted: with the textures of one half, where it has any."""
+    if world.latent:
+        return sample
+    return world.generate(world.with_texture(sample.noise, np.zeros(len(sample.images), np.int64)))
 
 
 def _ceiling(world: World, images: NDArray[np.float32]) -> NDArray[np.int64]:

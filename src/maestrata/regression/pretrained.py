@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from maestrata.model.mae import MAE
@@ -63,9 +62,8 @@ def score_model(
 
     settings = (settings or Evaluation()).asked()
     brief = not settings.detailed
-    # what a world's targets are: the one that decides comes first
-    known: Sequence[str] = getattr(world, "kinds", ("latent", "noise"))
-    ratios, kinds = (COMMON_RATIOS[:1], known[:1]) if brief else (COMMON_RATIOS, known)
+    most = 1 if brief else None
+    ratios, kinds = COMMON_RATIOS[:most], world.kinds[:most]
     # what reads features asks an encoder for `cfg` and `encode` alone, and both kinds have these
     trained, start = (cast(MAE, one.at_tokens_of(world).to(device)) for one in (model, model.untrained(seed)))
     data = ProbeData.draw(world, settings.probe_train, settings.test, settings.replicates, kinds)

@@ -1,4 +1,4 @@
-"""Images that other packages ship in a table: a row an image, its pixels, then its class."""
+"""Images that other packages ship, as files or in a table: a row an image, its pixels, then its class."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ from maestrata.worlds.image_array import Array
 
 
 def packaged(world: str, package: str, file: str, install: str) -> Array:
-    """Read the square grey images of a compressed CSV file of a package, without importing it.
+    """Read the square grey images of a compressed CSV file of a package; arguments are those of `shipped`."""
+    rows = np.loadtxt(shipped(world, package, file, install), delimiter=",", dtype=np.float32).astype(
+        np.uint8
+    )
+    return Array(f"{package}/{file}", _squares(rows[:, :-1]), rows[:, -1].astype(np.int64))
+
+
+def shipped(world: str, package: str, file: str, install: str) -> Path:
+    """Find a file of a package without importing it.
 
     Importing takes seconds (scikit-learn's `load_digits` three), reading a tenth of one, and every job of a
     run reads.
@@ -37,8 +45,7 @@ def packaged(world: str, package: str, file: str, install: str) -> Array:
     spec = find_spec(package)
     for folder in (spec and spec.submodule_search_locations) or ():
         if (path := Path(folder, file)).is_file():
-            rows = np.loadtxt(path, delimiter=",", dtype=np.float32).astype(np.uint8)
-            return Array(f"{package}/{file}", _squares(rows[:, :-1]), rows[:, -1].astype(np.int64))
+            return path
     raise WorldError(f"{world}: {package}/{file} is not there: {install}")
 
 

@@ -28,8 +28,9 @@ GREY_LEVELS = 255.0
 """Range of the grey levels by which images are judged."""
 HALF_RANGE = 4.0
 """Pixel value that is grey level 255, its negative being 0."""
-TargetKind = Literal["latent", "noise", "class"]
-"""What a target is: a variable of the world, the noise injected at it, or the class of a whole image."""
+TargetKind = Literal["latent", "noise", "class", "texture", "layout"]
+"""What a target is: a variable of the world, the noise injected at it, or a factor of a whole image: its
+class, its texture, its layout."""
 
 Noise = dict[int, Any]
 """Noise of each level: ``level -> (..., nodes, dim)``; level 0 is that of the tokens, level L the root's."""
@@ -180,6 +181,11 @@ class World(abc.ABC):
         return self.grid.n_tokens * self.token_values <= MOST_COVARIANCE
 
     @property
+    def offers(self) -> frozenset[str]:
+        """What an experiment can ask for: the ``NEEDS`` of `maestrata.experiments.registry`."""
+        return frozenset({"latents", "images", "classes", "textures"})
+
+    @property
     def image_shape(self) -> tuple[int, int, int]:
         """(channel, y, x) of an image."""
         return self.channels, self.grid.height * self.token_pixels, self.grid.width * self.token_pixels
@@ -250,6 +256,16 @@ class World(abc.ABC):
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
             raise WorldError(f"{self.name}: n={n!r} must be an integer, at least 1")
         return self.generate(self.draw(int(n), named_stream(self.seed, stream, *index)))
+
+    def with_texture(self, noise: Noise, half: NDArray[np.int64]) -> Noise:
+        """Return the noise with one half of the world's textures, 0 or 1 an image, (n,), all else as it was.
+
+        Raises
+        ------
+        WorldError
+            If images have no textures that are known.
+        """
+        raise WorldError(f"{self.name}: its images have no textures that are known")
 
     def grey(self, images: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return images in grey levels, nominally 0 to 255: pixels have mean 0 and variance about 1."""

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from maestrata.errors import WorldError
 from maestrata.worlds._augment import Augmentation
-from maestrata.worlds.images import ImageWorld, Source, check_bool
+from maestrata.worlds._source import Source
+from maestrata.worlds.images import ImageWorld, check_bool
 
 SUFFIXES = (".npy", ".npz", ".nc")
 IMAGES, LABELS = "images", "labels"

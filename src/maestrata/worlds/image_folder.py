@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from maestrata.errors import WorldError
 from maestrata.worlds._augment import Augmentation
+from maestrata.worlds._source import Source
 from maestrata.worlds.base import check_number
-from maestrata.worlds.images import ImageWorld, Source, check_bool
+from maestrata.worlds.images import ImageWorld, check_bool
 
 if TYPE_CHECKING:
     from PIL import Image

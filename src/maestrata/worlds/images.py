@@ -16,7 +16,6 @@ images of the training split, each once and as it is, and scored on those of the
 
 from __future__ import annotations
 
-import abc
 import hashlib
 from collections.abc import Iterator, Mapping
 from copy import copy
@@ -25,49 +24,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from maestrata.errors import WorldError, one_of
+from maestrata.errors import WorldError
 from maestrata.random import stream as named_stream
 from maestrata.worlds._augment import Augmentation, augment, fitted_shape, refit
+from maestrata.worlds._source import Source
 from maestrata.worlds.base import GREY_LEVELS, Noise, Sample, Target, TargetKind, World, check_number
 
 CHUNK = 256  # images read at a time
 DIGITS = 16  # of the digest of a set
-
-
-class Source(abc.ABC):
-    """Images by position, all of one shape.
-
-    Attributes
-    ----------
-    where : str
-        Names the set in errors.
-    shape : tuple of int
-        (channel, y, x), 1 or 3 channels.
-    labels : ndarray (n,) of int, or None
-        Class of each image, as position in `classes`; None where images have no classes.
-    classes : tuple of str
-    """
-
-    where: str
-    shape: tuple[int, int, int]
-    labels: NDArray[np.int64] | None = None
-    classes: tuple[str, ...] = ()
-
-    @abc.abstractmethod
-    def __len__(self) -> int:
-        """Number of images."""
-
-    @abc.abstractmethod
-    def read(self, rows: NDArray[np.int64]) -> NDArray[Any]:
-        """Read images (n, channel, y, x), uint8 or floating point, in the order of their positions."""
-
-    @abc.abstractmethod
-    def digest(self, row: int) -> bytes:
-        """Return a SHA-256 digest of the content of an image."""
-
-    def named(self, row: int) -> str:
-        """Name an image in an error."""
-        return f"{self.where}, image {row}"
 
 
 class ImageWorld(World):
@@ -97,6 +61,8 @@ class ImageWorld(World):
     data : dict
         The set in plain values: ``digest`` of its content and classes, ``images``, ``classes``, ``mean`` and
         ``deviation`` of each channel, and the ``low`` and ``high`` end of all values.
+    values : dict
+        Number of values of each factor that is known, its kind of target: ``class``; empty without classes.
 
     Raises
     ------
@@ -144,8 +110,10 @@ class ImageWorld(World):
         mean, deviation = (np.asarray(self.data[key], np.float32) for key in ("mean", "deviation"))
         self._mean, self._deviation = mean[:, None, None], deviation[:, None, None]
         self.dims = dict.fromkeys(range(self.levels + 1), 1)
+        self.values: dict[TargetKind, int] = {}
         if source.labels is not None:
             self.n_symbols = {self.levels: len(source.classes)}
+            self.values = {"class": len(source.classes)}
         self._split()
         if not len(self.train_rows) or not len(self.test_rows):
             raise WorldError(
@@ -215,6 +183,11 @@ class ImageWorld(World):
         self.train_rows, self.test_rows = order[first:], order[:first]
         self.images = len(self.train_rows)
 
+    @property
+    def offers(self) -> frozenset[str]:
+        """What an experiment can ask for (see `World.offers`)."""
+        return frozenset({"images", "classes"} if self.n_symbols else {"images"})
+
     def with_seed(self, seed: int) -> ImageWorld:
         """Return the same set, split by another seed, without reading it again."""
         other = copy(self)
@@ -250,7 +223,9 @@ class ImageWorld(World):
         """
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
             raise WorldError(f"{self.name}: n={n!r} must be an integer, at least 1")
-        rng = named_stream(self.seed, stream, *index)
+        return self._taken(int(n), stream, index, named_stream(self.seed, stream, *index))
+
+    def _taken(self, n: int, stream: str, index: tuple[int, ...], rng: np.random.Generator) -> Sample:
         self.check_counts(n if stream == "probe-train" else 0, n if stream == "test" else 0)
         if stream in ("test", "display", "probe-train", "theory"):
             rows = self.test_rows if stream in ("test", "display") else self.train_rows
@@ -266,8 +241,11 @@ class ImageWorld(World):
 
     def read(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Read images by position, cropped or padded, normalised: (n, channel, y, x)."""
-        images = (self.source.read(rows).astype(np.float32) - self._mean) / self._deviation
-        return np.ascontiguousarray(refit(images, self.image_shape[1:]))
+        return np.ascontiguousarray(refit(self.normalised(self.source.read(rows)), self.image_shape[1:]))
+
+    def normalised(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        """Return images (n, channel, y, x) as the set holds them with channels of mean 0 and variance 1."""
+        return np.asarray((images.astype(np.float32) - self._mean) / self._deviation)
 
     def grey(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return normalised images in grey levels: 0 is the lowest value of the set, 255 the highest."""
@@ -276,12 +254,14 @@ class ImageWorld(World):
         return np.asarray((values - low) * (GREY_LEVELS / (high - low)))
 
     def targets(self, sample: Sample) -> list[Target]:
-        """Return the class of the whole image, one-hot, where images have one."""
+        """Return the class of the whole image, one-hot, where images have one, and its further factors."""
         if not sample.latents:
             return []
-        labels = np.asarray(sample.latents[self.levels])[:, 0, 0]
-        onehot = np.eye(self.n_symbols[self.levels], dtype=np.float32)[labels]
-        return [Target("class", self.levels, 0, onehot, labels)]
+        factors = np.asarray(sample.latents[self.levels])[:, 0].T
+        return [
+            Target(kind, self.levels, 0, np.eye(self.values[kind], dtype=np.float32)[labels], labels)
+            for kind, labels in zip(self.kinds, factors, strict=True)
+        ]
 
     # what a set of images has not
 
@@ -292,12 +272,6 @@ class ImageWorld(World):
     def forward(self, params: Mapping[str, Any], noise: Noise) -> tuple[Any, dict[int, Any]]:
         """Raise WorldError: images are read, not made."""
         raise WorldError(f"{self.name}: images that are given cannot be made from noise")
-
-
-def check_text(world: str, key: str, value: Any, allowed: tuple[str, ...]) -> None:
-    """Refuse a setting that is none of some words."""
-    if value not in allowed:
-        raise WorldError(f"{world}: {key}={one_of(value, allowed)}")
 
 
 def check_bool(world: str, key: str, value: Any) -> None:

@@ -91,6 +91,7 @@ def test_more_images_than_there_are_are_refused(folder):
 def test_experiments_that_need_latents_are_refused_and_others_are_not(folder):
     refused("invariance needs latents", experiments=[{"name": "invariance", "worlds": ["photos"]}])
     load(experiments=[{"name": "image_quality", "worlds": ["photos"], "settings": {"scored": 50}}])
+    refused("cue_conflict needs textures", experiments=[{"name": "cue_conflict", "worlds": ["photos"]}])
     flat = {"photos": {"settings": {"labels": False}}}
     embedding = [{"name": "embedding", "worlds": ["photos"], "settings": {"images_embedded": 90}}]
     load(experiments=embedding)
@@ -100,10 +101,18 @@ def test_experiments_that_need_latents_are_refused_and_others_are_not(folder):
 def test_the_config_of_digits_needs_no_file(monkeypatch):
     monkeypatch.chdir(Path(__file__).parents[3])
     plan = Plan(load_config("config/digits.yaml"))
-    assert len(plan.cells) == 27 and plan.claims == () and plan.files("limits") == []
+    assert len(plan.cells) == 21 and plan.claims == () and plan.files("limits") == []
     assert {f"results/digits/figures/{name}.png" for name in ("class_accuracy", "image_quality")} <= set(
         plan.everything
     )
+
+
+def test_the_config_of_composites_needs_no_file_and_draws_as_many_images_as_it_asks_for(monkeypatch):
+    monkeypatch.chdir(Path(__file__).parents[3])
+    plan = Plan(load_config("config/composites.yaml"))
+    assert len(plan.cells) == 18 and plan.claims == () and plan.files("limits") == []
+    assert len(plan.files("experiments/cue_conflict")) == len(plan.files("experiments/robustness")) == 3
+    assert "results/composites/figures/beside_the_paper.png" in plan.everything
 
 
 def test_a_wrong_place_is_refused(folder):

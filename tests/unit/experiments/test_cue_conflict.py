@@ -105,3 +105,14 @@ def test_models_and_controls_are_measured(cells_job, grammar):
 def test_one_class_alone_is_refused(cells_job, grammar):
     with pytest.raises(ExperimentError, match="test=1 images hold one class"):
         cue_conflict.run(cells_job("cue_conflict", grammar, fit=300, test=1))
+
+
+def test_shapes_and_textures_of_composites_are_in_conflict_by_halves(cells_job):
+    world = make("composites", 0)
+    pair = cue_conflict._Pair(world, world.sample(300, "test"), 0)
+    assert pair.root.mean() == pytest.approx(0.5, abs=0.1)
+    job = cells_job("cue_conflict", world, visible=(8,), fit=400, test=300)
+    axes, data = cue_conflict.run(job).arrays()
+    value = {name: data["value"][axes["arm"].index("pca"), i, 0] for i, name in enumerate(axes["quantity"])}
+    assert value["agreement"] > 0.6 and value["root_alone"] > 0.6
+    assert 0 <= value["root_share"] <= 1

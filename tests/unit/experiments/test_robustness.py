@@ -108,3 +108,22 @@ def test_what_is_at_chance_has_no_share_to_lose(cells_job):
     for i in encoders:
         assert np.isnan(shares[i]) == below[i], axes["arm"][i]
     assert "excess_share" not in axes["quantity"]  # no exact ceiling
+
+
+def test_composites_lose_by_textures_that_the_probe_has_not_seen(cells_job):
+    world = make("composites", 0)
+    sample = robustness._plain(world, world.sample(400, "test"))
+    (shift,) = robustness.shifts(world, sample.noise, DEFAULTS)
+    shifted = world.generate(shift.noise)
+    textures = [set(part.latents[4][:, 0, 1].tolist()) for part in (sample, shifted)]
+    assert not textures[0] & textures[1]
+    np.testing.assert_array_equal(sample.latents[4][..., [0, 2]], shifted.latents[4][..., [0, 2]])
+    axes, data = robustness.run(cells_job("robustness", world, visible=(8,), fit=400, test=300)).arrays()
+    assert axes["arm"] == [
+        "chance", "1x1/v8", "1x1/v8/textures", "random_init", "random_init/textures", "pixels",
+        "pixels/textures", "pca", "pca/textures",
+    ]  # fmt: skip
+    assert data["value"][0, axes["quantity"].index("accuracy"), 0] == pytest.approx(0.1)
+    lost = {name: data["value"][-1, axes["quantity"].index(name), 0] for name in ("accuracy", "lost")}
+    plain = data["value"][-2, axes["quantity"].index("accuracy"), 0]
+    assert lost["lost"] == pytest.approx(plain - lost["accuracy"])
