@@ -1,6 +1,7 @@
 """A folder of images made on the spot, through the whole workflow: time and the most memory of each rule.
 
 2,000 PNG files of 64 x 64 pixels in four classes, small models, every stage and figure. The aim is 1 GB.
+``python benchmarks/image_memory.py --out benchmarks/results/image_memory.md``
 """
 
 from __future__ import annotations
@@ -71,6 +72,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=2000)
     parser.add_argument("--cores", type=int, default=1)
+    parser.add_argument("--out", type=Path, help="Markdown file that the table is written to")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -84,11 +86,21 @@ def main() -> int:
         most = most_memory(folder / "results" / "folder" / "benchmarks")
     # the planning process and all jobs: the largest of them
     largest = max(*most.values(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
-    for rule, megabytes in sorted(most.items()):
-        print(f"{rule:<12} {megabytes:6.0f} MB")
-    print(
-        f"{args.images} images, {took:.0f} s on {args.cores} core(s), at most {largest:.0f} MB in one process"
-    )
+    lines = [
+        "# Memory of a run on a folder of images",
+        "",
+        f"`python benchmarks/image_memory.py`: {args.images:,} PNG images of 64 x 64 pixels made on the",
+        f"spot, through the whole workflow on {args.cores} core(s), {took:.0f} s. Most resident memory of",
+        "any job of a rule, as Snakemake measured it; of any process, planning included: "
+        f"{largest:.0f} MB (aim: {LIMIT_MB:,} MB).",
+        "",
+        "| rule | MB |",
+        "|---|---|",
+        *(f"| `{rule}` | {megabytes:.0f} |" for rule, megabytes in sorted(most.items())),
+    ]
+    print("\n".join(lines))
+    if args.out:
+        args.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return done.returncode or int(largest > LIMIT_MB)
 
 

@@ -26,6 +26,7 @@ from maestrata.random import stream
 Floats = NDArray[np.float64]
 Estimates = NDArray[np.float64]
 """Numbers (..., 1 + replicates): of the test images, then of each bootstrap replicate of them."""
+BLOCK = 256  # targets whose sums are taken at a time: in float64, all noise of large images would be much
 
 
 def bootstrap_weights(world_seed: int, n: int, replicates: int) -> NDArray[np.float32]:
@@ -100,27 +101,11 @@ class R2:
                 f"present of shape {present.shape} and type {present.dtype} must be bool of {y.shape} (R2)"
             )
         self._y, self._weights, self.present = y, weights, present
-        if present is None:
-            self.n = np.full(y.shape[1], len(y))
-            centred = y - y.mean(0, dtype=np.float64)
-            drawn = weights.sum(1, dtype=np.float64)[:, None]
-            # an exactly constant target leaves rounding dust in `centred`, hence the look at its range
-            varies = np.ptp(y, axis=0) > 0
-        else:
-            self.n = present.sum(0)
-            mean = np.where(present, y, 0.0).sum(0) / np.maximum(self.n, 1)
-            centred = np.where(present, y - mean, 0.0)
-            drawn = (weights @ present.astype(np.float32)).astype(np.float64)
-            varies = np.where(present, y, -np.inf).max(0) > np.where(present, y, np.inf).min(0)
-        usable = varies & (self.n >= least)
-        self._sst = np.where(usable, np.einsum("nt,nt->t", centred, centred), np.nan)
-        # centred, so that float32 loses nothing that matters to the difference of the two sums
-        small = centred.astype(np.float32)
-        plain, squares = ((weights @ part).astype(np.float64) for part in (small, np.square(small)))
-        sst = squares - np.square(plain) / np.maximum(drawn, 1)
-        # what is left of a target that is constant within a replicate is float32 rounding
-        good = usable & (sst > 1e-5 * np.maximum(squares, np.finfo(np.float64).tiny))
-        self._sst_boot = np.where(good, sst, np.nan)
+        blocks = [slice(start, start + BLOCK) for start in range(0, max(1, y.shape[1]), BLOCK)]
+        parts = [
+            _sums(y[:, at], weights, None if present is None else present[:, at], least) for at in blocks
+        ]
+        self.n, self._sst, self._sst_boot = (np.concatenate(one, -1) for one in zip(*parts, strict=True))
 
     def of(self, prediction: NDArray[Any]) -> tuple[Floats, Floats]:
         """Score predictions (n, targets); those of images that do not count are not looked at.
@@ -147,6 +132,33 @@ class R2:
         np.square(error, out=error)
         r2 = 1.0 - error.sum(0, dtype=np.float64) / self._sst
         return r2, 1.0 - (self._weights @ error.astype(np.float32, copy=False)) / self._sst_boot
+
+
+def _sums(
+    y: NDArray[Any], weights: NDArray[np.float32], present: NDArray[np.bool_] | None, least: int
+) -> tuple[NDArray[np.int64], Floats, Floats]:
+    """Images that count, and sums of squares about the mean, of all and of each replicate; see `R2`."""
+    if present is None:
+        n = np.full(y.shape[1], len(y))
+        centred = y - y.mean(0, dtype=np.float64)
+        drawn = weights.sum(1, dtype=np.float64)[:, None]
+        # an exactly constant target leaves rounding dust in `centred`, hence the look at its range
+        varies = np.ptp(y, axis=0) > 0
+    else:
+        n = present.sum(0)
+        mean = np.where(present, y, 0.0).sum(0) / np.maximum(n, 1)
+        centred = np.where(present, y - mean, 0.0)
+        drawn = (weights @ present.astype(np.float32)).astype(np.float64)
+        varies = np.where(present, y, -np.inf).max(0) > np.where(present, y, np.inf).min(0)
+    usable = varies & (n >= least)
+    total = np.where(usable, np.einsum("nt,nt->t", centred, centred), np.nan)
+    # centred, so that float32 loses nothing that matters to the difference of the two sums
+    small = centred.astype(np.float32)
+    plain, squares = ((weights @ part).astype(np.float64) for part in (small, np.square(small)))
+    sst = squares - np.square(plain) / np.maximum(drawn, 1)
+    # what is left of a target that is constant within a replicate is float32 rounding
+    good = usable & (sst > 1e-5 * np.maximum(squares, np.finfo(np.float64).tiny))
+    return n, total, np.where(good, sst, np.nan)
 
 
 def mean_bootstrap(values: NDArray[np.generic], weights: NDArray[np.float32]) -> Estimates:

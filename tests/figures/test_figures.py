@@ -120,6 +120,19 @@ def test_there_is_no_white_band(name: str, drawn: Callable[[str], Figure]) -> No
     assert max(map(len, runs)) < drawn(name).dpi / 3
 
 
+SCORED = ("class_accuracy", "level_against_theory", "r2_by_patch", "recovery_by_level", "training_curves")
+
+
+@pytest.mark.parametrize("name", SCORED)
+def test_images_without_classes_have_no_scores_and_are_drawn_all_the_same(name: str, cubes: CubeSet) -> None:
+    source = cubes.one("regression")
+    scored = [n for n in source.data_vars if n.startswith(("r2", "gain", "n_test", "progress", "test_bayes"))]
+    blank = source.assign({n: source[n].where(False) for n in scored}).isel(target=[0])
+    others = [cube for kind in ("training", "theory") for cube in cubes.all(kind)]
+    text = all_text(draw(name, CubeSet([blank.assign_coords(target=["class"]), *others])))
+    assert registry.load(name).TITLE in text and "n = " in text
+
+
 def test_the_default_run_draws_at_most_twelve() -> None:
     plan = Plan(load_config(ROOT / "config" / "config.yaml"))
     assert 8 <= len(plan.files("png")) <= 12

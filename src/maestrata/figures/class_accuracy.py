@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import xarray as xr
@@ -19,13 +20,15 @@ from maestrata.results.primary import CLASS
 
 NAME = "class_accuracy"
 TITLE = "Class of given images, by masking ratio"
+TARGETS = (CLASS, "texture", "layout")
 CAPTION = (
     "Which masking ratio tells most of the class of given images. Share of test images whose "
     "class a probe tells, against the realised masking ratio in training. Left: "
     "by mask patch, the linear probe on the mean of all tokens (last layer, whole image). Right: at the "
     "smallest mask patch, by probe: linear on the mean of all tokens and on all tokens, kernel, attentive. "
     "Lines: the linear probe on the network before training, on the same network trained on targets of other "
-    "images, and on pixels. Worlds are splits of the images."
+    "images, and on pixels. Of composites, whose class is the shape, texture and layout follow. Worlds are "
+    "splits of the images."
 )
 NEEDS = ("regression", "experiments/image_quality")  # of runs on given images
 
@@ -45,32 +48,36 @@ LINES = {
 
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
-    """Draw a row a set of images; say so where the run has none."""
+    """Draw a row a set of images and factor; say so where the run has none."""
     cube = cubes.one("regression")
-    there = CLASS in cube.target.values and "accuracy" in cube
-    worlds = [p for p in smallest(cube) if there and bool(_taken(cube).sel(world=p.world).r2.notnull().any())]
-    if not worlds:
+    targets = [target for target in TARGETS if target in cube.target.values and "accuracy" in cube]
+    rows = [
+        (place, target)
+        for place, target in product(smallest(cube), targets)
+        if bool(_taken(cube, target=target).sel(world=place.world).r2.notnull().any())
+    ]
+    if not rows:
         sheet = Sheet.grid(style, 1, 1, panel_height=0.3)
         missing(sheet.axes[0, 0], "this run has no images with classes")
         sheet.axes[0, 0].set_axis_off()
         return sheet.done(TITLE, "", [], ["n = 0 images with classes: no intervals", missing_text(cube)])
-    sheet = Sheet.grid(style, len(worlds), 2, panel_height=2.2)
+    sheet = Sheet.grid(style, len(rows), 2, panel_height=2.2)
     sizes = [(int(size), int(offset)) for _, size, offset in dict.fromkeys(places(cube))]
     looks = {place: _patch_look(cube, *place) for place in sorted(set(sizes))}
     told = []
     probes = [cycle(len(looks) + i, name) for i, name in enumerate(PROBES)]
-    for (left, right), place in zip(sheet.axes, worlds, strict=False):
-        _lines(sheet, (left, right), cube, place.world)
+    for (left, right), (place, target) in zip(sheet.axes, rows, strict=False):
+        _lines(sheet, (left, right), cube, place.world, target)
         for (size, offset), look in looks.items():
             there_at = {"world": place.world, "patch_size": size, "offset": offset}
-            s = _curve(sheet, left, _taken(cube).sel(there_at), look)
+            s = _curve(sheet, left, _taken(cube, target=target).sel(there_at), look)
             if s is not None and (size, offset) == (place.patch_size, place.offset):
                 best = int(np.argmax(s.mean))
                 at = f"r = {short(float(s.x[best]))}, accuracy {estimate(s, best)}"
-                told.append(f"{place.world}: the mean token tells the class best at {at}.")
+                told.append(f"{place.world}: the mean token tells the {target} best at {at}.")
         for look, changes in zip(probes, PROBES.values(), strict=True):
-            _curve(sheet, right, _taken(cube, **changes).sel(place._asdict()), look)
-        left.set(title=f"{place.world}, by mask patch", ylabel="accuracy")
+            _curve(sheet, right, _taken(cube, target=target, **changes).sel(place._asdict()), look)
+        left.set(title=f"{place.world}: {target}, by mask patch", ylabel="accuracy")
         right.set(title="by probe")
     n = [count for s in sheet.shown for count in s.samples if count]
     return sheet.done(TITLE, " ".join(told), [*looks.values(), *probes, *LINES.values()], [
@@ -79,8 +86,8 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
 
 
 def _taken(cube: xr.Dataset, encoder: str = "trained", **changes: str) -> xr.Dataset:
-    """Scores of the class, with the accuracy in the place of a score with an interval."""
-    taken = scores(cube, encoder, **changes, target=CLASS).max("level")
+    """Scores of a target, with the accuracy in the place of a score with an interval."""
+    taken = scores(cube, encoder, **changes).max("level")
     return taken.assign({f"accuracy_{end}": taken.accuracy * np.nan for end in ("low", "high")})
 
 
@@ -94,10 +101,11 @@ def _curve(sheet: Sheet, ax: Axes, here: xr.Dataset, look: Look) -> Series | Non
     return s
 
 
-def _lines(sheet: Sheet, axes: tuple[Axes, ...], cube: xr.Dataset, world: str) -> None:
+def _lines(sheet: Sheet, axes: tuple[Axes, ...], cube: xr.Dataset, world: str, target: str) -> None:
     """Draw what no mask changes."""
     for encoder, look in LINES.items():
-        everywhere = _taken(cube, encoder).sel(world=world).max(["patch_size", "offset", "mask_ratio"])
+        here = _taken(cube, encoder, target=target).sel(world=world)
+        everywhere = here.max(["patch_size", "offset", "mask_ratio"])
         s = along_cells(everywhere.expand_dims("point"), "point", [0.0], "accuracy")
         if s is None:
             continue

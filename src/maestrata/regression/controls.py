@@ -16,7 +16,9 @@ them, and those with a network.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +28,7 @@ from maestrata.bounds import MOST_COVARIANCE
 from maestrata.inference.base import is_slow, posterior, supported
 from maestrata.masks import MaskPatches, mask_matrix, realised_ratio
 from maestrata.regression.data import Encode, EvalMasks, Labelled, Vectors
+from maestrata.regression.standardise import CHUNK
 from maestrata.representation.pooling import node_tokens, place_tokens, pooled
 from maestrata.theory.linear import linear_mae
 from maestrata.worlds.base import World
@@ -37,8 +40,8 @@ def pixels(tokens: Vectors, layer: int) -> Encode:
     def encode(masks: EvalMasks, poolings: Sequence[str]) -> Labelled:
         kinds = [pooling for pooling in ("global", "concat") if pooling in poolings]
         shown = visible_tokens(tokens, masks)
-        for pooling, features in pooled(shown, masks.visible_ids, kinds, masks.grid, has_cls=False):
-            yield layer, pooling, features
+        of_all = pooled(shown, masks.visible_ids, kinds, masks.grid, has_cls=False)
+        yield from ((layer, pooling, features) for pooling, features in of_all)  # none is held any longer
         if "aligned" in poolings:
             placed = place_tokens(shown, masks.visible_ids, tokens.shape[1])
             by_level = node_tokens(placed, masks.grid)
@@ -161,18 +164,22 @@ def principal_axes(values: Vectors, width: int) -> NDArray[np.float32]:
 
     Features are not centred with them: probes standardise.
     """
-    small = values.astype(np.float64)
-    small -= small.mean(0)
-    n, p = small.shape
+    n, p = values.shape
+    mean = values.mean(0, dtype=np.float64)
     if p > max(n, MOST_COVARIANCE):  # the same directions, from the products of the images
+        columns = [slice(start, start + CHUNK) for start in range(0, p, CHUNK)]
+        parts = (values[:, at] - mean[at] for at in columns)  # in float64, some at a time
+        products = reduce(operator.iadd, (part @ part.T for part in parts))
         leading = (max(0, n - width), n - 1)
-        variance, vectors = eigh(small @ small.T, subset_by_index=leading, check_finite=False)
+        variance, vectors = eigh(products, subset_by_index=leading, check_finite=False)
         kept = variance > 1e-10 * variance[-1]
-        vectors = (small.T @ vectors[:, kept] / np.sqrt(variance[kept]))[:, ::-1]
-        return _signed(vectors)
+        scaled = (vectors[:, kept] / np.sqrt(variance[kept]))[:, ::-1]
+        return _signed(np.concatenate([(values[:, at] - mean[at]).T @ scaled for at in columns]))
     # importing scikit-learn, whose PCA solves the same problem, takes longer than these lines
     leading = (max(0, p - width), p - 1)
-    vectors = eigh(small.T @ small, subset_by_index=leading, overwrite_a=True, check_finite=False)[1][:, ::-1]
+    parts = (values[start : start + CHUNK] - mean for start in range(0, n, CHUNK))
+    covariance = reduce(operator.iadd, (part.T @ part for part in parts))
+    vectors = eigh(covariance, subset_by_index=leading, overwrite_a=True, check_finite=False)[1][:, ::-1]
     return _signed(vectors)
 
 

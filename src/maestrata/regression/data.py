@@ -122,16 +122,16 @@ class ProbeData:
         for key, n, least in (("probe_train", probe_train, MIN_TRAIN), ("test", test, MIN_TEST)):
             if n < least:
                 raise ProbeError(f"{key}={n} must be at least {least}: no probe is scored on fewer images")
-        samples = world.sample(probe_train, stream="probe-train"), world.sample(test, stream="test")
-        fitted, scored = (
-            TargetTable.of(
-                [target for target in world.targets(sample) if target.kind in (kinds or world.kinds)],
-                None if world.latent else len(sample.images),
-            )
-            for sample in samples
-        )
+        images = np.empty((probe_train + test, *world.image_shape), np.float32)
+        tables = []
+        for stream, rows in (("probe-train", slice(probe_train)), ("test", slice(probe_train, None))):
+            sample = world.sample(len(images[rows]), stream=stream)
+            images[rows] = sample.images
+            targets = [t for t in world.targets(sample) if t.kind in (kinds or world.kinds)]
+            tables.append(TargetTable.of(targets, None if world.latent else len(sample.images)))
+            del sample, targets  # noise of all pixels: much, and not needed any more
+        fitted, scored = tables
         scorer = Scorer(scored, bootstrap_weights(world.seed, test, replicates))
-        images = np.concatenate([np.asarray(sample.images, dtype=np.float32) for sample in samples])
         return cls(world, images, fitted, scored, scorer)
 
     @property

@@ -98,22 +98,24 @@ class Evaluator:
         labels, source = self._labels(shuffled)
         if isinstance(features, np.ndarray):
             scorer, start = self.data.scorer, self.data.n_train
-            predictions = {
-                probe: self._make(probe).fit(features[:start], labels).predict(features[start:])
+            predictions: Iterable[tuple[str, Vectors]] = (
+                (probe, self._make(probe).fit(features[:start], labels).predict(features[start:]))
                 for probe in probes
-            }
+            )
         else:
             scorer = self._scorer(mask)
-            predictions = self._predict_nodes(features, mask, probes, labels, source)
-        columns = self.data.train.values.shape[1]
-        scores = {probe: [scorer.score(predicted[:, :columns])] for probe, predicted in predictions.items()}
-        if shuffled:
-            for probe, predicted in predictions.items():
+            predictions = self._predict_nodes(features, mask, probes, labels, source).items()
+        columns, decides = self.data.train.values.shape[1], self.data.world.kinds[0]
+        scores = {}
+        for probe, predicted in predictions:
+            scores[probe] = [scorer.score(predicted[:, :columns])]
+            if shuffled:
                 misled = np.full((len(predicted), columns), np.nan, np.float32)
                 misled[:, source[columns:]] = predicted[:, columns:]
                 levels = scorer.score(misled)
-                decides = self.data.world.kinds[0]
                 scores[probe].append({key: score for key, score in levels.items() if key[0] == decides})
+                del misled
+            del predicted  # before the next probe's are there
         return scores
 
     def _labels(self, shuffled: bool) -> tuple[Vectors, NDArray[np.int64]]:
@@ -157,6 +159,7 @@ class Evaluator:
                         continue
                     fitted = self._make(probe).fit(x[:start][train], y[train])
                     predicted[test[:, None], columns] = fitted.predict(x[start:][test])
+            del nodes  # before those of the next level are there
         return out
 
     def _scorer(self, mask: EvalMasks) -> Scorer:

@@ -55,9 +55,9 @@ class Standard:
     def undo(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
         """Take standardised values back to their units; constant columns become their mean."""
         scale = np.where(np.isfinite(self.std), self.std, 0.0)
-        return (values * scale.astype(values.dtype) + self.mean.astype(values.dtype)).astype(
-            np.float32, copy=False
-        )
+        out = values * scale.astype(values.dtype)
+        out += self.mean.astype(values.dtype)
+        return out.astype(np.float32, copy=False)
 
 
 def check_rows(x: NDArray[np.floating], y: NDArray[np.floating], probe: str) -> None:

@@ -8,7 +8,7 @@ exact inference.
 - **Splits.** Digits are split as `ImageWorld` splits images. Each photograph is cut into `STRIPS` upright
   strips: one, by the world seed, is for test images, the others for training and for probes.
 - **Pixels.** A crop is brought to mean 0 and variance 1, so that no texture is told by its brightness or
-  contrast; then grey = 110 + 35 crop + 110 stroke, within 0 to 255.
+  contrast; then grey = 100 + 25 crop + 130 stroke, within 0 to 255.
 - **Textures by halves.** Which of them are in one half is drawn by the world seed: experiments that need two
   textures, or some that a probe has not seen, take halves.
 """
@@ -40,7 +40,7 @@ PHOTO = 256  # side to which photographs are brought
 STRIPS = 4
 CORNERS = 4
 SHARE = 0.75  # of the image's side that a digit takes
-GREY, CONTRAST, STROKE = 110.0, 35.0, 110.0
+GREY, CONTRAST, STROKE = 100.0, 25.0, 130.0
 FLAT = 4.0  # least deviation of a crop, in grey levels: what is flatter is not blown up
 SURVEYED = 4096  # images of which the moments of pixels are taken
 SHAPE, TEXTURE, CORNER, TOP, STRIP, LEFT = range(6)

@@ -28,6 +28,9 @@ def test_small_images_have_psnr_and_error_and_no_structure(cells_job):
     psnr = np.mean([peak_signal_noise_ratio(a, b, data_range=255) for a, b in pairs])
     assert value(table, "1x1/v4", "psnr") == pytest.approx(psnr, rel=1e-6)
     assert value(table, "1x1/v4", "ssim") is None
+    # a probe of pixels tells digits, and of what an untrained model makes of them next to nothing
+    assert value(table, "original", "class_told") > 0.8 > value(table, "1x1/v4", "class_told")
+    assert value(table, "1x1/v4", "class_told_masked") > value(table, "1x1/v4", "class_told")
     assert value(table, "1x1/v4", "mask_ratio") == 0.75 and value(table, "random_init", "psnr") < 40
 
 
@@ -46,6 +49,7 @@ def test_larger_images_have_all_four_and_visible_tokens_stay(cells_job, tmp_path
     assert value(table, "1x1/v8", "ssim") == pytest.approx(ssim, rel=1e-6)
     assert 0 < value(table, "1x1/v8", "fsim") < 1
     assert value(table, "1x1/v8", "mse_masked") < value(table, "1x1/v8", "mse")
+    assert value(table, "1x1/v8", "class_told") is None  # there are no classes
 
 
 def test_attention_and_embedding_take_given_images(cells_job):

@@ -1,0 +1,91 @@
+"""The page of a published run on images: numbers are those of the cubes, orders those of the numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import published_images
+from maestrata.results import CubeSet
+
+RATIOS = [0.1, 0.25, 0.5, 0.75, 0.9]
+TOLD = [0.2, 0.3, 0.6, 0.5, 0.4]  # a class told best at .5, worst at .1
+
+
+def regression() -> xr.Dataset:
+    axes = {
+        "world": ["given"], "world_seed": [0, 1, 2], "patch_size": [1, 4], "offset": [0],
+        "mask_ratio": RATIOS, "seed": [0], "encoder": ["trained", "random_init"], "layer": [1],
+        "pooling": ["aligned"], "eval_ratio": ["0"], "probe": ["ridge"], "target": ["class", "texture"],
+        "level": [0, 4],
+    }  # fmt: skip
+    accuracy = xr.DataArray(np.full([len(v) for v in axes.values()], np.nan), coords=axes)
+    cell = ["world", "world_seed", "patch_size", "offset", "mask_ratio", "seed"]
+    loss = xr.DataArray(np.full([len(axes[a]) for a in cell], np.nan), coords={a: axes[a] for a in cell})
+    for i, (ratio, told) in enumerate(zip(RATIOS, TOLD, strict=True)):
+        for seed in range(3):
+            at = {"world_seed": seed, "mask_ratio": ratio, "encoder": "trained", "level": 4}
+            accuracy.loc[at | {"patch_size": 1, "target": "class"}] = told + 0.01 * seed
+            accuracy.loc[at | {"patch_size": 1, "target": "texture"}] = 0.9 - 0.1 * i
+            loss.loc[{"world_seed": seed, "mask_ratio": ratio, "patch_size": 1}] = 0.1 * (i + 1)
+    accuracy.loc[
+        {"mask_ratio": 0.75, "patch_size": 4, "encoder": "trained", "level": 4, "target": "class"}
+    ] = 0.7
+    accuracy.loc[{"patch_size": 1, "mask_ratio": 0.5, "encoder": "random_init", "level": 4}] = 0.15
+    realised = xr.DataArray(
+        np.broadcast_to(np.array(RATIOS)[:, None], (2, 1, 5, 1)),
+        coords={a: axes[a] for a in ("patch_size", "offset", "mask_ratio", "world")},
+    )
+    names = {"r2": accuracy, "n_test": accuracy * 0 + 400, "accuracy": accuracy, "test_loss": loss}
+    return xr.Dataset(
+        names | {"test_variance": loss * 0 + 2, "realised_ratio": realised}, attrs={"kind": "regression"}
+    )
+
+
+def experiment(name: str, **quantities: list[float]) -> xr.Dataset:
+    arms = [f"1x1/v{16 - round(16 * r)}" for r in RATIOS]
+    values = np.array([RATIOS, *quantities.values()]).T[None, None, None, ..., None] * np.ones(
+        (1, 3, 1, 1, 1, 1)
+    )
+    axes = {
+        "world": ["given"], "world_seed": [0, 1, 2], "seed": [0], "arm": arms,
+        "quantity": ["mask_ratio", *quantities], "level": [0],
+    }  # fmt: skip
+    value = xr.DataArray(values, coords=axes)
+    data = {"value": value, "low": value - 0.01, "high": value + 0.01, "n": value * 0 + 300}
+    setting = xr.DataArray(np.full(5, np.nan), coords={"arm": arms})
+    return xr.Dataset(data | {"setting": setting}, attrs={"kind": "experiments", "experiment": name})
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    quality = {"ssim": TOLD, "fsim": TOLD, "psnr": TOLD[::-1], "mse": TOLD, "class_told": TOLD}
+    cubes = [regression(), experiment("image_quality", **quality)]
+    cubes.append(
+        experiment("cue_conflict", root_share=[0.5, 0.4, 0.3, 0.2, 0.1], root_alone=TOLD, texture_alone=TOLD)
+    )
+    return "\n".join(published_images.report("given", CubeSet(cubes)))
+
+
+def test_orders_and_intervals_are_those_of_the_numbers(page: str) -> None:
+    assert "| .20 [.17, .23] | .31 [" not in page  # splits .20, .21, .22: the mean is .21
+    assert "| linear, mean token | .21 [.19, .23] | .31 [.29, .33] | .61 [" in page
+    assert "r = .5 > r = .75 > r = .9 > r = .25 > r = .1 |\n" in page
+    # the paper: .75 > .9 > .5 > .25 > .1; ours has .5 before .75 and before .9
+    assert "linear, mean token: 8 of 10 pairs (each split: 8, 8, 8)" in page
+    assert "n = 3 splits; 400 test images a split" in page
+    assert "## Texture by masking ratio" in page and "random_init .15" in page
+    assert "| masked tokens | .05 [.05, .05] |" in page  # loss over variance
+
+
+def test_few_patches_are_beside_the_papers_order_in_words(page: str) -> None:
+    assert "4 tokens > 1 token |" in page
+    assert "The paper: 62.57, 68.96, 73.31 %" in page
+
+
+def test_experiments_stand_beside_the_paper_as_far_as_they_are_there(page: str) -> None:
+    assert "Cue conflict by masking ratio" in page and "Texture shift" not in page
+    assert "answers for the shape where the cues disagree: 4 of 10 pairs" in page
+    ranks = next(line for line in page.splitlines() if line.startswith("- with the class told from"))
+    assert "SSIM 1.00 [1.00, 1.00]; FSIM 1.00" in ranks and "squared error −1.00" in ranks.replace("-1", "−1")
