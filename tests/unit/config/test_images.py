@@ -111,7 +111,7 @@ def test_the_config_of_composites_needs_no_file_and_draws_as_many_images_as_it_a
     monkeypatch.chdir(Path(__file__).parents[3])
     plan = Plan(load_config("config/composites.yaml"))
     assert len(plan.cells) == 18 and plan.claims == () and plan.files("limits") == []
-    assert len(plan.files("experiments/cue_conflict")) == len(plan.files("experiments/robustness")) == 3
+    assert [len(plan.sources(f"experiments/{name}")) for name in ("cue_conflict", "robustness")] == [3, 3]
     assert "results/composites/figures/beside_the_paper.png" in plan.everything
 
 

@@ -19,7 +19,7 @@ def value(table, arm, quantity):
 
 
 def test_small_images_have_psnr_and_error_and_no_structure(cells_job):
-    job = cells_job("image_quality", worlds.make("digits", 0), visible=(4, 12), scored=60)
+    job = cells_job("image_quality", worlds.make("digits", 0), visible=(4, 12), scored=60, eval_ratio=0.1)
     table = image_quality.run(job)
     images = job.world.sample(60, "test").images
     others = pass_through(job.cells[0].model(), images)
@@ -29,8 +29,10 @@ def test_small_images_have_psnr_and_error_and_no_structure(cells_job):
     assert value(table, "1x1/v4", "psnr") == pytest.approx(psnr, rel=1e-6)
     assert value(table, "1x1/v4", "ssim") is None
     # a probe of pixels tells digits, and of what an untrained model makes of them next to nothing
-    assert value(table, "original", "class_told") > 0.8 > value(table, "1x1/v4", "class_told")
-    assert value(table, "1x1/v4", "class_told_masked") > value(table, "1x1/v4", "class_told")
+    assert value(table, "original", "class_told") > 0.8
+    assert value(table, "1x1/v4", "class_told") < 0.4
+    # two of sixteen tokens are filled in, with values that mean nothing
+    assert value(table, "1x1/v4", "class_told_masked") > value(table, "1x1/v4", "class_told") + 0.1
     assert value(table, "1x1/v4", "mask_ratio") == 0.75 and value(table, "random_init", "psnr") < 40
 
 
