@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from maestrata.errors import MaestrataError, one_of
 
-__all__ = ["Range", "Scalar", "check", "check_values", "read", "setting"]
+__all__ = ["Range", "Scalar", "check", "check_values", "flag_of", "read", "setting"]
 
 T = TypeVar("T")
 Scalar = bool | int | float | str | None
@@ -171,6 +171,11 @@ def read(cls: type[T], values: Mapping[str, Any]) -> T:
         If a name is none of the settings'.
     """
     return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+def flag_of(name: str) -> str:
+    """Return the flag of a setting: ``--mask-ratios`` of ``mask_ratios``."""
+    return f"--{name.replace('_', '-')}"
 
 
 def _problems(value: Any, default: Any, limits: Range) -> Iterator[tuple[Any, ...]]:

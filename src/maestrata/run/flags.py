@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from maestrata.config.grid import world_of
 from maestrata.inference.settings import Samples
+from maestrata.settings import flag_of
 from maestrata.text import one_line
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def as_flags(values: Mapping[str, Any]) -> str:
     for key, value in values.items():
         if value is None or value is False:
             continue
-        flag = f"--{key.replace('_', '-')}"
+        flag = flag_of(key)
         if isinstance(value, str) and value.startswith("-"):  # else it would be taken for a flag itself
             parts.append(f"{flag}={value}")
             continue

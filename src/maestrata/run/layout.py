@@ -1,4 +1,4 @@
-"""Layout of a run: where each file is, which rule makes it, which modules its step finds by name."""
+"""Layout of a run: where each file is, which rule makes it, and what cubes are joined from."""
 
 from __future__ import annotations
 
@@ -29,29 +29,6 @@ FILES = {
 
 STACK = "stack"
 """What trains in place of the rule `pretrain` where `maestrata.steps.sweep` does, without the workflow."""
-
-# Rule -> modules of maestrata that its step finds by a name: what reading the step's imports cannot see.
-# {process}: kind of the job's world, or of every world where the job has none; {probe}: every probe of the
-# config; {claim}: every claim. One that does not exist is left out (not every world has an exact posterior).
-PLUGINS: dict[str, tuple[str, ...]] = {
-    "worlds": ("worlds.{process}",),
-    "theory": ("worlds.{process}",),
-    "limits": ("worlds.{process}", "inference.{process}"),
-    "pretrain": ("worlds.{process}",),
-    "regress": ("worlds.{process}", "inference.{process}", "regression.probes.{probe}"),
-    "controls": ("worlds.{process}", "inference.{process}", "regression.probes.{probe}"),
-    "experiment": (
-        "worlds.{process}",
-        "inference.{process}",
-        "experiments.{experiment}",
-        "regression.probes.ridge",
-    ),
-    "collect": (),
-    "claims": ("claims.{claim}",),
-    "figure": ("figures.{figure}",),
-    "explorer": ("worlds.{process}",),
-    STACK: ("worlds.{process}", "steps._trained"),
-}
 
 # Cube -> what it is joined from. There is also one for every experiment of the config.
 SOURCES: dict[str, tuple[str, ...]] = {

@@ -7,7 +7,7 @@ only, so that a change of the config replans the jobs that use it and no others.
 from __future__ import annotations
 
 from collections import defaultdict
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,14 +16,13 @@ from maestrata import modules
 from maestrata.cells import Cell, first_seeds
 from maestrata.config.grid import build_cells, world_grid, world_of
 from maestrata.config.sections import Config, Experiment
+from maestrata.run.code import code_of
 from maestrata.run.cost import Cost
-from maestrata.run.fingerprint import fingerprint
 from maestrata.run.flags import Flags
-from maestrata.run.layout import EXPERIMENTS, FILES, PLUGINS, SOURCES, STACK, wildcards_of
+from maestrata.run.layout import EXPERIMENTS, FILES, SOURCES, STACK, wildcards_of
 from maestrata.run.manifest import manifest
 from maestrata.training.recipe import PlannedCell, plainest
 
-_PACKAGE = Path(__file__).parent.parent
 _EXPERIMENT = ("experiment", "world", "world_seed", "seed")
 
 
@@ -225,16 +224,19 @@ class Plan:
 
     def plainest(self, wildcards: Any) -> PlannedCell:
         """Return the cell whose masks and recipe the control `null_trained` of a job takes."""
-        return self._plainest[wildcards.world, str(wildcards.world_seed), str(wildcards.seed)]
+        cells = [one for one in self._of_world(wildcards) if str(one.cell.seed) == str(wildcards.seed)]
+        return plainest(cells, world_grid(self.config, wildcards.world).n_tokens)
+
+    def _of_world(self, wildcards: Any) -> list[PlannedCell]:
+        """List the cells of a job's world and world seed."""
+        return self._by_world[wildcards.world, str(wildcards.world_seed)]
 
     @cached_property
-    def _plainest(self) -> dict[tuple[str, str, str], PlannedCell]:
-        sharing: dict[tuple[str, str, str], list[PlannedCell]] = defaultdict(list)
+    def _by_world(self) -> dict[tuple[str, str], list[PlannedCell]]:
+        cells: dict[tuple[str, str], list[PlannedCell]] = defaultdict(list)
         for one in self.cells:
-            sharing[one.cell.world, str(one.cell.world_seed), str(one.cell.seed)].append(one)
-        return {
-            key: plainest(cells, world_grid(self.config, key[0]).n_tokens) for key, cells in sharing.items()
-        }
+            cells[one.cell.world, str(one.cell.world_seed)].append(one)
+        return cells
 
     def experiment(self, wildcards: Any) -> Experiment:
         """Return the entry of the config that an experiment's job is from."""
@@ -261,22 +263,15 @@ class Plan:
         if not modules.constant("experiments", name, "CELLS", False):
             return []
         every = modules.constant("experiments", name, "SEEDS", "own") == "all"
-        cells = self._by_world[wildcards.world, str(wildcards.world_seed)]
+        cells = [one.cell for one in self._of_world(wildcards)]
         return [cell for cell in cells if every or str(cell.seed) == str(wildcards.seed)]
-
-    @cached_property
-    def _by_world(self) -> dict[tuple[str, str], list[Cell]]:
-        cells: dict[tuple[str, str], list[Cell]] = defaultdict(list)
-        for one in self.cells:
-            cells[one.cell.world, str(one.cell.world_seed)].append(one.cell)
-        return cells
 
     # By which code.
 
     def code(self, rule: str, wildcards: Any) -> str:
         """Return the fingerprint of the code that a job runs: its step, and what the step finds by name."""
         chosen = [wildcards.world] if hasattr(wildcards, "world") else self.config.worlds
-        return _code(
+        return code_of(
             rule,
             tuple(sorted({self.config.worlds[label].kind for label in chosen})),
             getattr(wildcards, "figure", ""),
@@ -299,29 +294,3 @@ class Plan:
             for name, (_, rule) in FILES.items()
             for place in self.places(name)
         }
-
-
-@lru_cache
-def _code(
-    rule: str,
-    processes: tuple[str, ...],
-    figure: str,
-    experiment: str,
-    probes: tuple[str, ...],
-    claims: tuple[str, ...],
-    plugins: tuple[str, ...],
-) -> str:
-    one = {"figure": figure, "experiment": experiment}
-    names = {
-        template.format(**one, process=process, probe=probe, claim=claim)
-        for template in PLUGINS[rule]
-        for process in processes
-        for probe in probes
-        for claim in claims
-    }
-    if experiment:
-        names |= set(modules.constant("experiments", experiment, "FINDS", ()))
-    there = [name for name in names if _PACKAGE.joinpath(*name.split(".")).with_suffix(".py").is_file()]
-    step = "training.stacked" if rule == STACK else f"steps.{rule}"
-    files = [path for name in sorted(names) if (path := modules.outside(*name.rpartition(".")[::2]))]
-    return fingerprint(f"maestrata.{step}", [f"maestrata.{name}" for name in there], files=files)

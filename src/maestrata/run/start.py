@@ -100,7 +100,7 @@ def check_place(folder: str | Path) -> None:
         If one of its folders, or of those above it, is a file.
     """
     for place in _places(Path(folder)):
-        there = next(path for path in (place, *place.parents) if os.path.lexists(path))
+        there = _nearest(place)
         if not there.is_dir():
             raise ConfigError(f"results cannot be written to {folder}: {there} must be a folder")
 
@@ -120,7 +120,7 @@ def check_folder(folder: str | Path) -> None:
     """
     check_place(folder)
     for place in _places(Path(folder)):
-        there = next(path for path in (place, *place.parents) if os.path.lexists(path))
+        there = _nearest(place)
         # the system is asked, since on a read-only file system the owner has every right and cannot write
         if not os.access(there, os.W_OK | os.X_OK):
             raise ConfigError(
@@ -167,6 +167,11 @@ def _places(folder: Path) -> Iterator[Path]:
     yield from (root / name for name in sorted(tops))
     for what in ("logs", "benchmarks"):
         yield from (root / what, *(root / what / rule for rule in rules))
+
+
+def _nearest(place: Path) -> Path:
+    """Return a path, or the lowest above it at which there is anything."""
+    return next(path for path in (place, *place.parents) if os.path.lexists(path))
 
 
 def stop_timers() -> None:

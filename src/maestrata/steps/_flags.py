@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from maestrata.settings import read
+from maestrata.settings import flag_of, read
 from maestrata.worlds import make_of
 from maestrata.worlds.base import World
 
@@ -76,11 +76,6 @@ def read_settings(args: argparse.Namespace, cls: type[T]) -> T:
     """Return the settings that the flags of `add_settings` give; those without a flag have their defaults."""
     names = [each.name for each in fields(cls) if hasattr(args, each.name)]  # type: ignore[arg-type]
     return read(cls, {name: getattr(args, name) for name in names})
-
-
-def flag_of(name: str) -> str:
-    """Return the flag of a setting: ``--mask-ratios`` of ``mask_ratios``."""
-    return f"--{name.replace('_', '-')}"
 
 
 def settings(text: str) -> dict[str, Any]:

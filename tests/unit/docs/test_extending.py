@@ -47,7 +47,7 @@ import importlib, json, shlex, sys
 from types import SimpleNamespace
 from maestrata import modules
 from maestrata.config.load import load_config
-from maestrata.run import fingerprint, plan
+from maestrata.run import code, fingerprint, plan
 
 planned = plan.Plan(load_config("tiny.yaml", "recipe.yaml"))
 flags = planned.flags
@@ -67,7 +67,7 @@ before = planned.expected()
 with open(sys.argv[1], "a", encoding="utf-8") as file:
     file.write("\\nANOTHER = 1\\n")
 fingerprint.clear_cache()
-plan._code.cache_clear()
+code.code_of.cache_clear()
 after = planned.expected()
 print(json.dumps([file for file in before if before[file] != after[file]]))
 """

@@ -259,5 +259,6 @@ def test_the_library_itself_can_be_fingerprinted() -> None:
     """By default the packages that this process runs, whose own errors module is in every closure."""
     found = closure("maestrata.run.fingerprint")
     below = ("maestrata.errors", "maestrata.modules")  # of the package itself
-    assert found == ("maestrata", *below, "maestrata.run", "maestrata.run.fingerprint")
+    own = ("maestrata.run.fingerprint", "maestrata.run.source")
+    assert found == ("maestrata", *below, "maestrata.run", *own)
     assert len(fingerprint("maestrata.run.fingerprint")) == 16

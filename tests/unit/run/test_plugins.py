@@ -12,8 +12,9 @@ import pytest
 from maestrata import modules, worlds
 from maestrata.config.load import load_config
 from maestrata.errors import ConfigError
+from maestrata.run.code import code_of
 from maestrata.run.fingerprint import clear_cache
-from maestrata.run.plan import Plan, _code
+from maestrata.run.plan import Plan
 
 WORLD = '''
 """A Gaussian tree under another name."""
@@ -74,7 +75,7 @@ def folder(tmp_path):
 
 
 def codes(folder):
-    for cached in (clear_cache, _code.cache_clear):
+    for cached in (clear_cache, code_of.cache_clear):
         cached()
     plan = Plan(load_config(folder / "config.yaml"))
     return {
