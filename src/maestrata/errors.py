@@ -67,12 +67,21 @@ class FigureError(MaestrataError):
     """A figure that does not exist or cannot be drawn."""
 
 
+class AdviceError(MaestrataError):
+    """Images or a goal that no advice can be given for."""
+
+
 class RandomError(MaestrataError):
     """A random stream that is not registered."""
 
 
 class FingerprintError(MaestrataError):
     """A module whose code cannot be fingerprinted."""
+
+
+def reason(error: Exception) -> str:
+    """Say why, of an `OSError` in the system's words without its number and path."""
+    return getattr(error, "strerror", None) or str(error)
 
 
 def one_of(value: object, allowed: Iterable[object]) -> str:

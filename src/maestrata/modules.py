@@ -33,6 +33,7 @@ from maestrata.errors import (
     ProbeError,
     WorldError,
     one_of,
+    reason,
 )
 
 __all__ = ["KINDS", "Kind", "available", "constant", "cubes_of", "lazy", "load", "outside", "use"]
@@ -243,8 +244,7 @@ def _definitions(path: Path) -> dict[str, Any]:
     try:
         top = ast.parse(path.read_text(encoding="utf-8")).body
     except (OSError, SyntaxError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigError(f"{path} cannot be read as Python: {reason}") from None
+        raise ConfigError(f"{path} cannot be read as Python: {reason(error)}") from None
     inner = [node for part in top if isinstance(part, ast.ClassDef) for node in part.body]
     defined: dict[str, Any] = {}
     for node in (*inner, *top):  # a constant of the module goes before one of a class

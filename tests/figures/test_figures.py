@@ -63,7 +63,6 @@ def test_the_figures_of_the_run_are_there() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_module(name: str) -> None:
     module = registry.load(name)
-    assert name == module.NAME
     assert module.TITLE and module.CAPTION.endswith(".")
     first = module.CAPTION.split(". ")[0]
     assert 40 < len(first) < 170 and "(" not in first  # a sentence that stands for itself

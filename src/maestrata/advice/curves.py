@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
-from maestrata.advice.factors import Factors
+from maestrata.advice.factors import Factors, with_products
 from maestrata.advice.tree import Tree
 from maestrata.geometry import TokenGrid
 from maestrata.masks import MaskPatches, realised_ratio, visible_count
@@ -218,8 +218,7 @@ def _combined(one: Single | None, other: Single | None) -> Single | None:
     """Two sets of features with their products; None where there is neither."""
     if one is None or other is None:
         return other if one is None else one
-    products = (one[:, :, None] * other[:, None, :]).reshape(len(one), -1)
-    return np.concatenate([one, other, products], 1)
+    return with_products(one, other)
 
 
 def pixel_share(pixels: list[Floats], masked: NDArray[np.bool_], fitted: int, shrinkage: float) -> float:

@@ -11,10 +11,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from maestrata.advice.images import AdviceError, Images, read_images
+from maestrata.advice.images import Images, read_images
 from maestrata.advice.result import Advice
 from maestrata.advice.survey import RATIOS, Survey
-from maestrata.errors import one_of
+from maestrata.errors import AdviceError, one_of
 
 Goal = Literal["level", "scale", "labels"]
 

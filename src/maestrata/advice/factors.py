@@ -8,6 +8,7 @@ as in a grammar, is seen too.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from maestrata.advice.tree import Tree
 
 Floats = NDArray[np.float64]
+T = TypeVar("T", bound=np.floating)
 
 MOST = 8
 """Canonical variates of a half; fewer where images are few, since their products are regressed on."""
@@ -69,8 +71,7 @@ def find_factors(tree: Tree, features: list[Floats], fitted: int, labels: Floats
         variates |= {one: left, other: right}
         strength |= {one: squared, other: squared}
         if place <= root:
-            products = (left[:, :, None] * right[:, None, :]).reshape(len(left), -1)
-            raw[place] = standard(np.concatenate([left, right, products], 1), fitted)
+            raw[place] = standard(with_products(left, right), fitted)
     return Factors([variates[i] for i in range(len(variates))], [strength[i] for i in range(len(strength))])
 
 
@@ -102,6 +103,12 @@ def canonical(x: Floats, y: Floats, fitted: int) -> tuple[Floats, Floats, Floats
     n = len(x) - fitted
     correlation = np.mean(u[rest] * v[rest], 0)
     return u, v, np.maximum(np.square(correlation) - 1 / n, 0) * (correlation > 0)
+
+
+def with_products(one: NDArray[T], other: NDArray[T]) -> NDArray[T]:
+    """Put features (n, p) and (n, q) side by side, and the products of one with the other behind them."""
+    products = (one[:, :, None] * other[:, None, :]).reshape(len(one), -1)
+    return np.concatenate([one, other, products], 1)
 
 
 def standard(x: Floats, fitted: int) -> Floats:

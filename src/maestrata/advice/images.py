@@ -10,17 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from maestrata import worlds
-from maestrata.errors import MaestrataError, MaskError
+from maestrata.errors import AdviceError, MaskError
 from maestrata.geometry import TokenGrid
 from maestrata.random import stream
 from maestrata.worlds.base import World
 
 MOST_TOKENS = 64
 TOKEN = 8  # pixels of a token's side, of a folder or NetCDF file
-
-
-class AdviceError(MaestrataError):
-    """Images or a goal that no advice can be given for."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +71,10 @@ def read_images(
         source = worlds.make(kind, seed, path=str(source), **settings)
     if isinstance(source, World):
         # of given images there are only so many, and none may come twice
-        sample = source.sample(min(most, len(getattr(source, "train_rows", range(most)))), "theory")
+        sample = source.sample(min(most, source.images or most), "theory")
         images = np.asarray(sample.images, np.float32)
         # a world of given images holds their classes at the root, and nothing else
-        held = None if getattr(source, "latent", True) else sample.latents.get(source.levels)
+        held = None if source.latent else sample.latents.get(source.levels)
         return Images(
             images, None if held is None else held[:, 0, 0], source.grid, source.token_pixels, source.name
         )

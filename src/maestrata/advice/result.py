@@ -86,11 +86,6 @@ class Advice:
     about: str
 
     @property
-    def likely(self) -> Row:
-        """The row of the greatest gain, also where the advice is that it cannot be told."""
-        return max(self.rows, key=lambda row: row.gain)
-
-    @property
     def rival(self) -> Row:
         """The row that the linear masked autoencoder would choose."""
         return max(self.rows, key=lambda row: row.linear)

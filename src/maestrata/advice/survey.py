@@ -13,9 +13,10 @@ from sklearn.covariance import ledoit_wolf_shrinkage
 from maestrata.advice.curves import Curves, MaskCell, mask_cells, pixel_share
 from maestrata.advice.factors import Factors, find_factors
 from maestrata.advice.features import TokenFeatures, token_features
-from maestrata.advice.images import AdviceError, Images
+from maestrata.advice.images import Images
 from maestrata.advice.result import Advice, Row, decide
 from maestrata.advice.tree import Tree, covariance_of, find_tree, token_distances
+from maestrata.errors import AdviceError
 from maestrata.geometry import TokenGrid
 from maestrata.random import stream
 from maestrata.resampling import bootstrap_weights

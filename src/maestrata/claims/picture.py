@@ -9,9 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor, isfinite, log10
+from typing import TYPE_CHECKING, cast
 
 from maestrata.claims.rule import Contrast, Lies, Side
 from maestrata.claims.verdict import Verdict
+from maestrata.cubes.schema import KINDS
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,12 @@ LIES: dict[Lies, Verdict] = {"for": "supported", "against": "contradicted", "ope
 """As which verdict a contrast is drawn, by where its interval lies."""
 
 _ORDER: tuple[Verdict, ...] = ("supported", "contradicted", "inconclusive", "not_run")
+
+
+def verdicts_of(cube: xr.Dataset) -> list[Verdict]:
+    """Return the verdicts that a cube of them holds, one a claim."""
+    names = KINDS["verdicts"].variables["verdict"].flags or {}
+    return [cast("Verdict", names[int(flag)]) for flag in cube["verdict"].values]
 
 
 def counted(verdicts: Sequence[Verdict]) -> str:

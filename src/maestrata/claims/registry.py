@@ -28,14 +28,13 @@ from pathlib import Path
 from types import ModuleType
 
 from maestrata import modules
-from maestrata.claims.rule import ANY, OTHER_TEXT, WORLDS, Test, named
+from maestrata.claims.rule import ANY, WORLDS, Test
 from maestrata.errors import ClaimError, one_of
 
 _NAME = re.compile(r"c(\d\d)_[a-z0-9_]+")
 _ATTRIBUTES = ("NUMBER", "TITLE", "SAYS", "RULE", "NEEDS", "TRAINS", "TESTS")
 _IMPORTS = re.compile(r"^from maestrata\.claims\.(\w+) import", re.MULTILINE)
 _TITLE_LENGTH = 60
-MOST_LEVELS = 64
 
 
 def available() -> tuple[str, ...]:
@@ -99,7 +98,7 @@ def secondary(claim: ModuleType) -> tuple[Test, ...]:
     return tuple(getattr(claim, "SECONDARY", ()))
 
 
-def test_of(of: str, name: str, world: str = "") -> Test:
+def test_of(of: str, name: str) -> Test:
     """Return the test of a claim that has a contrast of this name.
 
     Parameters
@@ -107,9 +106,7 @@ def test_of(of: str, name: str, world: str = "") -> Test:
     of : str
         The claim's `label`.
     name : str
-        As in a cube of verdicts.
-    world : str
-        Label of the worlds of its rows.
+        As in a cube of verdicts: it begins with the test's (`rule.named`). Of several tests the longest.
 
     Raises
     ------
@@ -118,16 +115,10 @@ def test_of(of: str, name: str, world: str = "") -> Test:
     """
     claim = next((claim for claim in load_all() if of == label(claim)), None)
     tests = () if claim is None else (*claim.TESTS, *secondary(claim))
-    variants = [
-        (k, place, what)
-        for k in (None, *range(MOST_LEVELS))
-        for place in {"", world}
-        for what in ("", OTHER_TEXT)
-    ]
-    for test in tests:
-        if name in {named(test.name, *variant) for variant in variants}:
-            return test
-    raise ClaimError(f"claim {of} has no test of the name {name!r}")
+    chosen = [test for test in tests if name.startswith(test.name)]
+    if not chosen:
+        raise ClaimError(f"claim {of} has no test of the name {name!r}")
+    return max(chosen, key=lambda test: len(test.name))
 
 
 def check(claim: ModuleType, name: str) -> None:

@@ -5,11 +5,8 @@ The same outcomes give the same bytes.
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Iterable, Sequence
 from math import isfinite, nan
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +17,6 @@ from maestrata.claims.rule import MIN_WORLDS, Contrast
 from maestrata.claims.verdict import Outcome
 from maestrata.cubes.io import build
 from maestrata.cubes.schema import KINDS
-from maestrata.errors import ClaimError
 from maestrata.results import Model
 from maestrata.text import in_markdown
 
@@ -157,27 +153,6 @@ def progress_rows(outcome: Outcome) -> list[tuple[str, ...]]:
         below = sum(not model.trained for model in models)
         rows.append((name, world, str(len(models)), *numbers, gate, str(below)))
     return rows
-
-
-def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text file, whole or not at all.
-
-    Raises
-    ------
-    ClaimError
-        If it cannot be written.
-    """
-    path = Path(path)
-    temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(temporary, path)
-    except OSError as error:
-        raise ClaimError(f"{path}: cannot be written: {error}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
 
 
 def worlds_text(c: Contrast) -> str:

@@ -11,6 +11,8 @@ import argparse
 import json
 from dataclasses import asdict
 
+from maestrata.commands._arguments import add_json
+
 HELP = "which masks to pretrain with, from images alone"
 
 
@@ -29,7 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--model", action="store_true", help="train a small model first, to check (a minute or two)"
     )
     parser.add_argument("--seed", type=int, default=0, help="of masks, random features and the model (0)")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    add_json(parser)
 
 
 def run(args: argparse.Namespace) -> None:

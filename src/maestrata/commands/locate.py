@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from maestrata.errors import GraphError, MaestrataError
+from maestrata.commands._arguments import add_json, add_version_of_c
+from maestrata.errors import GraphError, MaestrataError, reason
 from maestrata.graphs import LatentGraph
 
 HELP = "shared information of one mask on a graph of one's own"
@@ -24,11 +25,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("graph", help="JSON file with edges, dims and observables; - reads standard input")
     parser.add_argument("--masked", required=True, help="masked observables, separated by commas")
-    parser.add_argument("--reading", default="separator", choices=("separator", "invertible"))
-    parser.add_argument(
-        "--tie", default="highest", choices=("highest", "lowest"), help="of several smallest sets"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    add_version_of_c(parser)
+    add_json(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -85,8 +83,7 @@ def read_graph(source: str) -> LatentGraph:
         text = text.removeprefix("\ufeff")  # the byte order mark with which some editors begin a file
         content = json.loads(text, object_pairs_hook=_no_repeats)
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise GraphError(f"{where}: cannot be read as JSON: {reason}") from None
+        raise GraphError(f"{where}: cannot be read as JSON: {reason(error)}") from None
     except GraphError as error:
         raise GraphError(f"{where}: {error}") from None
     if not isinstance(content, dict) or "edges" not in content:

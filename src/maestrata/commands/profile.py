@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from maestrata.commands._arguments import add_json, add_version_of_c
 from maestrata.errors import MaskError
 
 if TYPE_CHECKING:
@@ -32,11 +33,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--patch", default="1x1", help="mask patch in tokens, HEIGHTxWIDTH; an o at its end shifts it (1x1)"
     )
-    parser.add_argument("--reading", default="separator", choices=("separator", "invertible"))
-    parser.add_argument(
-        "--tie", default="highest", choices=("highest", "lowest"), help="of several smallest sets"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    add_version_of_c(parser)
+    add_json(parser)
     parser.add_argument("--out", type=Path, metavar="FILE", help="draw it as well: a file, .png or .pdf")
 
 

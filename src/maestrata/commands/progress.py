@@ -8,7 +8,7 @@ import os
 from dataclasses import asdict
 from typing import Any
 
-from maestrata.commands._config import add_config
+from maestrata.commands._arguments import add_config, add_json
 
 HELP = "how far a run is, and the time left"
 
@@ -22,7 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         default=os.cpu_count() or 1,
         help="jobs at a time (default: processors of this machine)",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    add_json(parser)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 
+from maestrata.commands._arguments import DEFAULT
+
 HELP = "make the report of a finished run, and say where its results are"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("config", nargs="?", default="config/config.yaml", help="config file of the run")
+    parser.add_argument("config", nargs="?", default=DEFAULT, help="config file of the run")
     parser.add_argument(
         "given",
         nargs=argparse.REMAINDER,

@@ -123,25 +123,23 @@ def _two(value: float) -> str:
 
 def _verdicts(cube: xr.Dataset) -> Iterator[str]:
     """Yield a line a claim: glyph, number, title, worlds."""
-    from maestrata.claims.picture import LOOKS
-    from maestrata.cubes.schema import KINDS
+    from maestrata.claims.picture import LOOKS, verdicts_of
 
-    names = KINDS["verdicts"].variables["verdict"].flags or {}
     yield "verdicts: " + ", ".join(f"{look.sign} {look.word}" for look in LOOKS.values())
-    for i, claim in enumerate(cube["claim"].values):
-        look = LOOKS[names[int(cube["verdict"][i])]]  # type: ignore[index]  # a Verdict
+    for i, (claim, verdict) in enumerate(zip(cube["claim"].values, verdicts_of(cube), strict=True)):
+        look = LOOKS[verdict]
         worlds = f" ({int(cube['n_worlds'][i])} worlds)" if int(cube["n_worlds"][i]) else ""
         yield f"{look.sign} {claim:<10} {cube['title'].values[i]}{worlds}"
 
 
 def _written(cubes: CubeSet, title: str, folder: Path) -> Iterator[str]:
     """Write the main figure and the explorer's page; yield where they are."""
-    from maestrata.claims.report import write_text
     from maestrata.explorer.data import data_of
     from maestrata.explorer.page import page
     from maestrata.figures import registry
     from maestrata.figures.save import save
     from maestrata.figures.style import Style
+    from maestrata.writing import write_text
 
     style, module = Style(), registry.load(_FIGURE)
     with style.context():

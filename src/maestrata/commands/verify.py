@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from maestrata.commands._config import add_config
+from maestrata.commands._arguments import add_config
+from maestrata.commands.show import PUBLISHED
 
 HELP = "name every result that other code made, and compare cubes with published ones"
 
@@ -17,9 +18,7 @@ HELP = "name every result that other code made, and compare cubes with published
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_config(parser)
-    parser.add_argument(
-        "--reference", type=Path, default=Path("reference/default"), help="folder of published cubes"
-    )
+    parser.add_argument("--reference", type=Path, default=PUBLISHED, help="folder of published cubes")
 
 
 def run(args: argparse.Namespace) -> int:

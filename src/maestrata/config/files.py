@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from maestrata.config.reader import Key, is_text, read_yaml
-from maestrata.errors import ConfigError
+from maestrata.errors import ConfigError, reason
 
 COMMAND_LINE = "--config"
 """What stands for a file where values are from the command line."""
@@ -145,9 +145,8 @@ def _read(path: Path) -> Mapping[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error
-        reason = getattr(error, "strerror", None) or reason
-        raise ConfigError(f"config file {path} cannot be read: {reason}") from None
+        why = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else reason(error)
+        raise ConfigError(f"config file {path} cannot be read: {why}") from None
     value = _parsed(text, str(path))
     if not isinstance(value, dict):
         what = "nothing" if value is None else f"a {type(value).__name__}"

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maestrata.cells import PatchShape
-from maestrata.claims.picture import LOOKS
-from maestrata.cubes.schema import KINDS
+from maestrata.claims.picture import LOOKS, verdicts_of
 from maestrata.errors import MaskError, WorldError
 from maestrata.figures.looks import ENCODERS, level_look
+from maestrata.figures.panels import columns_of, places
 from maestrata.graphs import LatentGraph
 from maestrata.masks import MaskPatches
 from maestrata.resampling import nanmean
-from maestrata.results import MIN_WORLDS, PRIMARY, CubeSet, sum_up
+from maestrata.results import LEAST_WORLDS, PRIMARY, CubeSet, sum_up
 from maestrata.results.primary import NULL
 from maestrata.worlds import World, make_of, world_class
 
@@ -83,7 +83,7 @@ def data_of(cubes: CubeSet, title: str, note: str = "") -> Json:
         "encoders": {name: look.label for name, look in ENCODERS.items()},
         "null": NULL,
         "levels": {str(level): _look(level, top) for level in range(1, top + 1)},
-        "least_worlds": MIN_WORLDS,
+        "least_worlds": LEAST_WORLDS,
         "of_nodes": _OF_NODES,
         "worlds": worlds,
         "verdicts": _verdicts(cubes.get("verdicts")),
@@ -98,18 +98,16 @@ def _look(level: int, top: int) -> Json:
 # --------------------------------------------------------------------------------------------- the masks
 def _patches(cube: xr.Dataset, world: str) -> Json:
     """Mask patches of a world, by label: their place in the cube, and one asked ratio a realised one."""
-    status = cube["status"].sel(world=world).transpose(*_PLACE, ...).values
-    asked = np.asarray((status > 0).any((3, 4)))
-    realised = cube["realised_ratio"].sel(world=world).transpose(*_PLACE).values
+    sizes, offsets, asked = (cube[axis].values.tolist() for axis in _PLACE)
     patches = {}
-    for size, offset in np.argwhere(asked.any(-1)).tolist():
-        height, width = (int(cube[side].values[size]) for side in ("patch_height", "patch_width"))
-        kept: dict[float, int] = {}
-        for k in np.flatnonzero(asked[size, offset]):
-            kept.setdefault(round(float(realised[size, offset, k]), 6), int(k))
-        label = PatchShape(height, width, bool(cube["offset"].values[offset])).label
-        ratios = sorted(kept)
-        patches[label] = {"at": (size, offset), "columns": [kept[r] for r in ratios], "ratios": ratios}
+    for place in (one for one in places(cube) if one.world == world):
+        here = columns_of(cube.sel(place._asdict()))
+        shape = PatchShape(int(here["patch_height"]), int(here["patch_width"]), bool(place.offset))
+        patches[shape.label] = {
+            "at": (sizes.index(place.patch_size), offsets.index(place.offset)),
+            "columns": [asked.index(ratio) for ratio in here["mask_ratio"].values.tolist()],
+            "ratios": [round(ratio, 6) for ratio in here["realised_ratio"].values.tolist()],
+        }
     return patches
 
 
@@ -202,7 +200,7 @@ def _world(about: Mapping[str, Any] | None) -> World | None:
     """Make a world again, of any seed: a tree is the same for all. None where the cube does not tell it."""
     try:
         # a set of images has no causes that are known, and may not be on this machine
-        if about is None or not getattr(world_class(about["kind"]), "latent", True):
+        if about is None or not world_class(about["kind"]).latent:
             return None
         return make_of(about["kind"], 0, about["settings"])
     except WorldError:  # of a plugin or an edition that is not here
@@ -242,10 +240,9 @@ def _verdicts(cube: xr.Dataset | None) -> list[Json]:
     """Claims with their verdicts, contrasts, and the number of each world behind these."""
     if cube is None:
         return []
-    names = KINDS["verdicts"].variables["verdict"].flags or {}
     told = []
-    for i, claim in enumerate(cube["claim"].values.tolist()):
-        look = LOOKS[names[int(cube["verdict"][i])]]  # type: ignore[index]  # a Verdict
+    for i, (claim, verdict) in enumerate(zip(cube["claim"].values.tolist(), verdicts_of(cube), strict=True)):
+        look = LOOKS[verdict]
         about = {name: str(cube[name].values[i]) for name in ("title", "sentence", "rule")}
         contrasts = [
             _contrast(cube, k) for k in np.flatnonzero(cube["contrast_claim"].values == claim).tolist()

@@ -21,7 +21,6 @@ from maestrata.figures.tokens import bare
 from maestrata.figures.words import decimals, estimate, short
 from maestrata.results import CubeSet, along_arms, along_levels
 
-NAME = "attention_mass"
 TITLE = "Attention of the last block: mass under the same ancestor"
 CAPTION = (
     "Whether attention of the last block stays with tokens that share an ancestor. Above, one row a "

@@ -15,7 +15,6 @@ from maestrata.figures.style import Style
 from maestrata.figures.words import absent_text, listed, same_order, scores_text
 from maestrata.results import CubeSet, Series, along_arms, along_cells, cells, levels_with, scores, worlds_of
 
-NAME = "beside_the_paper"
 TITLE = "The paper's experiments, and the same on known worlds"
 CAPTION = (
     "Whether ratios and patches come in the paper's order. Above, numbers of the paper (ImageNet-1K, "

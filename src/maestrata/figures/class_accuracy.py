@@ -18,7 +18,6 @@ from maestrata.figures.words import estimate, missing_text, patch_text, short, s
 from maestrata.results import CubeSet, Series, along_cells, scores
 from maestrata.results.primary import CLASS
 
-NAME = "class_accuracy"
 TITLE = "Class of given images, by masking ratio"
 TARGETS = (CLASS, "texture", "layout")
 CAPTION = (

@@ -13,7 +13,6 @@ from maestrata.figures.style import Style
 from maestrata.figures.words import estimate, short
 from maestrata.results import PRIMARY_TEXT, CubeSet, Series, along_arms, along_levels, cells, root
 
-NAME = "hierarchy_or_covariance"
 TITLE = "Hierarchy or covariance: the world and its Gaussian surrogate"
 CAPTION = (
     "Whether models learn from a hierarchy what its covariance does not teach. The surrogate is a "

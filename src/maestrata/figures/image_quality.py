@@ -12,7 +12,6 @@ from maestrata.figures.style import Style
 from maestrata.figures.words import patch_text, short
 from maestrata.results import CubeSet, along_arms, cells
 
-NAME = "image_quality"
 TITLE = "Quality of what whole images become"
 CAPTION = (
     "How well models of different masking ratios reconstruct given images. "

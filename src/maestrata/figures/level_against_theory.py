@@ -15,9 +15,8 @@ from maestrata.figures.style import Style, curve
 from maestrata.figures.theorem import VERSIONS
 from maestrata.figures.words import listed, realised_text, same_order, scores_text
 from maestrata.resampling import nanmean
-from maestrata.results import MIN_WORLDS, CubeSet, Series, scores, sum_up
+from maestrata.results import LEAST_WORLDS, CubeSet, Series, scores, sum_up
 
-NAME = "level_against_theory"
 TITLE = "The level that training adds to, against the theory's"
 CAPTION = (
     "Whether the level that a ratio teaches could be known before training. Across: mean level of the "
@@ -70,8 +69,8 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     n = max((s.n_worlds for s in sheet.shown), default=0)
     interval = (
         f"bars: 95 % t interval over n = {n} worlds (ci_world)"
-        if n >= MIN_WORLDS
-        else f"n = {n} world seed{'s' * (n > 1)} a world: no interval of a centroid under {MIN_WORLDS}"
+        if n >= LEAST_WORLDS
+        else f"n = {n} world seed{'s' * (n > 1)} a world: no interval of a centroid under {LEAST_WORLDS}"
     )
     order = listed(filter(None, told)) if any(told) else ""
     sentence = (

@@ -13,7 +13,6 @@ from maestrata.figures.theorem import INTERVALS, VERSIONS, masks_text, points, t
 from maestrata.figures.words import decimals, listed, patch_text, realised_text, short
 from maestrata.results import CubeSet, levels_with
 
-NAME = "level_profiles"
 TITLE = "What the theory says before training, by masking ratio"
 CAPTION = (
     "At which level lies what masked and visible part share, by theory alone. First row: probability that "

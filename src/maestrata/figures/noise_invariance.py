@@ -13,7 +13,6 @@ from maestrata.figures.style import Style
 from maestrata.figures.words import estimate, short
 from maestrata.results import CubeSet, Select, Series, along
 
-NAME = "noise_invariance"
 TITLE = "Invariance to the noise below each level"
 CAPTION = (
     "How much of what is learnt changes when details are drawn anew and causes are kept. First panel: "

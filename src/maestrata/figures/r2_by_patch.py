@@ -14,7 +14,6 @@ from maestrata.figures.style import Style
 from maestrata.figures.words import decimals, listed, patch_text, scores_text, short, span
 from maestrata.results import CubeSet, along_cells, levels_with
 
-NAME = "r2_by_patch"
 TITLE = "What is recovered of each level, by size of the mask patch"
 CAPTION = (
     "How well each level's latents are predicted when the masked patches are larger. One panel a world "

@@ -13,7 +13,6 @@ from maestrata.figures.style import Style
 from maestrata.figures.words import estimate
 from maestrata.results import CubeSet, along_arms, cells
 
-NAME = "reconstruction_quality"
 TITLE = "Image quality and meaning of what comes out"
 CAPTION = (
     "Whether images that look right mean the right thing. Whole images pass through models trained at "

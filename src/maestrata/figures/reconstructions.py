@@ -18,7 +18,6 @@ from maestrata.figures.tokens import colours
 from maestrata.figures.words import missing_text, short
 from maestrata.results import CubeSet
 
-NAME = "reconstructions"
 TITLE = "The same images, filled in by models of different masking ratios"
 CAPTION = (
     "What an encoder saw of an image, and how its decoder fills in the rest. Left: the image. Then, for "

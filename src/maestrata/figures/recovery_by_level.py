@@ -14,7 +14,6 @@ from maestrata.figures.style import Style
 from maestrata.figures.words import decimals, estimate, listed, realised_text, scores_text, short
 from maestrata.results import CubeSet, along_cells, levels_with
 
-NAME = "recovery_by_level"
 TITLE = "What is recovered of each level, by masking ratio"
 CAPTION = (
     "How well each level's latents are predicted, by masking ratio. R2 from the tokens under each node, "

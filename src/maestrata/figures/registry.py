@@ -2,7 +2,6 @@
 
 A figure module has
 
-- ``NAME``: its own module name, also the stem of its files;
 - ``TITLE``, ``CAPTION``: plain text;
 - ``NEEDS``: kinds of cube without which it cannot be drawn;
 - ``USES`` (optional): kinds that it shows where they are there;
@@ -17,7 +16,7 @@ from types import ModuleType
 
 from maestrata import modules
 
-_DEFINES = ("NAME", "TITLE", "CAPTION", "NEEDS", "draw")
+_DEFINES = ("TITLE", "CAPTION", "NEEDS", "draw")
 
 
 def available() -> tuple[str, ...]:

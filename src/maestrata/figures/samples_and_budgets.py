@@ -29,7 +29,6 @@ from maestrata.results import (
     root,
 )
 
-NAME = "samples_and_budgets"
 TITLE = "Samples, budgets, and the border of the mask"
 CAPTION = (
     "Whether images, steps and masked tokens limit what is learnt. First: R2 of every level against the "

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from maestrata.errors import FigureError
 from maestrata.figures.style import Style
+from maestrata.writing import whole
 
 # No dates and no program names: they would make equal figures unequal.
 FORMATS: dict[str, dict[str, None]] = {
@@ -23,21 +24,15 @@ def save(figure: Figure, path: str | os.PathLike[str], style: Style) -> None:
     Raises
     ------
     FigureError
-        If the ending is not one of `FORMATS`, or the file cannot be written.
+        If the ending is not one of `FORMATS`.
+    MaestrataError
+        If the file cannot be written.
     """
     path = Path(path)
     kind = path.suffix.removeprefix(".")
     if kind not in FORMATS:
         raise FigureError(f"{path}: a figure's ending must be one of: {', '.join(f'.{k}' for k in FORMATS)}")
-    temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with style.context():
-            figure.savefig(temporary, format=kind, metadata=FORMATS[kind])
-        # The layout stays what it was in the first format: half the time, and the same places in both.
-        figure.set_layout_engine("none")
-        os.replace(temporary, path)
-    except OSError as error:
-        raise FigureError(f"{path}: cannot be written: {error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole(path) as temporary, style.context():
+        figure.savefig(temporary, format=kind, metadata=FORMATS[kind])
+    # The layout stays what it was in the first format: half the time, and the same places in both.
+    figure.set_layout_engine("none")

@@ -20,7 +20,6 @@ from maestrata.figures.tokens import bare, node_places
 from maestrata.figures.words import listed, span
 from maestrata.results import CubeSet
 
-NAME = "shared_on_tree"
 TITLE = "What masked and visible part share, under three fixed masks"
 CAPTION = (
     "Which latents masked and visible tokens share, under three masks. The paper's Figure 4 by "
@@ -92,7 +91,8 @@ def _two_kinds(worlds: list[xr.Dataset], theory: xr.Dataset) -> list[xr.Dataset]
             kinds.setdefault(bool(several), world)
     if not kinds:
         raise FigureError(
-            f"figure {NAME!r}: a file of kind 'worlds' is needed of one of: {', '.join(sorted(labels))}"
+            "figure 'shared_on_tree': a file of kind 'worlds' is needed of one of: "
+            f"{', '.join(sorted(labels))}"
         )
     return [kinds[several] for several in sorted(kinds)]
 

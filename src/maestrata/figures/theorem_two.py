@@ -17,7 +17,6 @@ from maestrata.figures.style import SMALLEST, Style
 from maestrata.figures.words import absent_text, estimate, n_text, short
 from maestrata.results import CubeSet, Select, along, along_arms, numbered, root
 
-NAME = "theorem_two"
 TITLE = "Theorem 2: recovery of c, and leak of what is not c"
 CAPTION = (
     "Whether as many outputs as c has dimensions hold c, and nothing else. c is what masked and visible "

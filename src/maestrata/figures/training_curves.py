@@ -19,7 +19,6 @@ from maestrata.figures.words import listed, missing_text, short, span
 from maestrata.results import CubeSet
 from maestrata.results.progress import gate_at
 
-NAME = "training_curves"
 TITLE = "Training: share explained of what can be explained"
 CAPTION = (
     "How much each model had learnt, and whether it reached its gate. Share explained of what can be "

@@ -12,14 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from maestrata.claims import registry as claims
-from maestrata.claims.picture import LIES, LOOKS, SHADE, Look, axis, counted
+from maestrata.claims.picture import LIES, LOOKS, SHADE, Look, axis, counted, verdicts_of
 from maestrata.claims.rule import Test, true_range, where
 from maestrata.figures.style import SMALLEST, WIDTH, Style
 from maestrata.figures.words import realised_text, span
 from maestrata.results import CubeSet
 from maestrata.text import wrap
 
-NAME = "verdicts"
 TITLE = "The claims, put to the test"
 CAPTION = (
     "The verdict on every claim, and every test that decides it, each on its own axis. Dots: worlds, "
@@ -37,13 +36,12 @@ LINE = 0.155  # inches a line
 # columns of the page, as shares of its width
 SIGN, NAMES, LEFT, RIGHT, NUMBERS = 0.014, 0.032, 0.41, 0.635, 0.65
 NAME_WIDTH, NOT_RUN_WIDTH = 50, 136  # characters
-VERDICTS = list(LOOKS)  # in the order of the cube's flags
 
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
     """Draw one page: each claim that was judged, then its deciding tests; the others by name."""
     cube, sweep = cubes.one("verdicts"), cubes.get("regression")
-    verdicts = [VERDICTS[int(flag)] for flag in cube.verdict.values]
+    verdicts = verdicts_of(cube)
     decide = (cube.decides.values == 1) & (cube.contrast_worlds.values > 0)
     lines: list[tuple[float, str, int | None]] = []
     y = 0.0
@@ -76,7 +74,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     ax.axis("off")
     for at_y, label, test in lines:
         if test is None:
-            _claim(ax, at_y, cube, label)
+            _claim(ax, at_y, cube.sel(claim=label), LOOKS[verdicts[labels.index(label)]])
         else:
             _test(ax, at_y, cube, test)
     if told:
@@ -86,12 +84,10 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     return figure
 
 
-def _claim(ax: Axes, y: float, cube: xr.Dataset, label: str) -> None:
+def _claim(ax: Axes, y: float, here: xr.Dataset, look: Look) -> None:
     """Write a claim's title and verdict."""
-    here = cube.sel(claim=label)
-    look = LOOKS[VERDICTS[int(here.verdict)]]
     ax.text(SIGN, y, look.sign, color=look.color, ha="center", va="center", weight="bold")
-    text = f"{label}  {here.title.values!s}" + " (ours)" * int(here.ours)
+    text = f"{here.claim.values!s}  {here.title.values!s}" + " (ours)" * int(here.ours)
     ax.text(NAMES, y, text, weight="bold", va="center")
     p = float(here.p_holm)
     told = f"{look.word}{f', Holm p = {p:.2g}' if isfinite(p) else ''}"
@@ -109,8 +105,7 @@ def _test(ax: Axes, y: float, cube: xr.Dataset, at: int) -> None:
     here = cube.isel(contrast=at)
     rows = cube.row_contrast.values == at
     values = cube.row_value.values[rows].tolist()
-    label, name = str(here.contrast_claim.values), str(here.contrast_name.values)
-    test = claims.test_of(label, name, str(cube.row_world.values[rows][0]))
+    test = claims.test_of(str(here.contrast_claim.values), str(here.contrast_name.values))
     mean, low, high = (float(here[part]) for part in ("estimate", "low", "high"))
     drawn = axis(test.side, test.threshold, values, (low, high))
     look = _lies(test, here)

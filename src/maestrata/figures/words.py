@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from maestrata.errors import FigureError
-from maestrata.results import MIN_WORLDS, PRIMARY_TEXT, CubeSet, Series
+from maestrata.results import LEAST_WORLDS, PRIMARY_TEXT, CubeSet, Series
 from maestrata.results.primary import CLASS
 
 
@@ -110,7 +110,7 @@ def intervals_text(shown: Sequence[Series], drawn: str = "bars") -> str:
     counts = {s.n_worlds for s in shown if s.n_worlds}
     if not counts:
         return "nothing measured: no intervals"
-    many, few = ({n for n in counts if (n >= MIN_WORLDS) == over} for over in (True, False))
+    many, few = ({n for n in counts if (n >= LEAST_WORLDS) == over} for over in (True, False))
     parts = []
     if many:
         parts.append(f"{drawn}: 95 % t interval over {span(many)} worlds (ci_world)")

@@ -21,7 +21,6 @@ from maestrata.geometry import TokenGrid
 from maestrata.masks import MaskPatches, evaluation_masks, mask_matrix, visible_count
 from maestrata.results import CubeSet
 
-NAME = "world"
 TITLE = "Worlds: latent graph, token grid, and what each level decides of an image"
 CAPTION = (
     "How much of an image each level of causes decides. Above: the graph of the first world, each node "

@@ -23,11 +23,11 @@ from maestrata.results.series import (
     sum_up,
     worlds_of,
 )
-from maestrata.results.statistics import MIN_WORLDS, t_interval
+from maestrata.results.statistics import LEAST_WORLDS, t_interval
 
 __all__ = [
     "GATES",
-    "MIN_WORLDS",
+    "LEAST_WORLDS",
     "PRIMARY",
     "PRIMARY_TEXT",
     "UNGATED",

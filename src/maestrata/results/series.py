@@ -20,7 +20,7 @@ from maestrata.results.numbers import aligned
 from maestrata.results.progress import UNGATED
 from maestrata.results.read import ratio_of
 from maestrata.results.select import Expression, Select
-from maestrata.results.statistics import MIN_WORLDS, t_interval
+from maestrata.results.statistics import LEAST_WORLDS, t_interval
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -39,7 +39,7 @@ class Series:
     x : ndarray (points,)
         Where each stands.
     mean, low, high : ndarray (points,)
-        Over worlds, training seeds averaged: with the t interval from `MIN_WORLDS` worlds on, with fewer
+        Over worlds, training seeds averaged: with the t interval from `LEAST_WORLDS` worlds on, with fewer
         the mean of the worlds' own intervals.
     each, each_low, each_high : ndarray (worlds, points)
         Of each world, with its interval over samples.
@@ -68,7 +68,7 @@ class Series:
     @property
     def over_worlds(self) -> bool:
         """Whether intervals are over worlds, rather than over samples."""
-        return self.n_worlds >= MIN_WORLDS
+        return self.n_worlds >= LEAST_WORLDS
 
 
 def sum_up(
@@ -104,8 +104,8 @@ def sum_up(
         return None
     order = np.arange(len(places)) if whole else np.flatnonzero(kept)[np.argsort(places[kept], kind="stable")]
     each, each_low, each_high = (part[:, order] for part in (each, each_low, each_high))
-    mean, *ends = t_interval(each, least=MIN_WORLDS)
-    if np.isfinite(each).sum(0).max() < MIN_WORLDS:
+    mean, *ends = t_interval(each, least=LEAST_WORLDS)
+    if np.isfinite(each).sum(0).max() < LEAST_WORLDS:
         ends = [nanmean(each_low), nanmean(each_high)]
     counts = n[..., order][np.isfinite(n[..., order])]
     names = list(labels) if len(labels) else places.tolist()

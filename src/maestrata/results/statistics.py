@@ -9,7 +9,7 @@ from maestrata.resampling import nanmean
 
 Floats = NDArray[np.float64]
 
-MIN_WORLDS = 3
+LEAST_WORLDS = 3
 """With fewer worlds a figure shows each by itself, and no interval over worlds."""
 
 

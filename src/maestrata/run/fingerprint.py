@@ -8,7 +8,7 @@ the syntax trees of the step's own module and of every first-party module that i
   package on the way, since Python runs those first. Scripts and style sheets beside it count with it.
 - Not found: what is imported by a name made at run time (a world, a probe). Those are handed in as `plugins`,
   and as `files` where they lie outside the package (`maestrata.modules.use`).
-- File times and the folder of the checkout do not count, nor what `maestrata.run.source` leaves out of a module.
+- File times and the folder of the checkout do not count, nor what `maestrata.run.source` leaves out.
 
 The result is the same on every Python that parses the code to the same tree. Standard library only.
 """

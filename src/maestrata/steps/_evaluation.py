@@ -6,11 +6,8 @@ Files are written without xarray: importing it takes as long as a fifth of a cel
 from __future__ import annotations
 
 import argparse
-import ctypes
 import os
 from collections.abc import Mapping
-
-import torch
 
 from maestrata.cubes.netcdf import write
 from maestrata.errors import ProbeError
@@ -18,8 +15,6 @@ from maestrata.regression.scorebook import ScoreBook
 from maestrata.regression.settings import Evaluation
 from maestrata.representation.encode import BATCH
 from maestrata.steps._flags import add_settings, read_settings
-
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 
 
 def add_evaluation(parser: argparse.ArgumentParser) -> None:
@@ -41,33 +36,6 @@ def evaluation_of(args: argparse.Namespace) -> Evaluation:
         if not isinstance(value, Mapping):
             raise ProbeError(f"settings of probe {name!r}={value!r} must be a JSON object (--probe-settings)")
     return read_settings(args, Evaluation)
-
-
-def find_device(name: str) -> str:
-    """Return the device that a flag names; ``auto`` is the GPU if there is one."""
-    gpu = torch.cuda.is_available()
-    if name == "auto":
-        return "cuda" if gpu else "cpu"
-    if name != "cpu" and not (gpu and name.split(":")[0] == "cuda"):
-        raise ProbeError(
-            f"device={name!r} must be cpu, cuda or auto, and a GPU must be there for cuda (--device)"
-        )
-    return name
-
-
-def keep_freed_memory() -> bool:
-    """Ask the C library to keep freed memory for the next array, instead of giving it back each time.
-
-    Probes make and drop arrays of megabytes by the thousand, and glibc returns each to the kernel, which
-    hands out zeroed pages anew: a sixth of a cell's time. The peak is the same. Returns False where there is
-    no glibc.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):
-        return False
-    most = 2**31 - 1  # the parameters are C ints
-    return bool(mallopt(M_MMAP_THRESHOLD, most) and mallopt(M_TRIM_THRESHOLD, most))
 
 
 def write_scores(book: ScoreBook, path: str | os.PathLike[str], provenance: Mapping[str, str]) -> None:

@@ -11,8 +11,14 @@ from numpy.typing import NDArray
 
 from maestrata.cubes.fields import PATCHES
 from maestrata.cubes.netcdf import write
+from maestrata.steps._flags import settings
 from maestrata.steps._run import provenance
 from maestrata.worlds.base import World
+
+
+def add_masks(parser: argparse.ArgumentParser) -> None:
+    """Add ``--masks``: the ways of masking that the sweep asks for."""
+    parser.add_argument("--masks", type=settings, required=True, help='JSON: patch -> ratios, {"1x1": [0.5]}')
 
 
 def write_of_world(

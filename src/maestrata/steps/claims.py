@@ -18,6 +18,7 @@ from maestrata.cubes.io import open_cube, write_cube
 from maestrata.results import CubeSet
 from maestrata.steps._flags import settings
 from maestrata.steps._run import Parser, add_provenance, provenance, run
+from maestrata.writing import write_text
 
 log = logging.getLogger(__name__)
 
@@ -53,9 +54,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     commit = fixed_by(Path(registry.__file__).parent)
     write_cube(report.dataset(outcomes, commit), args.output, provenance(args))
     if args.table is not None:
-        report.write_text(args.table, report.markdown(outcomes, args.note, commit))
+        write_text(args.table, report.markdown(outcomes, args.note, commit))
     if args.page is not None:
-        report.write_text(args.page, page.page(outcomes, args.note, commit))
+        write_text(args.page, page.page(outcomes, args.note, commit))
 
 
 def fixed_by(folder: Path) -> str:

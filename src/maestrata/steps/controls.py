@@ -12,14 +12,9 @@ from maestrata.cells import Cell
 from maestrata.model.mae import MAEConfig
 from maestrata.model.sizes import Sizes
 from maestrata.regression.cell import score_controls
-from maestrata.steps._evaluation import (
-    add_evaluation,
-    evaluation_of,
-    find_device,
-    keep_freed_memory,
-    write_scores,
-)
+from maestrata.steps._evaluation import add_evaluation, evaluation_of, write_scores
 from maestrata.steps._flags import add_cell, add_settings, add_world, read_settings, read_world
+from maestrata.steps._machine import find_device, keep_freed_memory
 from maestrata.steps._run import Parser, add_provenance, provenance, run
 from maestrata.training.recipe import PlannedCell, Recipe
 

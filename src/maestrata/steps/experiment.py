@@ -16,8 +16,8 @@ from maestrata.inference.settings import Samples
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAEConfig
 from maestrata.model.sizes import Sizes
-from maestrata.steps._evaluation import keep_freed_memory
 from maestrata.steps._flags import add_settings, add_world, read_settings, read_world, settings
+from maestrata.steps._machine import keep_freed_memory
 from maestrata.steps._run import Parser, add_provenance, provenance, run
 from maestrata.training.recipe import Recipe
 from maestrata.worlds.base import World

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from maestrata.claims.report import write_text
 from maestrata.cubes.io import open_cube
 from maestrata.explorer.data import data_of
 from maestrata.explorer.page import page
 from maestrata.results import CubeSet
 from maestrata.steps._run import Parser, add_provenance, run
+from maestrata.writing import write_text
 
 
 def main(argv: Sequence[str] | None = None) -> None:

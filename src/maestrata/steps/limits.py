@@ -15,16 +15,16 @@ import numpy as np
 from maestrata.inference.limits import Limits, sweep
 from maestrata.inference.masked import explainable_share
 from maestrata.inference.settings import LimitSettings, Samples
-from maestrata.steps._flags import add_settings, add_world, read_settings, read_world, settings
+from maestrata.steps._flags import add_settings, add_world, read_settings, read_world
 from maestrata.steps._run import Parser, add_provenance, run
-from maestrata.steps._world import write_of_world
+from maestrata.steps._world import add_masks, write_of_world
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Compute the limits of one world and write them."""
     parser = Parser(__doc__)
     add_world(parser)
-    parser.add_argument("--masks", type=settings, required=True, help='JSON: patch -> ratios, {"1x1": [0.5]}')
+    add_masks(parser)
     parser.add_argument(
         "--samples",
         type=int,

@@ -11,13 +11,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
 from maestrata.cells import Cell
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAEConfig
 from maestrata.model.sizes import Sizes
 from maestrata.steps._flags import add_cell, add_settings, add_world, read_settings, read_world
+from maestrata.steps._machine import find_device
 from maestrata.steps._run import Parser, add_provenance, provenance, run
 from maestrata.steps._trained import write_run
 from maestrata.training.checkpoint import Checkpoint, run_key
@@ -43,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     patches = MaskPatches.parse(args.patch, world.grid)
     cfg = MAEConfig.of(world, read_settings(args, Sizes))
     recipe = read_settings(args, Recipe)
-    device = ("cuda" if torch.cuda.is_available() else "cpu") if args.device == "auto" else args.device
+    device = find_device(args.device)
     about = provenance(args, device=device)
     path = args.checkpoint or args.weights.with_name("checkpoint.bin")
     # from the environment: it changes nothing of the result, so it must not enter its provenance

@@ -11,14 +11,9 @@ from maestrata.masks import MaskPatches, evaluation_masks
 from maestrata.model.mae import MAE
 from maestrata.regression.cell import score_cell
 from maestrata.representation.reconstruct import reconstruct
-from maestrata.steps._evaluation import (
-    add_evaluation,
-    evaluation_of,
-    find_device,
-    keep_freed_memory,
-    write_scores,
-)
+from maestrata.steps._evaluation import add_evaluation, evaluation_of, write_scores
 from maestrata.steps._flags import add_cell, add_world, read_world
+from maestrata.steps._machine import find_device, keep_freed_memory
 from maestrata.steps._run import Parser, add_provenance, provenance, run
 from maestrata.training.weights import load_model
 from maestrata.worlds.base import World

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from maestrata.masks import MaskSweep
-from maestrata.steps._flags import add_settings, add_world, read_settings, read_world, settings
+from maestrata.steps._flags import add_settings, add_world, read_settings, read_world
 from maestrata.steps._run import Parser, add_provenance, run
-from maestrata.steps._world import write_of_world
+from maestrata.steps._world import add_masks, write_of_world
 from maestrata.theory.linear_world import MOMENT_SAMPLES
 from maestrata.theory.settings import TheorySettings
 from maestrata.theory.sweep import WorldTheory, sweep
@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Compute the theory of one world and write it."""
     parser = Parser(__doc__)
     add_world(parser)
-    parser.add_argument("--masks", type=settings, required=True, help='JSON: patch -> ratios, {"1x1": [0.5]}')
+    add_masks(parser)
     add_settings(parser, TheorySettings)
     parser.add_argument(
         "--moment-samples",

@@ -122,6 +122,14 @@ class GraphArrays:
             closure[:, node] = closure[:, [node, *parents]].any(1)
         return closure
 
+    def above(self, leaves: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Tell which nodes have such a leaf at or below them: (n_sets, n_leaves) to (n_nodes, n_sets)."""
+        above = np.zeros((self.n_nodes, len(leaves)), bool)
+        above[self.leaves] = leaves.T
+        for group in self.upward:
+            above[group.nodes] = group.reduce(np.logical_or, above[group.relatives])
+        return above
+
     def leaf_mask(self, masked: Any) -> NDArray[np.bool_]:
         """Turn named masked leaves into a boolean array (n_leaves,), True where masked."""
         chosen = set(masked)

@@ -125,17 +125,11 @@ def lowest_shared(arrays: GraphArrays, masked: NDArray[np.bool_]) -> NDArray[np.
     -------
     bool array (n_masks, n_nodes)
     """
-    above_masked = np.zeros((arrays.n_nodes, masked.shape[0]), bool)
-    above_visible = np.zeros_like(above_masked)
-    above_masked[arrays.leaves] = masked.T
-    above_visible[arrays.leaves] = ~masked.T
-    has_shared_child = np.zeros_like(above_masked)
+    shared = arrays.above(masked) & arrays.above(~masked)
+    has_shared_child = np.zeros_like(shared)
     for group in arrays.upward:
-        m, v = above_masked[group.relatives], above_visible[group.relatives]
-        above_masked[group.nodes] = group.reduce(np.logical_or, m)
-        above_visible[group.nodes] = group.reduce(np.logical_or, v)
-        has_shared_child[group.nodes] = group.reduce(np.logical_or, m & v)
-    return (above_masked & above_visible & ~has_shared_child).T
+        has_shared_child[group.nodes] = group.reduce(np.logical_or, shared[group.relatives])
+    return (shared & ~has_shared_child).T
 
 
 _Sets = dict[Tie, NDArray[np.bool_]]

@@ -102,10 +102,7 @@ def climb_of_masks(arrays: GraphArrays, masked: NDArray[np.bool_]) -> NDArray[np
         there is none.
     """
     height = int(arrays.level.max())
-    sees = np.zeros((arrays.n_nodes, masked.shape[0]), bool)
-    sees[arrays.leaves] = ~masked.T
-    for group in arrays.upward:
-        sees[group.nodes] = group.reduce(np.logical_or, sees[group.relatives])
+    sees = arrays.above(~masked)
     climb = np.where(sees, arrays.level[:, None], height)
     # down again, parents before children: what does not see takes the lowest of what its parents found
     for group in arrays.downward:

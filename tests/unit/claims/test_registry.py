@@ -120,7 +120,7 @@ def test_a_missing_attribute_is_named():
 def test_a_contrast_by_its_name():
     (first, second) = registry.load("c07_symmetry").TESTS
     assert registry.test_of("7", "r = .9 minus r = .1, level 2") is first
-    assert registry.test_of("7", "r = .75 minus r = .25, level 4 [grammar]", "grammar") is second
+    assert registry.test_of("7", "r = .75 minus r = .25, level 4 [grammar]") is second
     assert registry.test_of("7", "r = .9 minus r = .1, level 2, all tokens") is first
     with pytest.raises(ClaimError, match="claim 7 has no test of the name"):
         registry.test_of("7", "r = .9 beyond r = .1")

@@ -228,12 +228,6 @@ def test_two_cubes_of_a_kind_are_an_error_in_one_line(tmp_path, outcomes):
     assert not (tmp_path / "out.nc").exists()
 
 
-def test_a_text_that_cannot_be_written(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ClaimError, match="cannot be written"):
-        report.write_text(tmp_path / "file" / "table.md", "text")
-
-
 def test_a_note_is_literal_in_markdown_and_html(outcomes):
     note = "-draft\n# <b>x</b> $y$ *z* `w` | {v}"
     head = report.markdown(outcomes, note=note).splitlines()[0]

@@ -14,7 +14,7 @@ from maestrata.errors import CubeError, MaskError
 from maestrata.explorer.data import data_of, tree_json
 from maestrata.explorer.page import page
 from maestrata.graphs import LatentGraph
-from maestrata.results import MIN_WORLDS, CubeSet, t_interval
+from maestrata.results import LEAST_WORLDS, CubeSet, t_interval
 
 Data = dict[str, Any]
 
@@ -32,7 +32,7 @@ def test_points_are_means_over_worlds_with_t_intervals(cubes: CubeSet, data: Dat
         assert [point[0] for point in points] == list(range(len(ratios)))
         for ratio, (_, mean, low, high, worlds) in zip(ratios, points, strict=True):
             here = rows[np.isclose(rows.realised_ratio, ratio)].groupby("world_seed").r2.mean()
-            interval = t_interval(here.values) if len(here) >= MIN_WORLDS else None
+            interval = t_interval(here.values) if len(here) >= LEAST_WORLDS else None
             assert worlds == len(here) and mean == pytest.approx(here.mean(), abs=6e-4)
             if interval is not None:
                 assert [low, high] == pytest.approx(interval[1:], abs=6e-4)

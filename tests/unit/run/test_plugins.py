@@ -45,7 +45,7 @@ class Probe:
         return np.tile(self.mean, (len(x), 1)).astype(x.dtype)
 '''
 FIGURE = '''
-NAME, TITLE, CAPTION, NEEDS = "my_figure", "T", "C", ("regression",)
+TITLE, CAPTION, NEEDS = "T", "C", ("regression",)
 TITLE = "Mine"
 CAPTION = "Mine."
 NEEDS = ("regression",)

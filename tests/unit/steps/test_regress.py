@@ -13,7 +13,7 @@ from maestrata.errors import MaestrataError
 from maestrata.masks import MaskPatches, evaluation_masks, mask_matrix
 from maestrata.model.mae import MAEConfig
 from maestrata.regression.settings import Evaluation
-from maestrata.steps import _evaluation, controls, regress
+from maestrata.steps import _evaluation, _machine, controls, regress
 from maestrata.training.data import initial_model
 from maestrata.training.weights import save_weights
 
@@ -165,5 +165,5 @@ def test_flags_are_the_keys_of_the_evaluation():
 
 
 def test_freed_memory_is_kept_where_the_c_library_can(monkeypatch):
-    monkeypatch.setattr(_evaluation.ctypes, "CDLL", lambda name: object())
-    assert _evaluation.keep_freed_memory() is False
+    monkeypatch.setattr(_machine.ctypes, "CDLL", lambda name: object())
+    assert _machine.keep_freed_memory() is False
