@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from math import floor, isfinite, log10
 from typing import TYPE_CHECKING, cast
 
@@ -168,9 +169,8 @@ def picture(c: Contrast) -> str:
     label = f"{c.name}: mean {c.estimate:+.3g}"
     if isfinite(c.low):
         label += f", 95 % interval {c.low:+.3g} to {c.high:+.3g}"
-    label = label.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
     body = "".join(parts)
-    return f'<svg viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img" aria-label="{label}">{body}</svg>'
+    return f'<svg viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img" aria-label="{escape(label)}">{body}</svg>'
 
 
 def _end(at: float, goes_on: bool, sign: int, color: str) -> str:

@@ -70,8 +70,8 @@ def render(claims: Iterable[ModuleType] | None = None) -> str:
         lines += ["| deciding test | speaks for | against | units |", "|---|---|---|---|"]
         lines += [_row(test) for test in claim.TESTS]
         lines.append("")
-        beside = "; ".join(f"{test.name} ({test.asked})" for test in registry.secondary(claim))
-        lines += [_wrapped(f"{f'*Secondary*: {beside}. ' if beside else ''}Needs {needs}; {family}."), ""]
+        tests = "; ".join(f"{test.name} ({test.asked})" for test in registry.secondary(claim))
+        lines += [_wrapped(f"{f'*Secondary*: {tests}. ' if tests else ''}Needs {needs}; {family}."), ""]
     return "\n".join(lines)
 
 

@@ -24,7 +24,7 @@ _LONGEST = 600  # a list may have thousands of items
 _PLAIN = re.compile(r"[^\W\d][\w-]*")
 
 
-def one_line(message: str) -> str:
+def printable(message: str) -> str:
     """Write a message in one line of printable characters, without the middle where it is very long."""
     line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in message)
     half = _LONGEST // 2

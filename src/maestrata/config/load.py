@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from maestrata.config.checks import check
-from maestrata.config.files import Key, Layers, key_path, one_line, read_layers
+from maestrata.config.files import Key, Layers, key_path, printable, read_layers
 from maestrata.config.sections import Config
 from maestrata.errors import ConfigError, MaestrataError
 from maestrata.modules import use
@@ -68,7 +68,7 @@ def load_config(
         except ConfigError as error:
             raise ConfigError(_placed(str(error), error.key, layers)) from None
     except ConfigError as error:
-        raise ConfigError(one_line(str(error))) from None
+        raise ConfigError(printable(str(error))) from None
     return config
 
 

@@ -61,15 +61,15 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
         sheet.axes[0, 0].set_axis_off()
         return sheet.done(TITLE, "", [], ["n = 0 images with classes: no intervals", missing_text(cube)])
     sheet = Sheet.grid(style, len(rows), 2, panel_height=2.2)
-    sizes = [(int(size), int(offset)) for _, size, offset in dict.fromkeys(places(cube))]
-    looks = {place: _patch_look(cube, *place) for place in sorted(set(sizes))}
+    sizes = sorted({(place.patch_size, place.offset) for place in places(cube)})
+    looks = {size: _patch_look(cube, *size) for size in sizes}
     told = []
     probes = [cycle(len(looks) + i, name) for i, name in enumerate(PROBES)]
     for (left, right), (place, target) in zip(sheet.axes, rows, strict=False):
         _lines(sheet, (left, right), cube, place.world, target)
         for (size, offset), look in looks.items():
-            there_at = {"world": place.world, "patch_size": size, "offset": offset}
-            s = _curve(sheet, left, _taken(cube, target=target).sel(there_at), look)
+            here = _taken(cube, target=target).sel(world=place.world, patch_size=size, offset=offset)
+            s = _curve(sheet, left, here, look)
             if s is not None and (size, offset) == (place.patch_size, place.offset):
                 best = int(np.argmax(s.mean))
                 at = f"r = {short(float(s.x[best]))}, accuracy {estimate(s, best)}"

@@ -10,6 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from maestrata.claims.c17_samples import MARGIN
 from maestrata.figures.arms import measured
 from maestrata.figures.looks import BLACK, BLUE, ORANGE, PINK, SKY, VERMILION, Look, cycle, level_look
 from maestrata.figures.sheet import Sheet, level_axis, ratio_axis, small_legend, zero
@@ -43,7 +44,6 @@ CAPTION = (
 NEEDS = ("experiments/samples",)
 USES = ("experiments/budgets", "experiments/border")
 
-MARGIN = 0.02  # of claim 17
 BUDGETS = {
     "tokens": Look("equal tokens in the loss", BLUE, "o"),
     "compute": Look("equal compute", ORANGE, "D"),

@@ -16,7 +16,7 @@ from maestrata.figures.looks import Look, level_look
 from maestrata.figures.sheet import Sheet
 from maestrata.figures.style import Style
 from maestrata.figures.theorem import VERSIONS
-from maestrata.figures.tokens import bare, node_places
+from maestrata.figures.tokens import bare, is_tree, node_places
 from maestrata.figures.words import listed, span
 from maestrata.results import CubeSet
 
@@ -83,18 +83,17 @@ def _told(theory: xr.Dataset, world: xr.Dataset) -> str:
 def _two_kinds(worlds: list[xr.Dataset], theory: xr.Dataset) -> list[xr.Dataset]:
     """Return the first world whose graph is a tree and the first whose is not."""
     labels = {str(label) for label in theory.world.values}
-    kinds: dict[bool, xr.Dataset] = {}
+    kinds: dict[bool, xr.Dataset] = {}  # whether it is a tree -> the first world
     for world in worlds:
-        several = np.unique(world.edge_child.values, return_counts=True)[1].max() > 1
         known = str(world.attrs["world"]) in labels
         if known and int(world.attrs["world_seed"]) in theory.world_seed.values:
-            kinds.setdefault(bool(several), world)
+            kinds.setdefault(is_tree(world), world)
     if not kinds:
         raise FigureError(
             "figure 'shared_on_tree': a file of kind 'worlds' is needed of one of: "
             f"{', '.join(sorted(labels))}"
         )
-    return [kinds[several] for several in sorted(kinds)]
+    return [kinds[tree] for tree in sorted(kinds, reverse=True)]
 
 
 def _graph(ax: Axes, world: xr.Dataset, masked: xr.DataArray, in_c: xr.DataArray) -> None:

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from maestrata.claims.c05_fixed_masks import LOW as LEAK_LEVEL
 from maestrata.figures.arms import measured
 from maestrata.figures.looks import BLUE, ENCODERS, SKY, UNTRAINED, Look, level_look
 from maestrata.figures.sheet import Sheet, level_axis, missing, small_legend, zero
@@ -34,7 +35,6 @@ USES = ("experiments/fixed_masks",)
 
 MASKS = ("conservative", "ideal", "aggressive")
 LADDER = r"ladder(\d+)"
-LEAK_LEVEL = 2  # noise of levels 0 and 1: the lowest that a mask can make shared
 # quantity -> how it is drawn and named
 LEAKS = {
     "leak": Look("fixed mask, visible tokens", BLUE, "o"),

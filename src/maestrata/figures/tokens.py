@@ -17,6 +17,11 @@ def grid_of(world: xr.Dataset) -> TokenGrid:
     return TokenGrid(int(world.attrs["grid_height"]), int(world.attrs["grid_width"]))
 
 
+def is_tree(world: xr.Dataset) -> bool:
+    """Tell whether no node of a world's graph has two parents."""
+    return int(np.bincount(world.edge_child.values).max()) == 1
+
+
 def node_places(world: xr.Dataset) -> NDArray[np.float64]:
     """Place every node above the middle of its tokens, these in the order in which the tree has them.
 

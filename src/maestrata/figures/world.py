@@ -15,7 +15,7 @@ from maestrata.errors import FigureError
 from maestrata.figures.looks import level_look
 from maestrata.figures.sheet import Sheet
 from maestrata.figures.style import SMALLEST, WIDTH, Style
-from maestrata.figures.tokens import bare, colours, grid_of, node_places
+from maestrata.figures.tokens import bare, colours, grid_of, is_tree, node_places
 from maestrata.figures.words import listed
 from maestrata.geometry import TokenGrid
 from maestrata.masks import MaskPatches, evaluation_masks, mask_matrix, visible_count
@@ -53,7 +53,6 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
         raise FigureError("figure 'world': a file of kind 'worlds' is needed; given: none (--cubes)")
     world = worlds[0]
     grid = grid_of(world)
-    patches = MaskPatches(grid)
     seen = _mask(world)
     rows = TILE * (1 + max(here.sizes["level"] for here in worlds))
     figure = Figure(figsize=(WIDTH, 1.75 + rows), layout="constrained")
@@ -61,15 +60,13 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     tree, plan = parts[0].subplots(1, 2, width_ratios=[3, 1])
     _tree(tree, world, seen)
     # A node of a graph that is no tree has no block of its own.
-    tree_like = int(np.bincount(world.edge_child.values).max()) == 1
-    _plan(plan, grid, seen, grid.levels if tree_like else 0)
+    _plan(plan, grid, seen, grid.levels if is_tree(world) else 0)
     axes: list[Axes] = []
     across = max(2, len(worlds))  # one alone does not fill the width
     for here, panel in zip(worlds, np.ravel(parts[1].subfigures(1, across)), strict=False):
         axes += _rows(panel, here)
     for part in figure.findobj(SubFigure):
         part.patch.set_visible(False)  # a background at 0 or -0, as rounding has it: other bytes
-    visible = visible_count(patches.n_patches, MASK_RATIO)
     levels = [level_look(level, grid.levels) for level in range(grid.levels, 0, -1)]
     share = [(level, float(world.changed.sel(level=level).mean())) for level in (grid.levels, 1)]
     told = listed(
@@ -78,7 +75,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     return Sheet(style, figure, np.array(axes)).done(
         TITLE, f"{world.attrs['world']}: of the variance of an image, what lies {told}.", levels, [
         f"n = {COLUMNS - 1} display images a row, of world seed {world.attrs['world_seed']}; example mask: "
-        f"ratio {MASK_RATIO:g}, {visible} of {patches.n_patches} mask patches of 1×1 tokens visible; single "
+        f"ratio {MASK_RATIO:g}, {seen.sum()} of {grid.n_tokens} mask patches of 1×1 tokens visible; single "
         "images: no intervals",
     ])  # fmt: skip
 

@@ -6,7 +6,7 @@ import contextlib
 import io
 import subprocess
 import sys
-from collections.abc import Sequence
+from argparse import Namespace
 from pathlib import Path
 
 from snakemake.cli import get_argument_parser
@@ -62,8 +62,7 @@ def report(path: str, *given: str) -> int:
     return 0
 
 
-def _asked(args: object) -> Sequence[str]:
+def _asked(args: Namespace) -> list[str]:
     """Return the options that say which run it is."""
-    files = [str(path) for path in args.configfile]  # type: ignore[attr-defined]
-    values = list(args.config or [])  # type: ignore[attr-defined]
-    return ["--configfile", *files, *(["--config", *values] if values else [])]
+    values = ["--config", *args.config] if args.config else []
+    return ["--configfile", *map(str, args.configfile), *values]

@@ -58,11 +58,6 @@ def left_behind(plan: Plan) -> list[str]:
     return sorted(str(path) for pattern in patterns for path in Path(plan.folder).rglob(pattern))
 
 
-def compare(plan: Plan, reference: Path) -> list[Comparison]:
-    """Compare a run's finished cubes with the published ones in a folder (see `compare_run`)."""
-    return compare_run(Path(plan.path("cube")).parent, reference, plan.config.worlds)
-
-
 def _tell(comparisons: Sequence[Comparison], reference: Path) -> None:
     """Print what was compared, what was not and why, and what differs."""
     if not comparisons:
@@ -103,7 +98,7 @@ def tell(plan: Plan, reference: Path) -> int:
     if left:
         print(f"{len(left)} temporary files of jobs that were killed or still run, such as {left[0]}")
     try:
-        comparisons = compare(plan, reference)
+        comparisons = compare_run(Path(plan.path("cube")).parent, reference, plan.config.worlds)
     except MaestrataError as error:
         print(f"not compared with {reference}: {error}")
         return 1

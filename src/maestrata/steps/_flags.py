@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, Field, fields
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -42,34 +42,37 @@ def add_cell(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, required=True, help="training seed")
 
 
-def add_settings(parser: argparse.ArgumentParser, cls: type, only: Sequence[str] = ()) -> None:
-    """Add a flag for each setting of a dataclass (`maestrata.settings`), as the workflow writes it.
+def add_settings(parser: argparse.ArgumentParser, *classes: type, only: Sequence[str] = ()) -> None:
+    """Add a flag for each setting of some dataclasses (`maestrata.settings`), as the workflow writes it.
 
     Parameters
     ----------
     parser : ArgumentParser
-    cls : type
-        A dataclass. A flag that is not given has the setting's default.
+    *classes : type
+        Dataclasses. A flag that is not given has the setting's default.
     only : sequence of str
         The settings that the step takes, where it does not take all.
     """
-    types = get_type_hints(cls)
-    for each in fields(cls):
-        if each.name not in (only or types) or "description" not in each.metadata:
-            continue
-        options: dict[str, Any] = {"help": each.metadata["description"]}
-        default: Any = each.default if each.default_factory is MISSING else each.default_factory()
-        kind, items = get_origin(types[each.name]), get_args(types[each.name])
-        if types[each.name] is bool:
-            options |= {"action": "store_true"}
-        elif kind is tuple:
-            many = Ellipsis in items
-            options |= {"type": items[0], "nargs": "+" if many else len(items), "default": list(default)}
-        elif kind is dict:
-            options |= {"type": settings, "default": default}
-        else:
-            options |= {"type": items[0] if items else types[each.name], "default": default}
-        parser.add_argument(flag_of(each.name), **options)
+    for cls in classes:
+        types = get_type_hints(cls)
+        for each in fields(cls):
+            if each.name in (only or types) and "description" in each.metadata:
+                parser.add_argument(flag_of(each.name), **_options(each, types[each.name]))
+
+
+def _options(setting: Field[Any], kind: Any) -> dict[str, Any]:
+    """Return what `argparse` is told of a setting of a type."""
+    default: Any = setting.default if setting.default_factory is MISSING else setting.default_factory()
+    about: dict[str, Any] = {"help": setting.metadata["description"]}
+    items = get_args(kind)
+    if kind is bool:
+        return about | {"action": "store_true"}
+    if get_origin(kind) is tuple:
+        many = "+" if Ellipsis in items else len(items)
+        return about | {"type": items[0], "nargs": many, "default": list(default)}
+    if get_origin(kind) is dict:
+        return about | {"type": settings, "default": default}
+    return about | {"type": items[0] if items else kind, "default": default}
 
 
 def read_settings(args: argparse.Namespace, cls: type[T]) -> T:

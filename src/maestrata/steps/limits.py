@@ -1,5 +1,4 @@
-"""Write the limits of a world: the ceiling of every latent and the Bayes loss, or bounds, at every
-visibility.
+"""Write the limits of a world at every visibility: the ceiling of every latent and the Bayes loss, or bounds.
 
 Visibilities are the whole image, half of its tokens, and what each cell of the sweep shows.
 """
@@ -31,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         default=Samples.test,
         help="test images: those that models are scored on",
     )
-    add_settings(parser, Samples, ("replicates",))
+    add_settings(parser, Samples, only=["replicates"])
     add_settings(parser, LimitSettings)
     parser.add_argument("--output", type=Path, required=True, help="NetCDF file of kind limits")
     add_provenance(parser)

@@ -46,8 +46,7 @@ def example_masks(grid: TokenGrid) -> dict[str, NDArray[np.bool_]]:
 
 
 def ladder_mask(grid: TokenGrid, level: int) -> NDArray[np.bool_]:
-    """Return a mask of half the tokens that hides one child of every node at a level, (n_tokens,), True:
-    masked.
+    """Return a mask that hides one child of every node at a level: half of the tokens.
 
     With the level as its only rung, the ratio stays .5 while c moves from the parents of the tokens (level
     1) to the root.
@@ -57,6 +56,11 @@ def ladder_mask(grid: TokenGrid, level: int) -> NDArray[np.bool_]:
     grid : TokenGrid
     level : int
         1 to L.
+
+    Returns
+    -------
+    bool array (n_tokens,)
+        True where masked.
 
     Raises
     ------
