@@ -25,15 +25,15 @@ def short(ratio: float) -> str:
     return f"{ratio:.3f}".rstrip("0").rstrip(".").lstrip("0") or "0"
 
 
-def decimals(value: float, digits: int = 2, plus: bool = False) -> str:
-    """A number without the 0 before the point.
+def decimals(value: float, plus: bool = False) -> str:
+    """A number with two decimals, without the 0 before the point.
 
     Examples
     --------
     >>> decimals(0.5), decimals(-0.126), decimals(1.0), decimals(0.126, plus=True), decimals(-0.001)
     ('.50', '−.13', '1.00', '+.13', '.00')
     """
-    text = f"{value:{'+' if plus else ''}.{digits}f}"
+    text = f"{value:{'+' if plus else ''}.2f}"
     if not text.strip("+-.0"):  # nothing is left of its sign
         text = text.lstrip("+-")
     return (text.replace("0.", ".", 1) if text.lstrip("+-").startswith("0.") else text).replace("-", "−")

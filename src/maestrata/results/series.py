@@ -204,9 +204,7 @@ def _of(
     return sum_up((value, *ends, np.where(samples > 0, samples, np.nan)), x, labels)
 
 
-def along_cells(
-    scores: xr.Dataset, along: str, x: ArrayLike, variable: str = "r2", whole: bool = False
-) -> Series | None:
+def along_cells(scores: xr.Dataset, along: str, x: ArrayLike, variable: str = "r2") -> Series | None:
     """Take scores along an axis of the grid, or along layers.
 
     Parameters
@@ -216,9 +214,7 @@ def along_cells(
     along : str
     x : array
         Where the labels of `along` stand.
-    variable : {"r2", "gain"}
-    whole : bool
-        Keep points that nobody measured, and the order given.
+    variable : {"r2", "gain", "accuracy"}
 
     Returns
     -------
@@ -227,7 +223,7 @@ def along_cells(
     """
     names = (variable, f"{variable}_low", f"{variable}_high", "n_test")
     parts = [scores[name].transpose("world_seed", "seed", along).values for name in names]
-    return sum_up(parts, x, whole=whole)
+    return sum_up(parts, x)
 
 
 def cells(cube: xr.Dataset | None, world: str, stem: str = "1x1") -> dict[str, float]:

@@ -75,16 +75,9 @@ def fingerprint(
     return hashlib.sha256("\n".join([digest, *outside]).encode()).hexdigest()[:DIGITS] if files else digest
 
 
-def closure(
-    step_module: str, plugins: Sequence[str] = (), root: str | PathLike[str] | None = None
-) -> tuple[str, ...]:
-    """Names of the first-party modules that decide the fingerprint, sorted; arguments as in `fingerprint`."""
-    return _closure(step_module, frozenset(plugins), _root(root))
-
-
 def clear_cache() -> None:
     """Forget what was read, so that edits made since count (a process that edits code needs this: a test)."""
-    for cached in (_fingerprint, _closure, _reached, _read, _find):
+    for cached in (_fingerprint, closure, _reached, _read, _find):
         cached.cache_clear()
 
 
@@ -94,12 +87,13 @@ def _root(root: str | PathLike[str] | None) -> Path:
 
 @cache
 def _fingerprint(step_module: str, plugins: frozenset[str], root: Path) -> str:
-    lines = (f"{name} {_read(name, root).digest}" for name in _closure(step_module, plugins, root))
+    lines = (f"{name} {_read(name, root).digest}" for name in closure(step_module, plugins, root))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:DIGITS]
 
 
 @cache
-def _closure(step_module: str, plugins: frozenset[str], root: Path) -> tuple[str, ...]:
+def closure(step_module: str, plugins: frozenset[str], root: Path) -> tuple[str, ...]:
+    """Names of the first-party modules that decide the fingerprint, sorted."""
     starts = (step_module, *sorted(plugins))
     packages = frozenset(name.partition(".")[0] for name in starts)
     modules: set[str] = set()

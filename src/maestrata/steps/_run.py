@@ -15,7 +15,7 @@ import platform
 import sys
 import traceback
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, TextIO
@@ -137,25 +137,16 @@ def add_provenance(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fingerprint", default="", help="of the step's code; kept in the output")
 
 
-def provenance(
-    args: argparse.Namespace,
-    *,
-    device: str = "cpu",
-    packages: Iterable[str] = PACKAGES,
-    seeds: Sequence[str] = (),
-) -> dict[str, str]:
+def provenance(args: argparse.Namespace, *, device: str = "cpu") -> dict[str, str]:
     """Describe what makes an output: no time, host or path, so that equal runs write equal bytes.
 
     Parameters
     ----------
     args : argparse.Namespace
         All arguments count as config, except the fingerprint and those that are a `Path` (where, not what).
+        Those whose names end in ``seed`` are seeds.
     device : str
         Where it ran.
-    packages : iterable of str
-        Distributions whose versions are told; those that are not installed are left out.
-    seeds : sequence of str
-        Names of the arguments that are seeds; by default every argument whose name ends in ``seed``.
 
     Returns
     -------
@@ -163,12 +154,11 @@ def provenance(
         ``fingerprint``, ``config`` (JSON), ``seeds`` (JSON), ``versions``, ``device``, ``threads``.
     """
     values = {k: v for k, v in sorted(vars(args).items()) if k != "fingerprint" and not _is_path(v)}
-    named = seeds or [k for k in values if k.endswith("seed")]
     return {
         "fingerprint": args.fingerprint,
         "config": json.dumps(values, sort_keys=True, default=str, allow_nan=False),
-        "seeds": json.dumps({k: values[k] for k in named}),
-        "versions": versions(packages),
+        "seeds": json.dumps({k: v for k, v in values.items() if k.endswith("seed")}),
+        "versions": versions(),
         "device": device,
         "threads": os.environ.get("OMP_NUM_THREADS", "1"),
     }

@@ -6,13 +6,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from maestrata.errors import FingerprintError, MaestrataError
-from maestrata.run.fingerprint import clear_cache, closure, fingerprint
+from maestrata.run import fingerprint as fingerprints
+from maestrata.run.fingerprint import clear_cache, fingerprint
 
 FILES = {
     "lab/__init__.py": """
@@ -75,6 +76,10 @@ def lab(tmp_path: Path) -> Path:
         indent = "\n        "
         path.write_text(text.replace(indent, "\n").strip() + "\n")
     return tmp_path
+
+
+def closure(step: str, plugins: Sequence[str] = (), root: Path | None = None) -> tuple[str, ...]:
+    return fingerprints.closure(step, frozenset(plugins), fingerprints._root(root))
 
 
 def train(root: Path, *plugins: str) -> str:
