@@ -32,7 +32,6 @@ MOST = 30.0
 
 # Rounding leaves less than 1e-12 nats, and is rounded away: machines differ in it.
 DECIMALS = 12
-READINGS: tuple[Reading, ...] = ("invertible", "separator")
 
 
 @dataclass(frozen=True)
@@ -111,7 +110,7 @@ def _tree(reading: Reading, seed: int, leaves: int) -> tuple[LatentGraph, Gaussi
     invertible = reading == "invertible"
     by_level = {level: 1 + grid.levels - level if invertible else 2 for level in range(grid.levels + 1)}
     graph = tree_graph(grid, by_level)
-    rng = stream(seed, "claims", 1, READINGS.index(reading))
+    rng = stream(seed, "claims", 1, int(reading == "separator"))
     weights, noise = {}, {}
     for node in graph.nodes:
         own = graph.dims[node]

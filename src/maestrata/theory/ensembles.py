@@ -10,14 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maestrata.errors import MaskError, one_of
+from maestrata.errors import MaskError
 from maestrata.masks import MaskPatches, draw_masks, mask_matrix, visible_count
-from maestrata.theory.profiles import Drawing
+from maestrata.theory.profiles import Drawing, check_drawing
 
 ENUMERATED = 20_000
 """Ensembles of at most this many masks are enumerated instead of sampled."""
@@ -96,8 +96,7 @@ def mask_ensemble(
     MaskError
         If an argument is out of range, or a sample is needed and no generator is given.
     """
-    if drawing not in get_args(Drawing):
-        raise MaskError(f"drawing={one_of(drawing, get_args(Drawing))}")
+    check_drawing(drawing)
     visible = visible_count(patches.n_patches, mask_ratio)
     n = patches.n_patches
     n_all = comb(n, visible) if drawing == "fixed" else 2**n

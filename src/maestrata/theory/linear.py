@@ -25,7 +25,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from maestrata.errors import MaskError, one_of
 from maestrata.masks import visible_count
-from maestrata.theory.profiles import Drawing
+from maestrata.theory.profiles import Drawing, check_drawing
 
 Loss = Literal["masked", "all"]
 
@@ -151,8 +151,7 @@ def mask_moments(n_patches: int, mask_ratio: float, loss: Loss, drawing: Drawing
     """
     if loss not in get_args(Loss):
         raise MaskError(f"loss={one_of(loss, get_args(Loss))}")
-    if drawing not in get_args(Drawing):
-        raise MaskError(f"drawing={one_of(drawing, get_args(Drawing))}")
+    check_drawing(drawing)
     k = visible_count(n_patches, mask_ratio)
     if drawing == "independent":
         return 1 - mask_ratio, 1 - mask_ratio

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Drawing = Literal["fixed", "independent"]
+DRAWINGS: tuple[Drawing, ...] = get_args(Drawing)
 
 
 def level_profile(
@@ -150,5 +151,10 @@ def check_profile(branching: Any, levels: Any, mask_ratio: Any, patch_level: Any
     number = isinstance(mask_ratio, int | float | np.floating) and not isinstance(mask_ratio, bool)
     if not number or not 0 < mask_ratio < 1:
         raise MaskError(f"mask_ratio={mask_ratio!r} must lie in (0, 1)")
-    if drawing not in get_args(Drawing):
-        raise MaskError(f"drawing={one_of(drawing, get_args(Drawing))}")
+    check_drawing(drawing)
+
+
+def check_drawing(drawing: str) -> None:
+    """Refuse an unknown way of drawing masks."""
+    if drawing not in DRAWINGS:
+        raise MaskError(f"drawing={one_of(drawing, DRAWINGS)}")

@@ -20,13 +20,11 @@ from maestrata.theory.linear_world import (
     meeting_level,
     second_moments,
 )
-from maestrata.theory.profiles import Drawing, level_profile
+from maestrata.theory.profiles import DRAWINGS, level_profile
 from maestrata.theory.settings import TheorySettings
 from maestrata.theory.shared import READINGS, TIES, shared_of_masks
 from maestrata.theory.supply import supply_and_demand
 from maestrata.worlds.base import World
-
-DRAWINGS: tuple[Drawing, ...] = ("fixed", "independent")
 
 # of worlds that set no correlation per edge themselves
 _RHO = 0.9
