@@ -169,7 +169,7 @@ def test_flags_of_settings_give_the_settings_again() -> None:
 
 def test_a_step_may_take_some_of_the_settings() -> None:
     parser = Parser()
-    add_settings(parser, Made, ("count",))
+    add_settings(parser, Made, only=["count"])
     assert vars(parser.parse_args(["--count", "4"])) == {"count": 4}
     assert read_settings(parser.parse_args(["--count", "4"]), Made) == Made(count=4)
 
