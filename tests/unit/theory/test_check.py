@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from maestrata.theory import check
-from maestrata.theory.shared import SharedInformation
+from maestrata.theory.shared import READINGS, SharedInformation
 
 
-@pytest.mark.parametrize("reading", check.READINGS)
+@pytest.mark.parametrize("reading", READINGS)
 def test_four_leaves(reading):
     tree = check.check_tree(reading, seed=3, leaves=4)
     assert tree.left < 1e-12
