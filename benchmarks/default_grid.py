@@ -24,7 +24,6 @@ import csv
 import dataclasses
 import json
 import os
-import platform
 import statistics
 import sys
 import time
@@ -37,6 +36,7 @@ import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
+from machine import processor
 from peer import Peer
 from threadpoolctl import threadpool_limits
 
@@ -224,14 +224,6 @@ def tables(about: dict[str, Any], rows: list[dict[str, Any]], summary: dict[str,
         listed = ", ".join(f"{name} {seconds:.0f}" for name, seconds in rules.items())
         text += f"\nSeconds of our jobs by rule: {listed}.\n"
     return text
-
-
-def processor() -> str:
-    """Name of the processor."""
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor()
 
 
 def parse() -> SimpleNamespace:

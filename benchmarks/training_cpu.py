@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import sys
 import time
@@ -30,6 +29,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
+from machine import processor
 from peer import Peer
 
 from maestrata.geometry import TokenGrid, patchify
@@ -158,14 +158,6 @@ def table(rows: list[dict[str, Any]]) -> str:
             f"| {row['step_over_products_used']:.2f} | {row['step_over_products_default']:.2f} |"
         )
     return "\n".join(lines)
-
-
-def processor() -> str:
-    """Name of the processor."""
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor()
 
 
 def main() -> None:

@@ -147,11 +147,13 @@ def load(package: str, name: str, needs: Iterable[str] = ()) -> ModuleType:
         a definition.
     """
     kind = KINDS[package]
-    if name not in available(package):
-        there = any(Path(folder, f"{name}.py").is_file() for folder in _folders(package))
+    path = outside(package, name)
+    there = any(Path(folder, f"{name}.py").is_file() for folder in _folders(package))
+    # all names are looked for, which takes a while, only where this is none of them
+    public = name.isidentifier() and not name.startswith("_")
+    if not (path or (there and public and kind.defines in _defined(package, name))):
         hint = f" ({_where(package, name)} defines no `{kind.defines}`)" if there else ""
         raise kind.error(f"{kind.word} {one_of(name, available(package))}{hint}")
-    path = outside(package, name)
     module = import_module(f"maestrata.{package}.{name}") if path is None else _imported(kind, name, path)
     for attribute in needs:
         if not hasattr(module, attribute):

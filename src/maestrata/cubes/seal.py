@@ -33,8 +33,8 @@ def seal(path: str | os.PathLike[str]) -> None:
         file.write(_MARK + digest + b"\n")
 
 
-def check_seal(path: str | os.PathLike[str]) -> None:
-    """Check that a file is as it was sealed; one without a seal, which is older, passes.
+def check_seal(path: str | os.PathLike[str]) -> bool:
+    """Check that a file is as it was sealed, and tell whether it has a seal: one that is older has none.
 
     Raises
     ------
@@ -48,11 +48,12 @@ def check_seal(path: str | os.PathLike[str]) -> None:
         file.seek(max(0, size - _LENGTH))
         last = file.read()
     if not last.startswith(_MARK):
-        return
+        return False
     if last != _MARK + _digest(path, size - _LENGTH) + b"\n":
         raise CubeError(
             f"{path}: cannot be trusted: bytes have changed since it was written; delete it and run again"
         )
+    return True
 
 
 def _digest(path: Path, size: int) -> bytes:

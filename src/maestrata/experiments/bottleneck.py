@@ -56,6 +56,7 @@ RANGES = {
     "test": {"least": 100, "most": 1_000_000},
 }
 WORLDS = ("invertible_tree",)
+COST = 0.09  # three small networks
 FINDS = ("regression.probes.kernel_ridge",)
 
 _REDRAWN = 0  # index, in the stream "experiment", of the noise drawn anew

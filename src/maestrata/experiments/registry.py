@@ -16,6 +16,7 @@ and, where the default will not do,
 - ``PATCHES``: mask patches of the models that it cannot do without;
 - ``SEEDS = "all"``: it needs those of all training seeds;
 - ``FILLS_IN = True``: it judges pixels that a model fills in, which `norm_pixels` rules out;
+- ``COST``: seconds of a core for 1,000 of its ``images``, where it trains other models than the sweep's;
 - ``FINDS``: modules of maestrata that it takes by name, such as ``"regression.probes.kernel_ridge"``, so that
   an edit of one is seen.
 

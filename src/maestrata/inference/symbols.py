@@ -21,6 +21,8 @@ from maestrata.worlds.symbols import DiscreteTree
 Array = NDArray[np.float64]
 Likelihood = Callable[[DiscreteTree, Array], Array]
 """(world, tokens (n, n_tokens, values)) -> log-likelihood of each symbol, (n_tokens, symbols, n)."""
+FLOOR = -700.0
+"""Logs below this count as those of 0: numbers too small for normal form make some processors slow."""
 BLOCK = 1 << 18  # numbers in a working array: small enough to stay in the cache
 
 
@@ -157,10 +159,14 @@ def _log_sum(logs: Array, axis: int) -> Array:
     peak = logs.max(axis, keepdims=True)
     # a symbol that nothing can produce: exp(-inf - 0) is the 0 that is meant
     peak = np.where(np.isfinite(peak), peak, 0.0)
-    shifted = np.subtract(logs, peak)
-    total = np.exp(shifted, out=shifted).sum(axis)
+    total = _exp(np.subtract(logs, peak)).sum(axis)
     with np.errstate(divide="ignore"):
         return np.log(total, out=total) + peak.squeeze(axis)
+
+
+def _exp(logs: Array) -> Array:
+    """Exponentiate in place; what is below `FLOOR` becomes 0."""
+    return np.exp(np.where(logs < FLOOR, -np.inf, logs), out=logs)
 
 
 def _log_scatter(logs: Array, symbol: NDArray[np.int64], q: int) -> Array:
@@ -173,7 +179,7 @@ def _log_scatter(logs: Array, symbol: NDArray[np.int64], q: int) -> Array:
 
 
 def _softmax(logs: Array) -> Array:
-    p = np.exp(logs - logs.max(1, keepdims=True))
+    p = _exp(logs - logs.max(1, keepdims=True))
     p /= p.sum(1, keepdims=True)
     return p
 

@@ -3,37 +3,56 @@
 Seconds of one core are guessed from what a config says. Their order matters: what is begun early may take
 twice as long as thought, and what is begun late is short. `maestrata.run.progress` scales them by the jobs
 that are done.
+
+The numbers below were fitted to Snakemake's benchmarks (column ``cpu_time``) of the 357 jobs of the default
+run and of the evening run's bottlenecks: Intel Xeon (family 6, model 207), two busy cores, models of width 32
+and depth 3 + 1, 16,384 images to read. A quiet machine takes about half.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from maestrata import modules
-from maestrata.config.grid import world_grid
+from maestrata.config.grid import world_of
 from maestrata.training.recipe import PlannedCell
 
 if TYPE_CHECKING:
+    from maestrata.config.sections import World
     from maestrata.run.plan import Plan
 
-_SHORT = {
-    "worlds": 5,
-    "theory": 15,
-    "limits": 15,
-    "regress": 15,
-    "controls": 20,
-    "collect": 3,
-    "claims": 10,
-    "figure": 5,
-    "explorer": 10,
+_SECONDS = {
+    "worlds": 1,
+    "theory": 4,
+    "limits": 3,
+    "pretrain": 7,
+    "experiment": 8,
+    "regress": 8,
+    "controls": 7,
+    "collect": 2,
+    "claims": 13,
+    "figure": 9,
+    "explorer": 5,
 }
-"""Seconds of a job, where nothing in the config makes it longer."""
-_READING = 25  # an experiment that reads trained models
-_IMAGES = 4_000  # images of 16 tokens that a small model is trained on in a second, in batches of 64
-_MODELS = 10  # models that an experiment trains on its images
+"""Seconds of a job without what the config adds: for most, Python and PyTorch come up."""
+_DETAIL = {"regress": 4, "controls": 23}  # more, where models are read in every way
+_VALUE_PAIR = 25e-6  # more, for each pair of pixel values of an image: the probes of all pixels
+_BOUNDS = 10  # more for limits, where there are bounds instead of exact inference
+_BUSY = 2.5  # times what a quiet core takes, as COST has it
+_SLOW_IMAGES = 512  # that progress is measured on, where inference is slow
+_TOKEN = 8.4e-6  # of an image that is trained on, at width 32 and depth 3 + 1
+_MODELS = 4  # that an experiment trains on its images, unless it states its COST
 _CONTROL_IMAGES = 1_000  # images a second of the two trained controls together
+
+
+class _World(NamedTuple):
+    """Seconds that are a world's own."""
+
+    image: float  # in training
+    pixels: float  # more, where models are read in every way
+    inference: float | None  # of an image, where that is slow; None where there are bounds
 
 
 class Cost:
@@ -50,33 +69,33 @@ class Cost:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
+        self._worlds: dict[str, _World] = {}
 
     def seconds(self, rule: str, wildcards: Any) -> float:
         """Guess how long a job takes on one core, in s."""
+        return _SECONDS[rule] + self._more(rule, wildcards)
+
+    def _more(self, rule: str, wildcards: Any) -> float:
         config = self._plan.config
         match rule:
             case "pretrain":
                 return self._training(self._plan.cell(wildcards))
             case "experiment":
-                if modules.constant("experiments", wildcards.experiment, "CELLS", False):
-                    return _READING
-                given = modules.constant("experiments", wildcards.experiment, "SETTINGS", {})
-                images = (given | self._plan.experiment(wildcards).settings).get("images", 0)
-                return _READING + images * _MODELS / _IMAGES
+                return self._experiment(wildcards)
             case "limits":
-                world = config.worlds[wildcards.world]
-                milliseconds = 0.0
-                if world.kind in modules.available("inference"):
-                    exact = modules.constant("inference", world.kind, "EXACT", {})
-                    if all(world.settings.get(key, value) == value for key, value in exact.items()):
-                        milliseconds = modules.constant("inference", world.kind, "COST", 0)
-                masks = self._masks[wildcards.world, wildcards.world_seed]
-                return _SHORT[rule] + milliseconds / 1000 * config.limits.grid_samples * masks
+                if (slow := self._world(wildcards.world).inference) is None:
+                    return _BOUNDS
+                seen = self._masks[wildcards.world, wildcards.world_seed] + 1  # and the whole image
+                return slow * config.limits.grid_samples * seen
+            case "regress":
+                slow = self._world(wildcards.world).inference or 0.0
+                return self._detail(rule, wildcards) + slow * min(_SLOW_IMAGES, config.evaluation.test)
             case "controls":
                 null = self._training(self._plan.plainest(wildcards))
-                return _SHORT[rule] + null + config.evaluation.control_images / _CONTROL_IMAGES
+                trained = config.evaluation.control_images / _CONTROL_IMAGES
+                return self._detail(rule, wildcards) + null + trained
             case _:
-                return _SHORT[rule]
+                return 0.0
 
     def priority(self, rule: str, wildcards: Any) -> int:
         """Return the priority of a job: its seconds, and those of the longest chain of jobs that wait for it.
@@ -85,16 +104,49 @@ class Cost:
         """
         waiting = 0.0
         if rule not in ("claims", "figure", "explorer"):
-            waiting += sum(_SHORT[each] for each in ("collect", "claims", "figure") if each != rule)
+            waiting += sum(_SECONDS[each] for each in ("collect", "claims", "figure") if each != rule)
         elif rule == "claims":
-            waiting += _SHORT["figure"]
+            waiting += _SECONDS["figure"]
         if rule == "pretrain":
-            waiting += max(_SHORT["regress"], _READING if wildcards.world in self._read else 0)
+            reads = _SECONDS["experiment"] if wildcards.world in self._read else 0
+            waiting += max(self.seconds("regress", wildcards), reads)
         return round(self.seconds(rule, wildcards) + waiting)
 
     def _training(self, planned: PlannedCell) -> float:
-        tokens = world_grid(self._plan.config, planned.cell.world).n_tokens
-        return planned.training.images * tokens / 16 / _IMAGES
+        return planned.training.images * self._world(planned.cell.world).image
+
+    def _experiment(self, wildcards: Any) -> float:
+        """Seconds of what an experiment trains; one that has `images` trains."""
+        name = wildcards.experiment
+        given = modules.constant("experiments", name, "SETTINGS", {})
+        settings = given | self._plan.experiment(wildcards).settings
+        if "images" not in settings or modules.constant("experiments", name, "CELLS", False):
+            return 0.0
+        growth, levels = settings.get("growth", 1), settings.get("levels", (1,))
+        images = settings["images"] * sum(growth ** (level - 1) for level in levels)
+        own = modules.constant("experiments", name, "COST")
+        return images * (_MODELS * self._world(wildcards.world).image if own is None else own / 1000)
+
+    def _detail(self, rule: str, wildcards: Any) -> float:
+        """Seconds of what only models of the first world seed are read for."""
+        detail, first = self._plan.config.evaluation.detail, self._plan.first_seed[wildcards.world]
+        if detail == "none" or (detail == "first" and str(first) != wildcards.world_seed):
+            return 0.0
+        return _DETAIL[rule] + self._world(wildcards.world).pixels
+
+    def _world(self, label: str) -> _World:
+        if label not in self._worlds:  # ten thousand jobs ask
+            config = self._plan.config
+            model, world = config.model, world_of(config, label)
+            # products weigh as the square of the width, all else in a step is the same
+            size = (1 + (model.width / 64) ** 2) / 1.25 * (model.depth + model.decoder_depth) / 4
+            values = world.grid.n_tokens * world.token_values
+            self._worlds[label] = _World(
+                image=_TOKEN * world.grid.n_tokens * size,
+                pixels=_VALUE_PAIR * values**2,
+                inference=_inference(config.worlds[label]),
+            )
+        return self._worlds[label]
 
     @cached_property
     def _read(self) -> set[str]:
@@ -110,3 +162,12 @@ class Cost:
             (c.cell.world, str(c.cell.world_seed), c.cell.patch, c.cell.visible) for c in self._plan.cells
         }
         return Counter((world, world_seed) for world, world_seed, _, _ in cells)
+
+
+def _inference(world: World) -> float | None:
+    if world.kind not in modules.available("inference"):
+        return None
+    exact = modules.constant("inference", world.kind, "EXACT", {})
+    if any(world.settings.get(key, value) != value for key, value in exact.items()):
+        return None
+    return float(modules.constant("inference", world.kind, "COST", 0)) / 1000 * _BUSY

@@ -85,15 +85,20 @@ class Flags:
 
     def section(self, name: str) -> str:
         """Return the flags of a section of the config that is the same for all jobs."""
-        return as_flags(asdict(getattr(self._config, name)))
+        if name not in self._known:
+            self._known[name] = as_flags(asdict(getattr(self._config, name)))
+        return self._known[name]
 
     def evaluation(self, wildcards: Any) -> str:
         """Return the flags by which a cell or the controls are read: in detail, or in brief."""
         first = str(self._plan.first_seed[wildcards.world]) == str(wildcards.world_seed)
-        read = asdict(self._config.evaluation.of_world(first))
-        if hasattr(wildcards, "patch"):  # a cell's
-            del read["control_images"]
-        return as_flags(read)
+        of_cell = hasattr(wildcards, "patch")
+        if (first, of_cell) not in self._known:
+            read = asdict(self._config.evaluation.of_world(first))
+            if of_cell:
+                del read["control_images"]
+            self._known[first, of_cell] = as_flags(read)
+        return self._known[first, of_cell]
 
     def limits(self) -> str:
         """Return the flags of the limits: the images and replicates are those that models are scored on."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import importlib.metadata
 import json
 import logging
@@ -43,6 +44,8 @@ def run(main: Callable[[], Any]) -> NoReturn:
     """
     any_encoding()
     sys.excepthook = _tell_bug
+    gc.freeze()
+    gc.set_threshold(700, 10, 10)  # Python's own
     try:
         threads = threads_asked(os.environ.get("OMP_NUM_THREADS", ""))
         os.environ["OMP_NUM_THREADS"] = str(threads)

@@ -18,9 +18,8 @@ from maestrata.graphs import LatentGraph
 from maestrata.masks import MaskPatches
 from maestrata.theory.arrays import GraphArrays
 from maestrata.theory.ensembles import ENUMERATED, MaskEnsemble, mask_ensemble
-from maestrata.theory.flow import Tie
 from maestrata.theory.profiles import Drawing
-from maestrata.theory.shared import READINGS, TIES, Reading, shared_of_masks
+from maestrata.theory.shared import READINGS, TIES, shared_of_masks
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -68,12 +67,16 @@ def mask_distribution(
     MaskError
         If the ratio or the number of masks is out of range, or a generator is missing.
     """
+    import xarray as xr
+
     arrays = GraphArrays(graph)
     tokens = token_of_leaf(graph, patches.grid)
     ensemble = mask_ensemble(patches, mask_ratio, drawing, n_masks, rng, enumerate_up_to)
-    masked = ensemble.masked[:, tokens]
-    sets, tied, unique = shared_of_masks(arrays, masked)
-    return _summary(arrays, ensemble, sets, tied, unique)
+    variables = distribution(arrays, tokens, ensemble)
+    names = [str(arrays.graph.nodes[i]) for i in arrays.latents]
+    coords = {"reading": list(READINGS), "tie": list(TIES), "level": _levels(arrays), "node": names}
+    node_level = ("node", arrays.level[arrays.latents])
+    return xr.Dataset(variables, {**coords, "node_level": node_level}, {"exact": int(ensemble.exact)})
 
 
 def token_of_leaf(graph: LatentGraph, grid: TokenGrid) -> NDArray[np.int64]:
@@ -88,16 +91,25 @@ def token_of_leaf(graph: LatentGraph, grid: TokenGrid) -> NDArray[np.int64]:
     return np.array([expected[leaf] for leaf in graph.leaves])
 
 
-def _summary(
-    arrays: GraphArrays,
-    ensemble: MaskEnsemble,
-    sets: dict[tuple[Reading, Tie], NDArray[np.bool_]],
-    tied: dict[Tie, NDArray[np.bool_]],
-    unique: NDArray[np.bool_],
-) -> xr.Dataset:
-    import xarray as xr
+def _levels(arrays: GraphArrays) -> NDArray[np.int64]:
+    return np.arange(1, arrays.level.max() + 1)
 
-    levels = np.arange(1, arrays.level.max() + 1)
+
+def distribution(
+    arrays: GraphArrays, tokens: NDArray[np.int64], ensemble: MaskEnsemble
+) -> dict[str, tuple[tuple[str, ...], NDArray[Any]]]:
+    """Return the variables of `mask_distribution`, each with its dimensions: without xarray.
+
+    Parameters
+    ----------
+    arrays : GraphArrays
+    tokens : int array (n_leaves,)
+        Token that each leaf is.
+    ensemble : MaskEnsemble
+        The masks.
+    """
+    sets, tied, unique = shared_of_masks(arrays, ensemble.masked[:, tokens])
+    levels = _levels(arrays)
     by_level = ("p_in_c", "number", "dim", "intrinsic_dim")
     axes: dict[str, tuple[str, ...]] = dict.fromkeys(by_level, ("level",))
     axes |= {"p_node": ("node",), "mean_level": (), "tied_share": ()}
@@ -112,20 +124,17 @@ def _summary(
             estimates["tied_share"].append(ensemble.mean(tied[tie] & (reading == "separator")))
             number = values["number"]
             estimates["mean_level"].append(ensemble.ratio(number @ levels, number.sum(1)))
-    variables: dict[str, Any] = {}
+    variables: dict[str, tuple[tuple[str, ...], NDArray[Any]]] = {}
     for name, dims in axes.items():
         for key, parts in zip((name, f"{name}_error"), zip(*estimates[name], strict=True), strict=True):
             stacked = np.reshape(parts, (len(READINGS), len(TIES), *np.shape(parts[0])))
             variables[key] = (("reading", "tie", *dims), stacked)
     # the invertible reading is unique for every mask (Theorem 1)
     share, share_error = ensemble.mean(np.stack([unique, np.ones_like(unique)], 1))
-    variables["unique_share"] = ("reading", share)
-    variables["unique_share_error"] = ("reading", share_error)
-    variables["n_masks"] = ((), len(ensemble.masked))
-    names = [str(arrays.graph.nodes[i]) for i in arrays.latents]
-    coords = {"reading": list(READINGS), "tie": list(TIES), "level": levels, "node": names}
-    node_level = ("node", arrays.level[arrays.latents])
-    return xr.Dataset(variables, {**coords, "node_level": node_level}, {"exact": int(ensemble.exact)})
+    variables["unique_share"] = (("reading",), share)
+    variables["unique_share_error"] = (("reading",), share_error)
+    variables["n_masks"] = ((), np.asarray(len(ensemble.masked)))
+    return variables
 
 
 def _by_level(

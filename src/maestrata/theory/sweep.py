@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from maestrata.masks import MaskPatches, MaskSweep, realised_ratio, visible_count
 from maestrata.random import stream
 from maestrata.theory.arrays import GraphArrays
-from maestrata.theory.distributions import mask_distribution, token_of_leaf
+from maestrata.theory.distributions import distribution, token_of_leaf
 from maestrata.theory.ensembles import ENUMERATED, mask_ensemble
 from maestrata.theory.examples import EXAMPLES, example_masks
 from maestrata.theory.linear_world import (
@@ -102,14 +102,13 @@ class WorldTheory:
         regular = self.world.graph.is_tree and patches.level is not None and self.arrays.monotone
         for i, drawing in enumerate(DRAWINGS):
             rng = self._masks(patches, visible, i)
-            ds = mask_distribution(
-                self.world.graph, patches, ratio, drawing, self.samples, rng, self.enumerate_up_to
-            )
+            ensemble = mask_ensemble(patches, ratio, drawing, self.samples, rng, self.enumerate_up_to)
+            variables = distribution(self.arrays, self.tokens, ensemble)
             p, mean = np.full((len(READINGS), self.levels), np.nan), np.full(len(READINGS), np.nan)
             for j, reading in enumerate(READINGS if regular else ()):
                 form = level_profile(2, self.levels, ratio, reading, patches.level or 0, drawing)
                 p[j], mean[j] = form.p_in_c, form.mean_level
-            values = {str(name): ds[name].values for name in ds.data_vars if "node" not in ds[name].dims}
+            values = {name: array for name, (dims, array) in variables.items() if "node" not in dims}
             by_drawing.append(values | {"closed_p_in_c": p, "closed_mean_level": mean})
         return {name: np.stack([values[name] for values in by_drawing]) for name in by_drawing[0]}
 

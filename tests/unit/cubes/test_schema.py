@@ -207,6 +207,17 @@ def test_truncated_file(tmp_path: Path, kept: float) -> None:
         open_cube(path)
 
 
+def test_values_are_looked_at_again_only_where_no_seal_vouches_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_cube(example("theory"), tmp_path / "a.nc")
+    looked_at = list[str]()
+    monkeypatch.setattr("maestrata.cubes.io.check_values", lambda name, *_: looked_at.append(name))
+    assert open_cube(tmp_path / "a.nc").sizes and not looked_at
+    (tmp_path / "b.nc").write_bytes((tmp_path / "a.nc").read_bytes()[:-83])  # without its seal
+    assert set(open_cube(tmp_path / "b.nc").data_vars) <= set(looked_at)
+
+
 def test_missing_file_and_other_formats(tmp_path: Path) -> None:
     with pytest.raises(CubeError, match="no such file"):
         open_cube(tmp_path / "none.nc")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -40,6 +41,7 @@ class Job:
         self.priority = plan.cost.priority(rule, wildcards)
 
 
+@cache
 def jobs_of(name: str) -> list[Job]:
     plan = Plan(load_config(ROOT / "config" / f"{name}.yaml"))
     first = {rule: next(file for file, (_, made) in FILES.items() if made == rule) for rule in RULES}
@@ -83,14 +85,53 @@ def test_no_job_runs_alone_at_the_end_of_the_default_run(cores: int) -> None:
     assert max(by_chance) - 1 > 3 * (max(by_priority) - 1)
 
 
-def test_the_longest_start_first() -> None:
+MEASURED = [
+    ("limits", "additive_2d", 100),
+    ("controls", "patterned", 100),
+    ("regress", "patterned", 100),
+    ("controls", "grammar", 100),
+    ("controls", "symbols", 100),
+    ("controls", "gaussian", 100),
+    ("pretrain", "grammar", 100),
+    ("experiment", "invertible", 101),
+    ("pretrain", "symbols", 101),
+    ("regress", "symbols", 100),
+    ("regress", "symbols", 101),
+    ("theory", "symbols", 101),
+    ("limits", "grammar", 101),
+    ("worlds", "symbols", 100),
+]
+"""Jobs of the default run by what they took, the longest first: from 211 to 1 core-seconds."""
+
+
+def test_jobs_cost_in_the_order_of_what_they_took() -> None:
+    costs = {
+        (job.rule, job.place.get("world"), job.place.get("world_seed")): job.seconds
+        for job in jobs_of("config")
+    }
+    guessed = [costs[rule, world, str(world_seed)] for rule, world, world_seed in MEASURED]
+    ranks = np.argsort(np.argsort(-np.array(guessed), kind="stable"), kind="stable")
+    assert np.abs(ranks - np.arange(len(MEASURED))).max() <= 2
+    assert guessed[0] == max(costs.values())
+
+
+def test_a_bottleneck_costs_its_images_at_every_level() -> None:
+    """The evening run has one level more than the default run; it takes `growth` times as many images."""
+    place = SimpleNamespace(experiment="bottleneck", world="invertible", world_seed="101", seed="0")
+    plans = (Plan(load_config(ROOT / "config" / f"{name}.yaml")) for name in ("config", "evening"))
+    one, two = (plan.cost.seconds("experiment", place) for plan in plans)
+    assert two > 4 * one
+
+
+def test_long_jobs_start_first() -> None:
+    """Of the jobs that can start at once, and of a world's models and what is read from them."""
     jobs = sorted(jobs_of("config"), key=lambda job: -job.priority)
-    assert jobs[0].place["experiment"] == "bottleneck"
-    places = [(job.rule, job.place.get("world")) for job in jobs]
-    assert places.index(("limits", "additive_2d")) < places.index(("limits", "gaussian"))
+    places = [(job.rule, job.place.get("world"), job.place.get("world_seed")) for job in jobs]
+    assert places[0] == ("limits", "additive_2d", "100")
+    for world, seed in (("symbols", "100"), ("grammar", "105"), ("patterned", "100")):
+        assert places.index(("pretrain", world, seed)) < places.index(("regress", world, seed))
     last = {rule: max(i for i, job in enumerate(jobs) if job.rule == rule) for rule in RULES}
     first = {rule: min(i for i, job in enumerate(jobs) if job.rule == rule) for rule in RULES}
-    assert last["pretrain"] < first["regress"]
     assert last["experiment"] < first["collect"] < first["claims"] < first["figure"]
 
 

@@ -28,6 +28,7 @@ from maestrata.settings import check, setting
 ALPHAS = (1.0, 0.1, 0.01, 0.001)
 GAMMAS = tuple(float(g) for g in np.logspace(-2, 2, 4))
 NEGLIGIBLE = 1e-9  # 2,000 points with such a kernel move a prediction by less than 1e-5 deviations
+FLOOR = -69.0  # logs of kernel values below 1e-30 count as those of 0: denormal products are slow
 CHUNK = 1024  # test rows whose kernel is held at a time
 
 
@@ -92,10 +93,10 @@ class Probe:
         self.gamma_ = np.full_like(best, min(self.gammas) / x.shape[1])
         self._dual = np.zeros((points, y.shape[1]), np.float32)
         for gamma in np.asarray(self.gammas, dtype=np.float64) / x.shape[1]:
-            held = np.exp(-gamma * towards).astype(np.float32)
+            held = _kernel(-gamma, towards).astype(np.float32)
             if held.max() < NEGLIGIBLE:
                 continue  # no held-out row is near any point: all that is left is the mean
-            kernel = np.exp(-gamma * between)
+            kernel = _kernel(-gamma, between)
             for alpha in self.alphas:
                 system = kernel.copy()
                 system[np.diag_indices(points)] += alpha
@@ -118,8 +119,14 @@ class Probe:
             distances = squared_distances(self._x.apply(x[rows]).astype(np.float32), self._points)
             for gamma in np.unique(self.gamma_):
                 chosen = np.flatnonzero(self.gamma_ == gamma)
-                out[rows, chosen] = np.exp(np.float32(-gamma) * distances) @ self._dual[:, chosen]
+                out[rows, chosen] = _kernel(np.float32(-gamma), distances) @ self._dual[:, chosen]
         return self._y.undo(out)
+
+
+def _kernel(minus_gamma: np.floating, distances: NDArray[np.floating]) -> NDArray[np.floating]:
+    logs = minus_gamma * distances
+    logs[logs < FLOOR] = -np.inf
+    return np.exp(logs, out=logs)
 
 
 def squared_distances(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
