@@ -1,12 +1,14 @@
 """Publish a finished run on images: ``python scripts/published_images.py digits`` (or ``composites``).
 
-Writes reference/images/NAME/NAME.md, our orders beside the paper's, and the run's figures to docs/images. The
-unit is the split (a world seed), training seeds averaged; intervals are t intervals over splits.
+Writes reference/images/NAME/NAME.md, our orders beside the paper's, the run's figures to docs/images, and the
+lines about it in docs/images.md. The unit is the split (a world seed), training seeds averaged; intervals are
+t intervals over splits.
 """
 
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from scipy.stats import spearmanr
 from maestrata.cubes.io import open_cube
 from maestrata.figures import beside_the_paper as paper
 from maestrata.figures import registry
+from maestrata.figures.class_accuracy import PROBES as FEATURES
 from maestrata.figures.save import save
 from maestrata.figures.style import Style
 from maestrata.figures.words import estimate, same_order, short, span
@@ -25,12 +28,6 @@ from maestrata.results.series import sum_up
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ("class_accuracy", "image_quality", "reconstructions", "training_curves", "beside_the_paper")
-FEATURES: dict[str, dict[str, str]] = {
-    "linear, mean token": {},
-    "linear, all tokens": {"pooling": "concat"},
-    "kernel, mean token": {"pooling": "global", "probe": "kernel_ridge"},
-    "attentive": {"pooling": "tokens", "probe": "attentive"},
-}
 QUALITY = {
     "ssim": "SSIM",
     "fsim": "FSIM",
@@ -51,7 +48,6 @@ SHIFT = {
 }
 THEIRS: Mapping[str, tuple[str, Sequence[float]]] = {
     "probe": ("linear probe, %", [row[0] for row in paper.PROBE]),
-    "patch": ("linear probe, %", paper.PROBE_BY_PATCH),
     "cues": ("shape bias", paper.SHAPE_BIAS),
     "shift": ("share lost on five variants", [1 - float(np.mean(row[1:])) / row[0] for row in paper.PROBE]),
 }
@@ -61,6 +57,12 @@ def rank(values: Sequence[float], labels: Sequence[str], low: bool = False) -> s
     """Name settings from the best to the worst."""
     order = np.argsort(np.asarray(values) * (1 if low else -1), kind="stable")
     return " > ".join(labels[i] for i in order)
+
+
+def pairs(theirs: Sequence[float], s: Series) -> str:
+    """Say how many pairs of settings are in the paper's order, in the mean and in each split."""
+    (same, all_), *each = (same_order(theirs, one) for one in (s.mean, *s.each))
+    return f"{same} of {all_} (by split {', '.join(str(own) for own, _ in each)})"
 
 
 def table(
@@ -84,9 +86,7 @@ def table(
         numbers = " | ".join(estimate(s, i) for i in range(len(labels)))
         yield f"| {name} | {numbers} | {rank(s.mean.tolist(), labels, name in low)} |"
         if theirs:
-            same, pairs = same_order(theirs[1], s.mean)
-            each = [same_order(theirs[1], one)[0] for one in s.each]
-            told.append(f"{name}: {same} of {pairs} pairs (each split: {', '.join(map(str, each))})")
+            told.append(f"{name}: {pairs(theirs[1], s)}")
     if told:
         yield f"\nPairs of settings in the paper's order: {'; '.join(told)}."
     n = max((s.n_worlds for s in rows.values() if s is not None), default=0)
@@ -117,15 +117,6 @@ def filled(cube: xr.Dataset, variable: str, encoder: str = "trained", **changes:
     return taken.assign(there)
 
 
-def controls(cube: xr.Dataset) -> Iterator[str]:
-    """Yield the accuracies that no mask changes."""
-    for encoder in ("random_init", "null_trained", "pixels"):
-        taken = filled(cube, "accuracy", encoder).max(["patch_size", "mask_ratio"]).expand_dims("point")
-        s = along_cells(taken, "point", [0.0], "accuracy")
-        if s is not None:
-            yield f"{encoder} {estimate(s, 0)}"
-
-
 def reconstruction(cube: xr.Dataset, quality: xr.Dataset, world: str) -> Iterator[str]:
     """Yield Spearman's correlations over ratios of each measure with what is told of the class."""
     models = cells(quality, world)
@@ -139,8 +130,8 @@ def reconstruction(cube: xr.Dataset, quality: xr.Dataset, world: str) -> Iterato
         for quantity, sign in SIGN.items():
             s = along_arms(quality, world, quantity, models)
             if s is not None and s.each.shape == told.each.shape:
-                pairs = zip(s.each, told.each, strict=True)
-                ranks[QUALITY[quantity]] = np.array([spearmanr(sign * a, b).statistic for a, b in pairs])
+                both = zip(s.each, told.each, strict=True)
+                ranks[QUALITY[quantity]] = np.array([spearmanr(sign * a, b).statistic for a, b in both])
         if len(ranks) == len(SIGN):
             ssim, fsim, psnr, mse = ranks.values()
             ranks["SSIM and FSIM minus PSNR and squared error"] = (ssim + fsim - psnr - mse) / 2
@@ -170,16 +161,16 @@ def report(name: str, cubes: CubeSet) -> Iterator[str]:
     yield "## Class by masking ratio\n"
     rows = {probe: by_ratio(cube, "accuracy", **changes) for probe, changes in FEATURES.items()}
     yield from table("accuracy, patches of one token", ratios, rows, THEIRS["probe"])
-    yield f"Linear probe on the mean token without such a training: {'; '.join(controls(cube))}.\n"
-    yield "## Class by mask patch, r = .75\n"
+    for encoder in ("random_init", "null_trained", "pixels"):
+        taken = filled(cube, "accuracy", encoder).max(["patch_size", "mask_ratio"]).expand_dims("point")
+        s = along_cells(taken, "point", [0.0], "accuracy")
+        yield f"- mean token, {encoder}: {estimate(s, 0)}" if s is not None else ""
+    yield "\n## Class by mask patch, r = .75\n"
     sizes = sorted(int(x) for x in by_patch(cube, "accuracy").x)  # type: ignore[union-attr]
     patches = [f"{size} token{'s' * (size > 1)}" for size in sizes]
-    label, values = THEIRS["patch"]
-    beside = (f"{label}; patches of 8, 16, 32 pixels", values) if len(values) == len(sizes) else None
     rows = {probe: by_patch(cube, "accuracy", **changes) for probe, changes in FEATURES.items()}
-    yield from table("accuracy", patches, rows, beside)
-    if beside is None:
-        yield "The paper: 62.57, 68.96, 73.31 % for patches of 8, 16, 32 pixels, so larger ones are better.\n"
+    yield from table("accuracy", patches, rows)
+    yield "The paper: 62.57, 68.96, 73.31 % for patches of 8, 16, 32 pixels, so larger ones are better.\n"
     for target in [t for t in map(str, cube.target.values) if t != "class"]:
         yield f"## {target.capitalize()} by masking ratio\n"
         rows = {p: by_ratio(cube, "accuracy", target=target, **changes) for p, changes in FEATURES.items()}
@@ -212,26 +203,93 @@ def experiments(cubes: CubeSet, cube: xr.Dataset, world: str, ratios: Sequence[s
             yield "The paper: SSIM and FSIM rise from .1 to .75, and .9 has the higher PSNR."
 
 
+def summary(name: str, cubes: CubeSet) -> Iterator[str]:
+    """Yield what docs/images.md says of a run."""
+    cube = cubes.one("regression").load()
+    world = str(cube.world.values[0])
+    loss, told, every = (
+        by_ratio(cube, variable, **changes)
+        for variable, changes in (("share", {}), ("accuracy", {}), ("accuracy", {"pooling": "concat"}))
+    )
+    n = span(count for count in told.samples if count) if told else "0"
+    yield f"`{name}`: n = {told.n_worlds if told else 0} splits, {n} test images each."
+    yield ""
+    yield line("Squared error of masked tokens over their variance", loss, low=True)
+    yield line("Class, linear probe on the mean token", told, THEIRS["probe"][1])
+    yield line("Class, linear probe on all tokens", every, THEIRS["probe"][1])
+    patches = by_patch(cube, "accuracy")
+    yield line("Class by tokens of the mask patch, r = .75", patches, paper.PROBE_BY_PATCH, what="")
+    for target in [t for t in map(str, cube.target.values) if t != "class"]:
+        found = by_ratio(cube, "accuracy", target=target)
+        yield line(f"{target.capitalize()}, linear probe on the mean token", found)
+    for key, quantity, text, theirs in (
+        ("cue_conflict", "root_share", "Cue conflict, answers for the shape", THEIRS["cues"][1]),
+        ("robustness", "lost_share", "Other textures, share of accuracy lost", THEIRS["shift"][1]),
+        ("image_quality", "ssim", "SSIM of whole images passed through", None),
+        ("image_quality", "psnr", "PSNR of whole images passed through, dB", None),
+        ("image_quality", "class_told", "Class told from what comes out", None),
+    ):
+        found = cubes.get(f"experiments/{key}")
+        s = None if found is None else along_arms(found, world, quantity, cells(found, world))
+        yield line(text, s, theirs, low="lost" in quantity)
+    quality = cubes.get("experiments/image_quality")
+    if quality is not None:
+        yield from (
+            f"- Rank correlation over ratios {text[2:]}" for text in reconstruction(cube, quality, world)
+        )
+
+
+def line(
+    text: str, s: Series | None, theirs: Sequence[float] | None = None, low: bool = False, what: str = "r = "
+) -> str:
+    """Say a series in a line, with its order, and how many pairs of the paper's order it has."""
+    if s is None:
+        return ""
+    labels = [f"{what}{short(float(x)) if what else int(x)}" for x in s.x]
+    numbers = ", ".join(f"{estimate(s, i)} ({label})" for i, label in enumerate(labels))
+    said = f"- {text}: {numbers}. Order: {rank(s.mean.tolist(), labels, low)}."
+    there = theirs is not None and len(theirs) == len(s.x)
+    return f"{said} Pairs as in the paper: {pairs(theirs, s)}." if there else said
+
+
+def insert(page: Path, name: str, lines: Iterable[str]) -> None:
+    """Put lines in a page, in the place of those between the marks of a run."""
+    start, end = f"<!-- {name}: published_images.py -->", f"<!-- end of {name} -->"
+    before, _, rest = page.read_text(encoding="utf-8").partition(start)
+    if not rest:
+        raise SystemExit(f"{page} must hold {start}")
+    wrapped = [text for said in lines if said for text in fill(said)]
+    body = "\n".join([start, *wrapped, end])
+    page.write_text(before + body + rest.partition(end)[2], encoding="utf-8")
+
+
+def fill(said: str) -> list[str]:
+    """Wrap a line of Markdown at 120 characters; a blank line follows what is no list."""
+    listed = said.startswith("- ")
+    lines = textwrap.wrap(said, 119, subsequent_indent="  " * listed, break_long_words=False)
+    return lines if listed else [*lines, ""]
+
+
 def main(argv: list[str] | None = None) -> None:
     """Write the table and the figures of a run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", help="run: config/NAME.yaml")
     parser.add_argument("--run", type=Path, help="its results; default: results/NAME")
-    parser.add_argument("--table", type=Path, default=ROOT / "reference" / "images")
-    parser.add_argument("--figures", type=Path, default=ROOT / "docs" / "images")
+    parser.add_argument("--root", type=Path, default=ROOT, help="holds reference and docs")
     args = parser.parse_args(argv)
     run = args.run or ROOT / "results" / args.name
     cubes = CubeSet(open_cube(path) for path in sorted((run / "cubes").rglob("*.nc")))
-    page = args.table / args.name / f"{args.name}.md"
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text("\n".join(report(args.name, cubes)).rstrip() + "\n", encoding="utf-8")
-    print(page)
+    table_, docs = args.root / "reference" / "images" / args.name, args.root / "docs"
+    table_.mkdir(parents=True, exist_ok=True)
+    text = "\n".join(report(args.name, cubes)).rstrip() + "\n"
+    (table_ / f"{args.name}.md").write_text(text, encoding="utf-8")
+    insert(docs / "images.md", args.name, summary(args.name, cubes))
     style = Style()
     for name in FIGURES:
         figure = registry.load(name)
         if any(cubes.get(key) is None for key in figure.NEEDS):
             continue
-        path = args.figures / f"{args.name}_{name}.png"
+        path = docs / "images" / f"{args.name}_{name}.png"
         with style.context():
             save(figure.draw(cubes, style), path, style)
         print(path)

@@ -101,7 +101,7 @@ class R2:
                 f"present of shape {present.shape} and type {present.dtype} must be bool of {y.shape} (R2)"
             )
         self._y, self._weights, self.present = y, weights, present
-        blocks = [slice(start, start + BLOCK) for start in range(0, max(1, y.shape[1]), BLOCK)]
+        blocks = _blocks(y)
         parts = [
             _sums(y[:, at], weights, None if present is None else present[:, at], least) for at in blocks
         ]
@@ -126,12 +126,23 @@ class R2:
             raise MaestrataError(
                 f"predictions of shape {prediction.shape} must be as targets {self._y.shape} (R2)"
             )
-        error = self._y - prediction
+        parts = [self._block(prediction[:, at], at) for at in _blocks(prediction)]
+        r2, replicates = (np.concatenate(one, -1) for one in zip(*parts, strict=True))
+        return r2, replicates
+
+    def _block(self, prediction: NDArray[Any], at: slice) -> tuple[Floats, Floats]:
+        error = self._y[:, at] - prediction
         if self.present is not None:
-            error = np.where(self.present, error, error.dtype.type(0))
+            error = np.where(self.present[:, at], error, error.dtype.type(0))
         np.square(error, out=error)
-        r2 = 1.0 - error.sum(0, dtype=np.float64) / self._sst
-        return r2, 1.0 - (self._weights @ error.astype(np.float32, copy=False)) / self._sst_boot
+        r2 = 1.0 - error.sum(0, dtype=np.float64) / self._sst[at]
+        drawn = self._weights @ error.astype(np.float32, copy=False)
+        return r2, 1.0 - drawn / self._sst_boot[:, at]
+
+
+def _blocks(y: NDArray[Any]) -> list[slice]:
+    """Columns of y that are taken at a time, one block at least."""
+    return [slice(start, start + BLOCK) for start in range(0, max(1, y.shape[1]), BLOCK)]
 
 
 def _sums(

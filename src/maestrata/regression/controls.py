@@ -44,8 +44,7 @@ def pixels(tokens: Vectors, layer: int) -> Encode:
         yield from ((layer, pooling, features) for pooling, features in of_all)  # none is held any longer
         if "aligned" in poolings:
             placed = place_tokens(shown, masks.visible_ids, tokens.shape[1])
-            by_level = node_tokens(placed, masks.grid)
-            yield layer, "aligned", (nodes.reshape(*nodes.shape[:2], -1) for nodes in by_level)
+            yield layer, "aligned", map(_flat, node_tokens(placed, masks.grid))  # one level at a time
 
     return encode
 
@@ -127,15 +126,22 @@ def fit_linear_mae(
     tokens: Vectors, width: int, patches: MaskPatches, visible: int
 ) -> tuple[NDArray[np.floating], NDArray[np.float64]]:
     """Return the mean (n_tokens, v) of tokens (n, n_tokens, v), and the encoder (width, n_tokens * v)."""
-    n, n_tokens, values = tokens.shape
-    flat = tokens.reshape(n, -1).astype(np.float64)
-    mean = flat.mean(0)
-    flat -= mean
+    n_tokens, values = tokens.shape[1:]
+    mean, covariance = moments(tokens.reshape(len(tokens), -1))
     patch = np.repeat(patches.patch_of_token, values)
     ratio = realised_ratio(patches.n_patches, visible)
-    return mean.reshape(n_tokens, values), linear_mae(
-        flat.T @ flat / n, patch, ratio, "all", rank=width
-    ).encoder
+    return mean.reshape(n_tokens, values), linear_mae(covariance, patch, ratio, "all", rank=width).encoder
+
+
+def moments(values: Vectors) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the mean (p,) and the covariance (p, p) of values (n, p), some rows in float64 at a time."""
+    mean = values.mean(0, dtype=np.float64)
+    parts = (values[start : start + CHUNK] - mean for start in range(0, len(values), CHUNK))
+    return mean, reduce(operator.iadd, (part.T @ part for part in parts)) / len(values)
+
+
+def _flat(nodes: Vectors) -> Vectors:
+    return nodes.reshape(*nodes.shape[:2], -1)
 
 
 def visible_tokens(tokens: Vectors, masks: EvalMasks) -> Vectors:
@@ -165,8 +171,8 @@ def principal_axes(values: Vectors, width: int) -> NDArray[np.float32]:
     Features are not centred with them: probes standardise.
     """
     n, p = values.shape
-    mean = values.mean(0, dtype=np.float64)
     if p > max(n, MOST_COVARIANCE):  # the same directions, from the products of the images
+        mean = values.mean(0, dtype=np.float64)
         columns = [slice(start, start + CHUNK) for start in range(0, p, CHUNK)]
         parts = (values[:, at] - mean[at] for at in columns)  # in float64, some at a time
         products = reduce(operator.iadd, (part @ part.T for part in parts))
@@ -177,10 +183,8 @@ def principal_axes(values: Vectors, width: int) -> NDArray[np.float32]:
         return _signed(np.concatenate([(values[:, at] - mean[at]).T @ scaled for at in columns]))
     # importing scikit-learn, whose PCA solves the same problem, takes longer than these lines
     leading = (max(0, p - width), p - 1)
-    parts = (values[start : start + CHUNK] - mean for start in range(0, n, CHUNK))
-    covariance = reduce(operator.iadd, (part.T @ part for part in parts))
-    vectors = eigh(covariance, subset_by_index=leading, overwrite_a=True, check_finite=False)[1][:, ::-1]
-    return _signed(vectors)
+    vectors = eigh(moments(values)[1], subset_by_index=leading, overwrite_a=True, check_finite=False)[1]
+    return _signed(vectors[:, ::-1])
 
 
 def _signed(vectors: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -68,9 +67,9 @@ class Case:
     device: str
     batch: int
 
-    @cached_property
+    @property
     def tokens(self) -> Vectors:
-        """All images as tokens, (n, n_tokens, v)."""
+        """All images as tokens, (n, n_tokens, v); made when asked for: they take as much as the images."""
         return image_tokens(self.data.images, self.cfg)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -58,14 +60,18 @@ def experiment(name: str, **quantities: list[float]) -> xr.Dataset:
     return xr.Dataset(data | {"setting": setting}, attrs={"kind": "experiments", "experiment": name})
 
 
-@pytest.fixture(scope="module")
-def page() -> str:
+def made() -> CubeSet:
     quality = {"ssim": TOLD, "fsim": TOLD, "psnr": TOLD[::-1], "mse": TOLD, "class_told": TOLD}
     cubes = [regression(), experiment("image_quality", **quality)]
     cubes.append(
         experiment("cue_conflict", root_share=[0.5, 0.4, 0.3, 0.2, 0.1], root_alone=TOLD, texture_alone=TOLD)
     )
-    return "\n".join(published_images.report("given", CubeSet(cubes)))
+    return CubeSet(cubes)
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return "\n".join(published_images.report("given", made()))
 
 
 def test_orders_and_intervals_are_those_of_the_numbers(page: str) -> None:
@@ -73,9 +79,9 @@ def test_orders_and_intervals_are_those_of_the_numbers(page: str) -> None:
     assert "| linear, mean token | .21 [.19, .23] | .31 [.29, .33] | .61 [" in page
     assert "r = .5 > r = .75 > r = .9 > r = .25 > r = .1 |\n" in page
     # the paper: .75 > .9 > .5 > .25 > .1; ours has .5 before .75 and before .9
-    assert "linear, mean token: 8 of 10 pairs (each split: 8, 8, 8)" in page
+    assert "linear, mean token: 8 of 10 (by split 8, 8, 8)" in page
     assert "n = 3 splits; 400 test images a split" in page
-    assert "## Texture by masking ratio" in page and "random_init .15" in page
+    assert "## Texture by masking ratio" in page and "random_init: .15" in page
     assert "| masked tokens | .05 [.05, .05] |" in page  # loss over variance
 
 
@@ -86,6 +92,21 @@ def test_few_patches_are_beside_the_papers_order_in_words(page: str) -> None:
 
 def test_experiments_stand_beside_the_paper_as_far_as_they_are_there(page: str) -> None:
     assert "Cue conflict by masking ratio" in page and "Texture shift" not in page
-    assert "answers for the shape where the cues disagree: 4 of 10 pairs" in page
+    assert "answers for the shape where the cues disagree: 4 of 10 (by split" in page
     ranks = next(line for line in page.splitlines() if line.startswith("- with the class told from"))
     assert "SSIM 1.00 [1.00, 1.00]; FSIM 1.00" in ranks and "squared error −1.00" in ranks.replace("-1", "−1")
+
+
+def test_lines_of_the_docs_are_written_between_their_marks(tmp_path: Path) -> None:
+    page = tmp_path / "images.md"
+    page.write_text("before\n\n<!-- given: published_images.py -->\nstale\n<!-- end of given -->\n\nafter\n")
+    for _ in range(2):  # twice gives the same
+        published_images.insert(page, "given", published_images.summary("given", made()))
+        text = page.read_text()
+    assert text.startswith("before\n\n<!-- given") and text.endswith("<!-- end of given -->\n\nafter\n")
+    assert "stale" not in text and max(map(len, text.splitlines())) <= 120
+    said = " ".join(text.split())
+    assert "Order: r = .5 > r = .75 > r = .9 > r = .25 > r = .1. Pairs as in the paper: 8 of 10" in said
+    assert "`given`: n = 3 splits, 400 test images each." in said
+    with pytest.raises(SystemExit, match="must hold <!-- other"):
+        published_images.insert(page, "other", [])

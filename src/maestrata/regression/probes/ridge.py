@@ -114,11 +114,14 @@ class Probe:
         return best
 
     def predict(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Predict targets (m, t) from features (m, p)."""
-        standard = (x - self._x.mean.astype(np.float32)) / self._x.std.astype(np.float32)
-        fitted: NDArray[np.float32] = np.matmul(standard, self.coef_)
-        fitted += self._intercept.astype(np.float32)
-        return self._y.undo(fitted)
+        """Predict targets (m, t) from features (m, p), `CHUNK` rows at a time."""
+        mean, deviation = self._x.mean.astype(np.float32), self._x.std.astype(np.float32)
+        intercept = self._intercept.astype(np.float32)
+        out = np.empty((len(x), len(intercept)), np.float32)
+        for start in range(0, len(x), CHUNK):
+            standard = (x[start : start + CHUNK] - mean) / deviation
+            out[start : start + CHUNK] = self._y.undo(np.matmul(standard, self.coef_) + intercept)
+        return out
 
 
 @dataclass
