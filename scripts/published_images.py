@@ -38,8 +38,8 @@ QUALITY = {
 SIGN = {"ssim": 1, "fsim": 1, "psnr": 1, "mse": -1}  # the squared error is better the smaller it is
 CUES = {
     "root_share": "answers for the shape where the cues disagree",
-    "root_alone": "shape alone told right (of two)",
-    "texture_alone": "texture alone told right (of two)",
+    "root_alone": "shape alone, of two halves",
+    "texture_alone": "texture alone, of two halves",
 }
 SHIFT = {
     "accuracy": "accuracy, textures of the probe's training",
@@ -117,18 +117,21 @@ def filled(cube: xr.Dataset, variable: str, encoder: str = "trained", **changes:
     return taken.assign(there)
 
 
-def reconstruction(cube: xr.Dataset, quality: xr.Dataset, world: str) -> Iterator[str]:
+def reconstruction(cube: xr.Dataset, quality: xr.Dataset, world: str, suffix: str) -> Iterator[str]:
     """Yield Spearman's correlations over ratios of each measure with what is told of the class."""
     models = cells(quality, world)
-    meaning = {"the class told from what comes out": along_arms(quality, world, "class_told", models)}
+    what = "filled in" if suffix else "whole"
+    meaning = {
+        "the class told from what comes out": along_arms(quality, world, f"class_told{suffix}", models)
+    }
     for probe in ("linear, mean token", "linear, all tokens"):
         meaning[f"the accuracy of the probe ({probe})"] = by_ratio(cube, "accuracy", **FEATURES[probe])
     for name, told in meaning.items():
-        if told is None:
+        if told is None or (np.ptp(told.each, axis=1) == 0).any():
             continue
         ranks = {}
         for quantity, sign in SIGN.items():
-            s = along_arms(quality, world, quantity, models)
+            s = along_arms(quality, world, f"{quantity}{suffix}", models)
             if s is not None and s.each.shape == told.each.shape:
                 both = zip(s.each, told.each, strict=True)
                 ranks[QUALITY[quantity]] = np.array([spearmanr(sign * a, b).statistic for a, b in both])
@@ -140,7 +143,7 @@ def reconstruction(cube: xr.Dataset, quality: xr.Dataset, world: str) -> Iterato
             none = np.full((len(each), 1, 1), np.nan)
             s = sum_up((each[:, None, None], none, none, none), [0.0])
             words += [f"{quantity} {estimate(s, 0)}"] if s is not None else []
-        yield f"- with {name}: {'; '.join(words)}"
+        yield f"- Images {what}, with {name}: {'; '.join(words)}"
 
 
 def report(name: str, cubes: CubeSet) -> Iterator[str]:
@@ -197,10 +200,15 @@ def experiments(cubes: CubeSet, cube: xr.Dataset, world: str, ratios: Sequence[s
             yield from table("measure", ratios, {first: rows.pop(first)}, theirs, low)
         yield from table("measure", ratios, rows, None, low)
         if key == "image_quality":
-            yield "Spearman's correlation over the five ratios, by split:\n"
-            yield from reconstruction(cube, found, world)
-            yield ""
-            yield "The paper: SSIM and FSIM rise from .1 to .75, and .9 has the higher PSNR."
+            yield "Outputs at visible tokens are not trained, so whole images come out as it happens."
+            yield "Tokens masked at r = .75 and filled in, as the models of r = .75 were trained to:\n"
+            filled_in = {f"{text}, filled in": f"{quantity}_masked" for quantity, text in names.items()}
+            rows = {text: along_arms(found, world, quantity, models) for text, quantity in filled_in.items()}
+            yield from table("measure", ratios, rows, None, [f"{QUALITY['mse']}, filled in"])
+            yield "Spearman's correlation over the five ratios, by split; none where a measure is constant:\n"
+            for suffix in ("", "_masked"):
+                yield from reconstruction(cube, found, world, suffix)
+            yield "\nThe paper (whole images): SSIM and FSIM rise from .1 to .75, and .9 has the higher PSNR."
 
 
 def summary(name: str, cubes: CubeSet) -> Iterator[str]:
@@ -217,37 +225,36 @@ def summary(name: str, cubes: CubeSet) -> Iterator[str]:
     yield line("Squared error of masked tokens over their variance", loss, low=True)
     yield line("Class, linear probe on the mean token", told, THEIRS["probe"][1])
     yield line("Class, linear probe on all tokens", every, THEIRS["probe"][1])
-    patches = by_patch(cube, "accuracy")
-    yield line("Class by tokens of the mask patch, r = .75", patches, paper.PROBE_BY_PATCH, what="")
+    patches, sizes = by_patch(cube, "accuracy"), "r = .75 and patches of tokens"
+    yield line("Class, linear probe on the mean token", patches, paper.PROBE_BY_PATCH, what=sizes)
     for target in [t for t in map(str, cube.target.values) if t != "class"]:
         found = by_ratio(cube, "accuracy", target=target)
         yield line(f"{target.capitalize()}, linear probe on the mean token", found)
     for key, quantity, text, theirs in (
         ("cue_conflict", "root_share", "Cue conflict, answers for the shape", THEIRS["cues"][1]),
         ("robustness", "lost_share", "Other textures, share of accuracy lost", THEIRS["shift"][1]),
-        ("image_quality", "ssim", "SSIM of whole images passed through", None),
-        ("image_quality", "psnr", "PSNR of whole images passed through, dB", None),
-        ("image_quality", "class_told", "Class told from what comes out", None),
+        ("image_quality", "ssim_masked", "SSIM, tokens masked at r = .75 and filled in", None),
+        ("image_quality", "psnr_masked", "PSNR in dB, tokens masked at r = .75 and filled in", None),
+        ("image_quality", "class_told_masked", "Class told from images so filled in", None),
     ):
         found = cubes.get(f"experiments/{key}")
         s = None if found is None else along_arms(found, world, quantity, cells(found, world))
         yield line(text, s, theirs, low="lost" in quantity)
     quality = cubes.get("experiments/image_quality")
     if quality is not None:
-        yield from (
-            f"- Rank correlation over ratios {text[2:]}" for text in reconstruction(cube, quality, world)
-        )
+        for text in reconstruction(cube, quality, world, "_masked"):
+            yield text.replace("- Images", "- Rank correlation over ratios: images", 1)
 
 
 def line(
-    text: str, s: Series | None, theirs: Sequence[float] | None = None, low: bool = False, what: str = "r = "
+    text: str, s: Series | None, theirs: Sequence[float] | None = None, low: bool = False, what: str = "r ="
 ) -> str:
     """Say a series in a line, with its order, and how many pairs of the paper's order it has."""
     if s is None:
         return ""
-    labels = [f"{what}{short(float(x)) if what else int(x)}" for x in s.x]
-    numbers = ", ".join(f"{estimate(s, i)} ({label})" for i, label in enumerate(labels))
-    said = f"- {text}: {numbers}. Order: {rank(s.mean.tolist(), labels, low)}."
+    labels = [short(float(x)) if float(x) < 1 else f"{int(x)}" for x in s.x]
+    numbers = ", ".join(estimate(s, i) for i in range(len(labels)))
+    said = f"- {text} at {what} {', '.join(labels)}: {numbers}. Order: {rank(s.mean.tolist(), labels, low)}."
     there = theirs is not None and len(theirs) == len(s.x)
     return f"{said} Pairs as in the paper: {pairs(theirs, s)}." if there else said
 

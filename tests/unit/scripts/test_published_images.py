@@ -93,7 +93,9 @@ def test_few_patches_are_beside_the_papers_order_in_words(page: str) -> None:
 def test_experiments_stand_beside_the_paper_as_far_as_they_are_there(page: str) -> None:
     assert "Cue conflict by masking ratio" in page and "Texture shift" not in page
     assert "answers for the shape where the cues disagree: 4 of 10 (by split" in page
-    ranks = next(line for line in page.splitlines() if line.startswith("- with the class told from"))
+    ranks = next(
+        line for line in page.splitlines() if line.startswith("- Images whole, with the class told from")
+    )
     assert "SSIM 1.00 [1.00, 1.00]; FSIM 1.00" in ranks and "squared error −1.00" in ranks.replace("-1", "−1")
 
 
@@ -106,7 +108,7 @@ def test_lines_of_the_docs_are_written_between_their_marks(tmp_path: Path) -> No
     assert text.startswith("before\n\n<!-- given") and text.endswith("<!-- end of given -->\n\nafter\n")
     assert "stale" not in text and max(map(len, text.splitlines())) <= 120
     said = " ".join(text.split())
-    assert "Order: r = .5 > r = .75 > r = .9 > r = .25 > r = .1. Pairs as in the paper: 8 of 10" in said
+    assert "Order: .5 > .75 > .9 > .25 > .1. Pairs as in the paper: 8 of 10" in said
     assert "`given`: n = 3 splits, 400 test images each." in said
     with pytest.raises(SystemExit, match="must hold <!-- other"):
         published_images.insert(page, "other", [])
