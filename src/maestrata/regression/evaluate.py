@@ -144,23 +144,34 @@ class Evaluator:
         start, n = self.data.n_train, len(self.data.images)
         out = {probe: np.zeros((n - start, labels.shape[1]), np.float32) for probe in probes}
         for level, nodes in enumerate(features if probes else ()):
-            present = mask.present(level, n)
-            for node in range(nodes.shape[1]):
-                columns = np.flatnonzero(np.isin(source, self.data.train.columns(level=level, node=node)))
-                if not len(columns):
-                    continue
-                train, test = (np.flatnonzero(part) for part in np.split(present[:, node], [start]))
-                x, y = nodes[:, node], labels[:, columns]
-                if x.ndim == 2:  # all pixels under the root of a large image
-                    x = reduced(x, start, MOST_COVARIANCE)
-                for probe, predicted in out.items():
-                    if len(train) < MIN_TRAIN:
-                        predicted[:, columns] = np.nan
-                        continue
-                    fitted = self._make(probe).fit(x[:start][train], y[train])
-                    predicted[test[:, None], columns] = fitted.predict(x[start:][test])
+            self._predict_level(out, level, nodes, mask.present(level, n), labels, source)
             del nodes  # before those of the next level are there
         return out
+
+    def _predict_level(
+        self,
+        out: dict[str, Vectors],
+        level: int,
+        nodes: Vectors,
+        present: NDArray[np.bool_],
+        labels: Vectors,
+        source: NDArray[np.int64],
+    ) -> None:
+        start = self.data.n_train
+        for node in range(nodes.shape[1]):
+            columns = np.flatnonzero(np.isin(source, self.data.train.columns(level=level, node=node)))
+            if not len(columns):
+                continue
+            train, test = (_rows(part) for part in np.split(present[:, node], [start]))
+            x, y = nodes[:, node], labels[:, columns]
+            if x.ndim == 2:  # all pixels under the root of a large image
+                x = reduced(x, start, MOST_COVARIANCE)
+            for probe, predicted in out.items():
+                if present[:start, node].sum() < MIN_TRAIN:
+                    predicted[:, columns] = np.nan
+                    continue
+                fitted = self._make(probe).fit(x[:start][train], y[train])
+                predicted[np.arange(len(predicted))[test][:, None], columns] = fitted.predict(x[start:][test])
 
     def _scorer(self, mask: EvalMasks) -> Scorer:
         if mask.label not in self._scorers:
@@ -169,6 +180,11 @@ class Evaluator:
 
     def _make(self, probe: str) -> ProbeProtocol:
         return make(probe, **self.settings.probe_settings.get(probe, {}))
+
+
+def _rows(present: NDArray[np.bool_]) -> slice | NDArray[np.int64]:
+    """Rows that are present: all without a copy, where all are."""
+    return slice(None) if present.all() else np.flatnonzero(present)
 
 
 def _runs(probe: str, pooling: str, mask: EvalMasks, last: bool, brief: bool) -> bool:

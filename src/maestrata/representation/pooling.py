@@ -168,7 +168,7 @@ def node_means(
 def node_tokens(placed: NDArray[np.float32], grid: TokenGrid) -> Iterator[NDArray[np.float32]]:
     """Yield, level by level from 0, the tokens under each node: (n, n_nodes, 2**level, width)."""
     for level in range(grid.levels + 1):
-        yield placed[:, grid.blocks(level)]
+        yield np.take(placed, grid.blocks(level), axis=1)
 
 
 def visible_under(visible_ids: NDArray[np.int64], grid: TokenGrid, level: int) -> NDArray[np.int64]:
