@@ -109,24 +109,20 @@ def by_patch(cube: xr.Dataset, variable: str, **changes: str) -> Series | None:
 
 def filled(cube: xr.Dataset, variable: str, encoder: str = "trained", **changes: str) -> xr.Dataset:
     """Scores of the class (or another target) at the level of the root, one world, patches not offset."""
-    taken = scores(cube, encoder, **({"target": "class"} | changes)).max("level")
-    taken = taken.isel(world=0).sel(offset=0)
+    taken = scores(cube, encoder, **({"target": "class"} | changes)).max("level").isel(world=0).sel(offset=0)
     if variable not in taken:
         taken = taken.assign({variable: taken.test_loss / taken.test_variance})
-    there = {f"{variable}_{end}": taken[variable] * np.nan for end in ("low", "high")}
-    return taken.assign(there)
+    return taken.assign({f"{variable}_{end}": taken[variable] * np.nan for end in ("low", "high")})
 
 
 def reconstruction(cube: xr.Dataset, quality: xr.Dataset, world: str, suffix: str) -> Iterator[str]:
     """Yield Spearman's correlations over ratios of each measure with what is told of the class."""
     models = cells(quality, world)
     what = "filled in" if suffix else "whole"
-    meaning = {
-        "the class told from what comes out": along_arms(quality, world, f"class_told{suffix}", models)
-    }
-    for probe in ("linear, mean token", "linear, all tokens"):
-        meaning[f"the accuracy of the probe ({probe})"] = by_ratio(cube, "accuracy", **FEATURES[probe])
-    for name, told in meaning.items():
+    for name, told in (
+        ("the class told from what comes out", along_arms(quality, world, f"class_told{suffix}", models)),
+        ("the accuracy of the linear probe on the mean token", by_ratio(cube, "accuracy")),
+    ):
         if told is None or (np.ptp(told.each, axis=1) == 0).any():
             continue
         ranks = {}
@@ -282,14 +278,12 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", help="run: config/NAME.yaml")
     parser.add_argument("--run", type=Path, help="its results; default: results/NAME")
-    parser.add_argument("--root", type=Path, default=ROOT, help="holds reference and docs")
     args = parser.parse_args(argv)
     run = args.run or ROOT / "results" / args.name
     cubes = CubeSet(open_cube(path) for path in sorted((run / "cubes").rglob("*.nc")))
-    table_, docs = args.root / "reference" / "images" / args.name, args.root / "docs"
+    table_, docs = ROOT / "reference" / "images" / args.name, ROOT / "docs"
     table_.mkdir(parents=True, exist_ok=True)
-    text = "\n".join(report(args.name, cubes)).rstrip() + "\n"
-    (table_ / f"{args.name}.md").write_text(text, encoding="utf-8")
+    (table_ / f"{args.name}.md").write_text("\n".join(report(args.name, cubes)).rstrip() + "\n", "utf-8")
     insert(docs / "images.md", args.name, summary(args.name, cubes))
     style = Style()
     for name in FIGURES:
