@@ -123,8 +123,8 @@ def main() -> None:
             "",
             "    OMP_NUM_THREADS=1 python benchmarks/denormals.py",
             "",
-            f"{processor()}; one core; medians of n = {args.rounds} rounds in turns, processor time. "
-            f"Limit: {LIMIT:.0f} times.",
+            f"{processor()}, one core.",
+            f"Medians of n = {args.rounds} rounds in turns, processor time. Limit: {LIMIT:.0f} times.",
             "",
             "| what | type | ordinary, ms | tiny, ms | ratio |",
             "|---|---|---|---|---|",
