@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +40,7 @@ Work = Callable[[], object]
 
 def tables(dtype: str, logs: tuple[float, float]) -> Work:
     """Belief propagation in a grammar; all symbols of a token but one are as likely as `logs` say."""
-    world = worlds.make("grammar_tree", 0, leaves=16, symbols=8)
+    world: Any = worlds.make("grammar_tree", 0, leaves=16, symbols=8)
     n, tokens, rng = 500, world.grid.n_tokens, np.random.default_rng(0)
     fit = rng.uniform(*logs, (tokens, 8, n))
     fit[np.arange(tokens)[:, None], rng.integers(0, 8, (tokens, n)), np.arange(n)] = 0
