@@ -6,8 +6,9 @@ CONFIG ?= config/config.yaml
 CORES ?= all
 VENV := .venv
 HERE := $(CURDIR)
-# .venv first on PATH: the shell commands of the rules call plain `python`
-RUN := PATH="$(HERE)/$(VENV)/bin:$$PATH"
+# .venv first on PATH: the shell commands of the rules call plain `python`. What is imported is compiled once, for
+# hundreds of short processes, even where PYTHONDONTWRITEBYTECODE is set.
+RUN := PATH="$(HERE)/$(VENV)/bin:$$PATH" PYTHONDONTWRITEBYTECODE=
 
 # `PYTHON=3.12` is a version: of the target for `make wheelhouse`, of the interpreter to look for otherwise
 VERSION := $(filter 3.%,$(PYTHON))

@@ -38,6 +38,9 @@ _BREAKS = {
 def job_environment(root: Path) -> dict[str, str]:
     """Return the environment in which jobs find the code of the checkout at `root`, and this interpreter.
 
+    They also keep what Python compiles, whatever was set: a run is hundreds of short processes, and compiling
+    what one imports takes longer than importing it.
+
     Raises
     ------
     ConfigError
@@ -51,7 +54,8 @@ def job_environment(root: Path) -> dict[str, str]:
                 "rename the folder"
             )
     first = {"PYTHONPATH": str(root / "src"), "PATH": str(Path(sys.executable).parent)}
-    return {name: os.pathsep.join(filter(None, [path, os.environ.get(name)])) for name, path in first.items()}
+    made = {name: os.pathsep.join(filter(None, [path, os.environ.get(name)])) for name, path in first.items()}
+    return made | {"PYTHONDONTWRITEBYTECODE": ""}  # empty is as if it were not set
 
 
 def split_partial(arguments: Sequence[str]) -> tuple[list[str], bool]:

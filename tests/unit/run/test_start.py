@@ -57,7 +57,9 @@ def test_a_checkout_whose_path_means_something_else_is_refused_in_one_line(name:
 
 @pytest.mark.parametrize("name", ["a b", "a'b", 'a"b', "a$b", "a%b*", "ü試"])
 def test_other_paths_are_as_good_as_any(name: str) -> None:
-    assert job_environment(Path("/somewhere") / name)["PYTHONPATH"].startswith(f"/somewhere/{name}/src")
+    environment = job_environment(Path("/somewhere") / name)
+    assert environment["PYTHONPATH"].startswith(f"/somewhere/{name}/src")
+    assert not environment["PYTHONDONTWRITEBYTECODE"]  # else every job compiles all that it imports
 
 
 BAD = ["..", ".", "a/b", "/etc", "", "a b", "$(touch x)", ".hidden", "a\n", "-a", "é", "a" * 65]
