@@ -46,13 +46,13 @@ def look(argv: Sequence[str]) -> str | None:
     already = set(sys.modules)
     sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
     try:
-        from maestrata.config.files import one_line, read_layers
+        from maestrata.config.files import printable, read_layers
         from maestrata.errors import ConfigError
 
         try:
             read_layers(values_of(argv, "--configfile", "--configfiles"))
         except ConfigError as error:
-            return one_line(str(error))
+            return printable(str(error))
     finally:
         sys.path.pop(0)
         # the Snakefile chooses by itself which checkout's code it runs
