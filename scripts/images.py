@@ -1,6 +1,6 @@
 """Draw the pictures of README and docs anew from the published cubes: ``python scripts/images.py``.
 
-They are written to docs/images, and drawn from the cubes of reference/default; the picture of worlds from the
+They are written to docs/images, and drawn from the cubes of reference/evening; the picture of worlds from the
 worlds of the default config, which are made here.
 """
 
@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> None:
     """Draw all of them, or those named."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *PICTURES], help="default: all")
-    parser.add_argument("--cubes", type=Path, default=ROOT / "reference" / "default")
+    parser.add_argument("--cubes", type=Path, default=ROOT / "reference" / "evening")
     parser.add_argument("--config", type=Path, default=ROOT / "config" / "config.yaml")
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "images")
     args = parser.parse_args(argv)
