@@ -35,7 +35,7 @@ SIGNS = {"above": "> ", "below": "< ", "within": "within ±"}
 LINE = 0.155  # inches a line
 # columns of the page, as shares of its width
 SIGN, NAMES, LEFT, RIGHT, NUMBERS = 0.014, 0.032, 0.41, 0.635, 0.65
-NAME_WIDTH, NOT_RUN_WIDTH = 50, 136  # characters
+NAME_WIDTH, NUMBERS_WIDTH, NOT_RUN_WIDTH = 50, 54, 136  # characters
 
 
 def draw(cubes: CubeSet, style: Style) -> Figure:
@@ -53,7 +53,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
         y += 1.15
         for at in np.flatnonzero(decide & (cube.contrast_claim.values == label)):
             lines.append((y, label, int(at)))
-            y += max(1, len(_name(cube, int(at))))
+            y += max(len(_name(cube, int(at))), len(_numbers(cube, int(at))))
     titles = map(str, cube.title.values)
     claimed = zip(labels, titles, verdicts, strict=True)
     absent = [f"{label} {title}" for label, title, verdict in claimed if verdict == "not_run"]
@@ -105,7 +105,7 @@ def _test(ax: Axes, y: float, cube: xr.Dataset, at: int) -> None:
     here = cube.isel(contrast=at)
     rows = cube.row_contrast.values == at
     values = cube.row_value.values[rows].tolist()
-    test = claims.test_of(str(here.contrast_claim.values), str(here.contrast_name.values))
+    test = _declared(here)
     mean, low, high = (float(here[part]) for part in ("estimate", "low", "high"))
     drawn = axis(test.side, test.threshold, values, (low, high))
     look = _lies(test, here)
@@ -127,9 +127,9 @@ def _test(ax: Axes, y: float, cube: xr.Dataset, at: int) -> None:
     ax.plot(x(mean), [bar], marker="D", color=look.color, markersize=2.6)
     small: dict[str, Any] = {"fontsize": SMALLEST}
     ax.text(NAMES + 0.005, y, look.sign, color=look.color, ha="center", va="center", **small)
-    for i, line in enumerate(_name(cube, at)):
-        ax.text(NAMES + 0.02, y + 0.9 * i, line, va="center", **small)
-    ax.text(NUMBERS, y, _numbers(here, test), va="center", **small)
+    for left, lines in ((NAMES + 0.02, _name(cube, at)), (NUMBERS, _numbers(cube, at))):
+        for i, line in enumerate(lines):
+            ax.text(left, y + 0.9 * i, line, va="center", **small)
 
 
 def _lies(test: Test, here: xr.Dataset) -> Look:
@@ -138,14 +138,21 @@ def _lies(test: Test, here: xr.Dataset) -> Look:
     return LOOKS[LIES[where(test, *ends)]]
 
 
-def _numbers(here: xr.Dataset, test: Test) -> str:
-    """Write the mean with its interval and units, and where it must lie."""
+def _declared(here: xr.Dataset) -> Test:
+    """Find the test that a contrast is the outcome of."""
+    return claims.test_of(str(here.contrast_claim.values), str(here.contrast_name.values))
+
+
+def _numbers(cube: xr.Dataset, at: int) -> list[str]:
+    """Write the mean with its interval and units, and where it must lie, in lines."""
+    here = cube.isel(contrast=at)
+    test = _declared(here)
     low, high = float(here.low), float(here.high)
     interval = f" [{_short(low)}, {_short(high)}]" if isfinite(low) else " (one world)"
     units = str(here.contrast_units.values).split(" (")[0]
     named = "" if units == "1" else f" {units}"
     asked = f"{SIGNS[test.side]}{_short(test.threshold, plus=False)}"
-    return f"{_short(float(here.estimate))}{interval}{named}, asked {asked}"
+    return wrap(f"{_short(float(here.estimate))}{interval}{named}, asked {asked}", NUMBERS_WIDTH)
 
 
 def _short(value: float, plus: bool = True) -> str:
