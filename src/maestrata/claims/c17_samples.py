@@ -26,7 +26,7 @@ RULE = (
     "of level 1 with 256 images minus that with 65,536 lies below -.05, so the sweep reaches down to where "
     "images are too few. Flat at the top: from 16,384 to 65,536 images R2 of the root, and the mean of R2 "
     "over levels, change by less than .02 (equivalence). The gate on progress is asked of the largest set "
-    "alone. Secondary: more steps on the largest set, and fresh images at every step."
+    "alone. Secondary: more steps on the largest set, and fresh images at every step. Judged in the grammar."
 )
 NEEDS = ("experiments/samples",)
 TRAINS = True
@@ -45,15 +45,17 @@ def longer(multiple: int) -> Combined:
 
 
 LOST = samples(f"s{SMALLEST}", level="lowest", gate=UNGATED) - samples(f"s{LARGEST}", level="lowest")
-flat = partial(Test, side="within", threshold=MARGIN)
+# where images can be wanting: symbols that a part tells for sure take few
+test = partial(Test, world="nonlinear")
+flat = partial(test, side="within", threshold=MARGIN)
 
 TESTS = (
-    Test("level 1: R2, 256 images minus 65,536", LOST, "below", -LOSS),
+    test("level 1: R2, 256 images minus 65,536", LOST, "below", -LOSS),
     flat("root: R2, 65,536 images minus 16,384", change("root", NEXT)),
     flat("mean over levels: R2, 65,536 images minus 16,384", change("all", NEXT)),
 )
 SECONDARY = (
-    Test("root: R2, 65,536 images minus 256", change("root", SMALLEST), "above", 0.0),
+    test("root: R2, 65,536 images minus 256", change("root", SMALLEST), "above", 0.0),
     flat("root: R2, fresh images at every step minus 65,536", change("root", LARGEST, "endless")),
     *(flat(f"root: R2, {k} times the steps on 65,536 images", longer(k)) for k in (2, 4)),
 )
