@@ -197,6 +197,7 @@ def _rule(plan: Plan, rule: str, pace: Pace) -> tuple[dict[str, Any], list[dict[
 
 def duration(seconds: float) -> str:
     """Return a time in words, such as ``45 min``."""
+    seconds = round(seconds, 1)  # a sum that is a hair below a minute is a minute
     if seconds < 60:
         return f"{seconds:.1f} s" if 0 < seconds < 10 else f"{seconds:.0f} s"
     minutes = round(seconds / 60)
