@@ -165,7 +165,8 @@ def report(name: str, cubes: CubeSet) -> Iterator[str]:
         s = along_cells(taken, "point", [0.0], "accuracy")
         yield f"- mean token, {encoder}: {estimate(s, 0)}" if s is not None else ""
     yield "\n## Class by mask patch, r = .75\n"
-    sizes = sorted(int(x) for x in by_patch(cube, "accuracy").x)  # type: ignore[union-attr]
+    along = by_patch(cube, "accuracy")
+    sizes = [] if along is None else [int(size) for size in along.x]
     patches = [f"{size} token{'s' * (size > 1)}" for size in sizes]
     rows = {probe: by_patch(cube, "accuracy", **changes) for probe, changes in FEATURES.items()}
     yield from table("accuracy", patches, rows)

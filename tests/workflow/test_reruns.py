@@ -133,9 +133,9 @@ def test_a_figure_edited_plans_itself(checkout: Checkout) -> None:
     assert checkout.planned() == {f"figure figure={name}"}
 
 
-def test_the_style_edited_plans_what_is_drawn(checkout: Checkout) -> None:
+def test_the_style_edited_plans_figures_alone(checkout: Checkout) -> None:
     checkout.add_code("figures/style")
-    assert checkout.planned() == {"explorer"} | {f"figure figure={name}" for name in figures(checkout)}
+    assert checkout.planned() == {f"figure figure={name}" for name in figures(checkout)}
 
 
 def test_a_claim_edited_plans_the_verdicts(checkout: Checkout) -> None:

@@ -81,7 +81,9 @@ def test_a_report_is_made(checkout: Checkout) -> None:
     for figure in (checkout.folder / "results/smoke/figures").glob("*.png"):
         assert figure.name in text
     # it opens with the main figure and the verdicts
-    first = json.loads(re.search(r"var workflow_desc = (.*);", text)[1])  # type: ignore[index]  # None fails the test
+    described = re.search(r"var workflow_desc = (.*);", text)
+    assert described is not None
+    first = json.loads(described[1])
     shown = re.findall(r'(?:src|href)="(data/raw/[^"]+)"', first)
     assert [Path(path).name for path in shown] == ["explorer.html", "recovery_by_level.png", "verdicts.html"]
     assert all(f"report/{path}" in there for path in shown)

