@@ -77,20 +77,24 @@ def ours(claim: ModuleType) -> bool:
 
 
 def fingerprint(claim: ModuleType) -> str:
-    """Digest of a claim's file and of those of this package that it imports: changes with any threshold.
+    """Digest of a claim's files (`files_of`): changes with any threshold. Empty for what has no file."""
+    texts = (f"{path.stem}\0{path.read_text(encoding='utf-8')}" for path in files_of(claim))
+    joined = "\0".join(texts)
+    return sha256(joined.encode()).hexdigest()[:12] if joined else ""
 
-    Empty for what has no file.
-    """
+
+def files_of(claim: ModuleType) -> list[Path]:
+    """List a claim's file and those of this package that it imports, by name."""
     path = getattr(claim, "__file__", None)
-    if path is None:
-        return ""
-    folder, left, read = Path(path).parent, [Path(path).stem], {}
+    left, known = [] if path is None else [Path(path)], set[Path]()
     while left:
-        name = left.pop()
-        if name not in read:
-            read[name] = (folder / f"{name}.py").read_text(encoding="utf-8")
-            left += _IMPORTS.findall(read[name])
-    return sha256("\0".join(f"{name}\0{read[name]}" for name in sorted(read)).encode()).hexdigest()[:12]
+        file = left.pop()
+        if file not in known:
+            known.add(file)
+            left += [
+                file.with_name(f"{name}.py") for name in _IMPORTS.findall(file.read_text(encoding="utf-8"))
+            ]
+    return sorted(known, key=lambda file: file.stem)
 
 
 def secondary(claim: ModuleType) -> tuple[Test, ...]:

@@ -175,9 +175,9 @@ def page_title(note: str) -> str:
 
 
 def fixed(commit: str) -> str:
-    """Say which commit fixed the claims."""
-    named = f" by commit {commit}" if commit else ""
-    return f"Statistics, thresholds and directions were fixed before the run{named}."
+    """Say as of which commit claims are judged: whether it is older than the models, the reader can tell."""
+    named = f", last changed by commit {commit}" if commit else ""
+    return f"Statistics, thresholds and directions are those of the claims' files{named}."
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from maestrata.claims import page, registry, report
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     outcomes = judge(cubes, claims, args.worlds)
     for outcome in outcomes:
         log.info("%-8s %-13s %s", outcome.label, outcome.verdict.replace("_", " "), outcome.claim.TITLE)
-    commit = fixed_by(Path(registry.__file__).parent)
+    commit = last_change(path for claim in registry.load_all() for path in registry.files_of(claim))
     write_cube(report.dataset(outcomes, commit), args.output, provenance(args))
     if args.table is not None:
         write_text(args.table, report.markdown(outcomes, args.note, commit))
@@ -59,11 +59,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         write_text(args.page, page.page(outcomes, args.note, commit))
 
 
-def fixed_by(folder: Path) -> str:
-    """Return the last commit that changed a folder, and whether it was changed since.
+def last_change(files: Iterable[Path]) -> str:
+    """Return the last commit that changed any of these files, when, and whether one was changed since.
 
-    Empty where git knows none, as in a clone without its history.
+    Of claims outside the package nothing is told. Empty where git knows none, as in a clone without its history.
     """
+    folder = Path(registry.__file__).parent
+    own = sorted({path.name for path in files if path.parent == folder})
 
     def git(*flags: str) -> str:
         try:
@@ -76,8 +78,8 @@ def fixed_by(folder: Path) -> str:
 
     if git("rev-parse", "--is-shallow-repository") != "false":
         return ""
-    commit = git("log", "-1", "--format=%h", "--", ".")
-    return f"{commit}, with changes since" if commit and git("status", "--porcelain", "--", ".") else commit
+    commit = git("log", "-1", "--format=%h (%ci)", "--", *own)
+    return f"{commit}, with changes since" if commit and git("status", "--porcelain", "--", *own) else commit
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ def test_markdown(outcomes):
     assert "| 12 (additive 100-111) |" in papers[1]
     assert "| 2 | sweep 1x1, r = 0.5 | additive | 12 | 0.80 | 0.69 | 0.8 | 6 |" in progress
     assert "| 2 | samples endless | gaussian | 1 | – | – | none | 0 |" in progress
-    assert "fixed before the run by commit abc1234." in report.markdown(outcomes, commit="abc1234")
+    assert "the claims' files, last changed by commit abc1234." in report.markdown(outcomes, commit="abc1234")
 
 
 class Balanced(HTMLParser):
