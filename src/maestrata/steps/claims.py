@@ -62,7 +62,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 def last_change(files: Iterable[Path]) -> str:
     """Return the last commit that changed any of these files, when, and whether one was changed since.
 
-    Of claims outside the package nothing is told. Empty where git knows none, as in a clone without its history.
+    Of claims outside the package nothing is told. Empty where git knows none, as in a clone without its
+    history.
     """
     folder = Path(registry.__file__).parent
     own = sorted({path.name for path in files if path.parent == folder})
