@@ -39,11 +39,12 @@ def pixels(tokens: Vectors, layer: int) -> Encode:
 
     def encode(masks: EvalMasks, poolings: Sequence[str]) -> Labelled:
         kinds = [pooling for pooling in ("global", "concat") if pooling in poolings]
-        shown = visible_tokens(tokens, masks)
-        of_all = pooled(shown, masks.visible_ids, kinds, masks.grid, has_cls=False)
-        yield from ((layer, pooling, features) for pooling, features in of_all)  # none is held any longer
+        # large images are much: what is visible of them is taken twice rather than held
+        of_all = pooled(visible_tokens(tokens, masks), masks.visible_ids, kinds, masks.grid, has_cls=False)
+        yield from ((layer, pooling, features) for pooling, features in of_all)
+        del of_all
         if "aligned" in poolings:
-            placed = place_tokens(shown, masks.visible_ids, tokens.shape[1])
+            placed = place_tokens(visible_tokens(tokens, masks), masks.visible_ids, tokens.shape[1])
             yield layer, "aligned", map(_flat, node_tokens(placed, masks.grid))  # one level at a time
 
     return encode
@@ -109,10 +110,13 @@ def posterior_means(world: World, images: NDArray[np.float32], layer: int) -> En
     """
 
     def encode(masks: EvalMasks, poolings: Sequence[str]) -> Labelled:
-        shown = np.ones(world.grid.n_tokens, bool)
+        shown = np.ones((len(images), world.grid.n_tokens), bool)
         if masks.visible_ids is not None:
             shown = mask_matrix(masks.visible_ids, world.grid.n_tokens)
-        by_level = sorted(posterior(world, images, shown, dtype=np.float32).mean.items())
+        parts = (slice(start, start + CHUNK) for start in range(0, len(images), CHUNK))
+        means = [posterior(world, images[rows], shown[rows], dtype=np.float32).mean for rows in parts]
+        by_level = [(level, np.concatenate([mean[level] for mean in means])) for level in sorted(means[0])]
+        del means
         if "concat" in poolings:
             latents = (mean.reshape(len(mean), -1) for level, mean in by_level if level)
             yield layer, "concat", np.concatenate(list(latents), axis=1)

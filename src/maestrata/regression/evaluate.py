@@ -143,9 +143,11 @@ class Evaluator:
         """Predict each node's targets from its own features, where it is not wholly masked, by probe."""
         start, n = self.data.n_train, len(self.data.images)
         out = {probe: np.zeros((n - start, labels.shape[1]), np.float32) for probe in probes}
-        for level, nodes in enumerate(features if probes else ()):
+        level = 0  # not by enumerate, which holds the features of a level while those of the next are made
+        for nodes in features if probes else ():
             self._predict_level(out, level, nodes, mask.present(level, n), labels, source)
-            del nodes  # before those of the next level are there
+            del nodes
+            level += 1
         return out
 
     def _predict_level(
