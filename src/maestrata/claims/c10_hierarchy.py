@@ -7,7 +7,7 @@ from functools import partial
 
 from maestrata.claims.peak import Peak
 from maestrata.claims.rule import Contrast, Test
-from maestrata.results import Combined, Expression, Select, largest_of
+from maestrata.results import Combined, Expression, Select, largest_of, mean_of
 from maestrata.results.read import Level
 
 NUMBER = 10
@@ -21,9 +21,9 @@ RULE = (
     ".75 in all the other worlds): trained minus the best of three controls in the same world (the same "
     "probe on all pixels, random init, null_trained), above 0. Judged where the pixels do not give the root "
     "away to a linear probe. Secondary: each control at every level, from the tokens under the node; and, as "
-    "it needs an experiment of its own, whether the inverted U (R2 at the peak minus the mean of R2 at the "
-    "lowest and at the highest ratio trained) is larger in the world than in a Gaussian world of the same "
-    "covariance of pixels and latents."
+    "it needs an experiment of its own, whether the inverted U (R2 at .5 minus the mean of R2 at .1 and .9) "
+    "is larger in the world than in a Gaussian world of the same covariance of pixels and latents, where all "
+    "six models have learnt enough."
 )
 NEEDS = ("regression",)
 USES = ("experiments/surrogate",)
@@ -58,8 +58,21 @@ def everywhere(name: str) -> Expression:
 
 
 SHAPE = "root: inverted U, world minus surrogate"
-surrogate = partial(Select, "experiments/surrogate", level="root")
-shape = partial(surrogate, "inverted_u", "difference/shape")
+
+
+def inverted_u(place: str, level: Level) -> Expression:
+    """Contrast R2 at the middle ratio with the mean of the lowest and the highest; each model has its gate."""
+    low, peak, high = (
+        Select("experiments/surrogate", "r2", f"{place}/", ratio, level=level) for ratio in (0.1, 0.5, 0.9)
+    )
+    return peak - mean_of(low, high)
+
+
+def shape(level: Level = "root") -> Expression:
+    """Contrast the inverted U of the world with that of its surrogate."""
+    return inverted_u("world", level) - inverted_u("surrogate", level)
+
+
 above = partial(Test, side="above", threshold=0.0, world="nonlinear")
 
 TESTS = (above("root: trained minus the best control", at_peak(*CONTROLS)),)
