@@ -7,6 +7,7 @@ import pytest
 
 from maestrata.claims import c10_hierarchy, c16_b_root, c16_b_tilt, c17_samples
 from maestrata.cubes.io import build
+from maestrata.results import CubeSet
 
 WORLDS = 12
 HALF = 0.01  # half of every interval over samples
@@ -127,9 +128,29 @@ def test_what_is_theirs_and_what_is_ours():
     assert [registry.label(c) for c in claims if not registry.ours(c)] == [*map(str, range(1, 16)), *parts]
 
 
-def test_the_shape_against_a_gaussian_world_is_secondary_to_claim_10(contrasts_of):
-    numbers = {("difference/shape", "inverted_u", level): 0.03 for level in (1, 2, 3)}
-    assert not contrasts_of(c10_hierarchy, table("surrogate", numbers))  # the sweep decides
+def surrogate(progress):
+    """R2 of the root in the world (.2, .5, .3 over the ratios) and in its surrogate (.2, .3, .2)."""
+    numbers, models = {}, {}
+    for place, scores in (("world", (0.2, 0.5, 0.3)), ("surrogate", (0.2, 0.3, 0.2))):
+        for visible, ratio, score in zip((7, 4, 1), (0.125, 0.5, 0.875), scores, strict=True):
+            arm = f"{place}/v{visible}"
+            numbers |= {(arm, "mask_ratio", 0): (ratio, 0), (arm, "r2", 3): (score, int(arm == "world/v4"))}
+            models[arm] = progress.get(arm, 0.9)
+    return table("surrogate", numbers, progress=models)
+
+
+def test_10_the_inverted_u_is_that_of_models_that_have_learnt():
+    def apart(progress):
+        return c10_hierarchy.shape().numbers(CubeSet([surrogate(progress)]), "grammar").value
+
+    assert apart({}).mean() == pytest.approx((0.5 - 0.25) - (0.3 - 0.2))
+    for arm, gate in (("world/v4", 0.8), ("surrogate/v1", 0.6)):
+        assert np.isfinite(apart({arm: gate})).all()
+        assert np.isnan(apart({arm: gate - 0.01})).all()
+
+
+def test_10_the_inverted_u_decides_nothing(contrasts_of):
+    assert not contrasts_of(c10_hierarchy, surrogate({}))  # the sweep decides
 
 
 @pytest.mark.parametrize(
