@@ -11,6 +11,7 @@ import argparse
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -22,7 +23,7 @@ from maestrata.figures import registry
 from maestrata.figures.class_accuracy import PROBES as FEATURES
 from maestrata.figures.save import save
 from maestrata.figures.style import Style
-from maestrata.figures.words import estimate, same_order, short, span
+from maestrata.figures.words import decimals, estimate, same_order, short, span
 from maestrata.results import CubeSet, Series, along_arms, along_cells, cells, scores
 from maestrata.results.series import sum_up
 
@@ -212,48 +213,78 @@ def summary(name: str, cubes: CubeSet) -> Iterator[str]:
     """Yield what docs/images.md says of a run."""
     cube = cubes.one("regression").load()
     world = str(cube.world.values[0])
-    loss, told, every = (
-        by_ratio(cube, variable, **changes)
-        for variable, changes in (("share", {}), ("accuracy", {}), ("accuracy", {"pooling": "concat"}))
-    )
+    told = by_ratio(cube, "accuracy")
     n = span(count for count in told.samples if count) if told else "0"
-    yield f"`{name}`: n = {told.n_worlds if told else 0} splits, {n} test images each."
-    yield ""
-    yield line("Squared error of masked tokens over their variance", loss, low=True)
-    yield line("Class, linear probe on the mean token", told, THEIRS["probe"][1])
-    yield line("Class, linear probe on all tokens", every, THEIRS["probe"][1])
-    patches, sizes = by_patch(cube, "accuracy"), "r = .75 and patches of tokens"
-    yield line("Class, linear probe on the mean token", patches, paper.PROBE_BY_PATCH, what=sizes)
-    for target in [t for t in map(str, cube.target.values) if t != "class"]:
-        found = by_ratio(cube, "accuracy", target=target)
-        yield line(f"{target.capitalize()}, linear probe on the mean token", found)
-    for key, quantity, text, theirs in (
-        ("cue_conflict", "root_share", "Cue conflict, answers for the shape", THEIRS["cues"][1]),
-        ("robustness", "lost_share", "Other textures, share of accuracy lost", THEIRS["shift"][1]),
-        ("image_quality", "ssim_masked", "SSIM, tokens masked at r = .75 and filled in", None),
-        ("image_quality", "psnr_masked", "PSNR in dB, tokens masked at r = .75 and filled in", None),
-        ("image_quality", "class_told_masked", "Class told from images so filled in", None),
-    ):
+    yield (
+        f"`{name}`: n = {told.n_worlds if told else 0} splits, {n} test images each; mean ± half of the 95 % "
+        "t interval; bold: the best. Last column: pairs of settings in the paper's order (in each split)."
+    )
+
+    def of_experiment(key: str, quantity: str) -> Series | None:
         found = cubes.get(f"experiments/{key}")
-        s = None if found is None else along_arms(found, world, quantity, cells(found, world))
-        yield line(text, s, theirs, low="lost" in quantity)
+        return None if found is None else along_arms(found, world, quantity, cells(found, world))
+
+    yield brief(
+        "r",
+        Row("loss of masked tokens over variance", by_ratio(cube, "share"), low=True),
+        Row("class, linear, mean token", told, THEIRS["probe"]),
+        Row("class, linear, all tokens", by_ratio(cube, "accuracy", pooling="concat"), THEIRS["probe"]),
+        *(
+            Row(f"{target}, linear, mean token", by_ratio(cube, "accuracy", target=target))
+            for target in map(str, cube.target.values)
+            if target != "class"
+        ),
+        Row(
+            "cue conflict: answers for the shape", of_experiment("cue_conflict", "root_share"), THEIRS["cues"]
+        ),
+        Row("other textures: share lost", of_experiment("robustness", "lost_share"), THEIRS["shift"], True),
+        Row("SSIM, filled in", of_experiment("image_quality", "ssim_masked")),
+        Row("PSNR in dB, filled in", of_experiment("image_quality", "psnr_masked")),
+        Row("class told from images filled in", of_experiment("image_quality", "class_told_masked")),
+    )
+    theirs = ("linear probe, %, 8, 16, 32 px", paper.PROBE_BY_PATCH)
+    yield brief(
+        "tokens of a mask patch, r = .75",
+        Row("class, linear, mean token", by_patch(cube, "accuracy"), theirs),
+        Row("class, linear, all tokens", by_patch(cube, "accuracy", pooling="concat"), theirs),
+    )
     quality = cubes.get("experiments/image_quality")
     if quality is not None:
         for text in reconstruction(cube, quality, world, "_masked"):
             yield text.replace("- Images", "- Rank correlation over ratios: images", 1)
 
 
-def line(
-    text: str, s: Series | None, theirs: Sequence[float] | None = None, low: bool = False, what: str = "r ="
-) -> str:
-    """Say a series in a line, with its order, and how many pairs of the paper's order it has."""
-    if s is None:
+class Row(NamedTuple):
+    """A row of a table in the docs: a series, the paper's numbers, and whether less is better."""
+
+    text: str
+    s: Series | None
+    theirs: tuple[str, Sequence[float]] = ("", ())
+    low: bool = False
+
+
+def brief(head: str, *rows: Row) -> str:
+    """Say series in a narrow table, with the paper's numbers where these have as many settings."""
+    there = [(row, row.s) for row in rows if row.s is not None]
+    if not there:
         return ""
-    labels = [short(float(x)) if float(x) < 1 else f"{int(x)}" for x in s.x]
-    numbers = ", ".join(estimate(s, i) for i in range(len(labels)))
-    said = f"- {text} at {what} {', '.join(labels)}: {numbers}. Order: {rank(s.mean.tolist(), labels, low)}."
-    there = theirs is not None and len(theirs) == len(s.x)
-    return f"{said} Pairs as in the paper: {pairs(theirs, s)}." if there else said
+    x = there[0][1].x
+    labels = [short(float(at)) if float(at) < 1 else f"{int(at)}" for at in x]
+    lines = [f"| {head} | {' | '.join(labels)} | as in the paper |", "|---" * (len(labels) + 2) + "|"]
+    named = set()
+    for row, s in there:
+        title, numbers = row.theirs
+        beside = len(numbers) == len(x)
+        if beside and title not in named:
+            named.add(title)
+            lines.append(f"| *the paper: {title}* | {' | '.join(f'{value:.4g}' for value in numbers)} | |")
+        best = int(np.argmin(s.mean) if row.low else np.argmax(s.mean))
+        half = (s.high - s.low) / 2
+        cells_ = [f"{decimals(float(m))} ±{decimals(float(h))}" for m, h in zip(s.mean, half, strict=True)]
+        cells_[best] = f"**{cells_[best]}**"
+        same = pairs(numbers, s).replace("by split ", "") if beside else ""
+        lines.append(f"| {row.text} | {' | '.join(cells_)} | {same} |")
+    return "\n".join(lines)
 
 
 def insert(page: Path, name: str, lines: Iterable[str]) -> None:
@@ -268,7 +299,9 @@ def insert(page: Path, name: str, lines: Iterable[str]) -> None:
 
 
 def fill(said: str) -> list[str]:
-    """Wrap a line of Markdown at 120 characters; a blank line follows what is no list."""
+    """Wrap a line of Markdown at 120 characters, tables aside; a blank line follows what is no list."""
+    if said.startswith("|"):
+        return [said, ""]
     listed = said.startswith("- ")
     lines = textwrap.wrap(said, 119, subsequent_indent="  " * listed, break_long_words=False)
     return lines if listed else [*lines, ""]

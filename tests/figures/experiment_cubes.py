@@ -151,8 +151,11 @@ def image_quality() -> Iterator[Number]:
             if arm == "random_init" and less:
                 continue
             better = peak(place) if place == place else -0.3
-            for quantity, value in {"ssim": 0.6, "fsim": 0.8, "psnr": 22.0, "mse": 0.5}.items():
-                yield arm, quantity, 0, value * (1 + better - less), 0.02 * value, 400, place
+            measures = {"ssim": 0.6, "fsim": 0.8, "psnr": 22.0, "mse": 0.5, "class_told": 0.5}
+            for quantity, value in measures.items():
+                scored = (value * (1 + better - less), 0.02 * value, 400, place)
+                yield arm, quantity, 0, *scored
+                yield arm, f"{quantity}_masked", 0, *scored
 
 
 def attention(maps: bool = True) -> Iterator[Number]:

@@ -28,7 +28,7 @@ LACKING = {
     "noise_invariance": ("random_init", "high_redrawn"),
     "beside_the_paper": ("lost_share", "random_init"),
     "reconstruction_quality": ("fsim", "exact", "ratios", "rank_gap"),
-    "image_quality": ("fsim", "random_init", "2x2"),
+    "image_quality": ("fsim", "fsim_masked", "class_told", "random_init", "2x2"),
     "attention_mass": ("cls_mass", "cls_attention", "chosen_attention", "random_init", "even"),
     "samples_and_budgets": ("endless", "2x", "tokens", "over_random"),
 }

@@ -108,7 +108,13 @@ def test_lines_of_the_docs_are_written_between_their_marks(tmp_path: Path) -> No
     assert text.startswith("before\n\n<!-- given") and text.endswith("<!-- end of given -->\n\nafter\n")
     assert "stale" not in text and max(map(len, text.splitlines())) <= 120
     said = " ".join(text.split())
-    assert "Order: .5 > .75 > .9 > .25 > .1. Pairs as in the paper: 8 of 10" in said
-    assert "`given`: n = 3 splits, 400 test images each." in said
+    assert "`given`: n = 3 splits, 400 test images each;" in said
+    # splits .20, .21, .22 and so on: best at .5
+    numbers = ".21 ±.02 | .31 ±.02 | **.61 ±.02** | .51 ±.02 | .41 ±.02 | 8 of 10 (8, 8, 8)"
+    assert f"| class, linear, mean token | {numbers} |" in said
+    assert "| loss of masked tokens over variance | **.05 ±.00** |" in said  # the least is best
+    assert "| *the paper: shape bias* | 0.1352 |" in said and "other textures" not in said
+    assert "| *the paper: linear probe, %, 8, 16, 32 px* |" not in said  # of two patches, it of three
+    assert "| .41 ±.02 |" in said and "| tokens of a mask patch, r = .75 | 1 | 4 | as in the paper |" in said
     with pytest.raises(SystemExit, match="must hold <!-- other"):
         published_images.insert(page, "other", [])
