@@ -19,8 +19,8 @@ CAPTION = (
     "with nothing masked, as in the paper; the decoder was never trained on visible tokens. Right: the "
     "same masks for all models, masked tokens filled in. Structural similarity (SSIM, FSIM; of images of 11 "
     "to 383 pixels a side), peak signal-to-noise ratio, and the share of images whose class a probe of "
-    "pixels tells from what comes out, a curve a mask patch. Dashed: the network before training. Worlds are splits "
-    "of the images."
+    "pixels tells from what comes out, a curve a mask patch. Dashed: the network before training. Worlds are "
+    "splits of the images."
 )
 NEEDS = ("experiments/image_quality",)
 
