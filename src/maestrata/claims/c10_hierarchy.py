@@ -61,7 +61,7 @@ SHAPE = "root: inverted U, world minus surrogate"
 
 
 def inverted_u(place: str, level: Level) -> Expression:
-    """Contrast R2 at the middle ratio with the mean of the lowest and the highest; each model has its gate."""
+    """Contrast R2 at the middle ratio with the mean of the lowest and highest; each model has its gate."""
     low, peak, high = (
         Select("experiments/surrogate", "r2", f"{place}/", ratio, level=level) for ratio in (0.1, 0.5, 0.9)
     )
