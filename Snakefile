@@ -22,6 +22,7 @@ from maestrata.run.start import (
     check_place,
     inputs_there,
     job_environment,
+    remember_signatures,
     split_partial,
     stop_timers,
 )
@@ -30,7 +31,8 @@ from maestrata.text import in_rst
 
 # Planning makes millions of objects that all live to its end: looking among them for what could be freed is an
 # eighth of the time.
-gc.set_threshold(100_000, 50, 100)
+gc.disable()
+remember_signatures()
 
 try:
     os.environ.update(job_environment(ROOT))
@@ -60,6 +62,8 @@ wildcard_constraints:
 
 
 onstart:
+    gc.freeze()
+    gc.enable()
     # not before: a dry run may look at results that nobody can write
     try:
         check_folder(PLAN.folder)

@@ -1,7 +1,7 @@
 """The default grid as a whole: our workflow's wall time over a plain script's that trains the same cells.
 
     python benchmarks/default_grid.py                                  # the peer alone
-    python benchmarks/default_grid.py --results results/default --wall 1500
+    python benchmarks/default_grid.py --results results/default --wall 1500 [--before FOLDER]
 
 The plain script trains the cells of the config one after another in one process: transformers' ViTMAE
 (`peer.py`) with the same sizes, batch, steps and optimiser, on the same images, made at every step by the
@@ -12,7 +12,8 @@ Starting the process, building worlds and models, and saving are not counted for
 With `--results`, ours is what Snakemake has measured of each training job, column s of
 benchmarks/pretrain/*.tsv in that folder: from the start of its process to its end, beside whatever else ran.
 `--wall` is the time of the whole workflow by the clock, which also evaluates every model, computes theory and
-limits, and draws the figures; the peer's side has none of that.
+limits, and draws the figures; the peer's side has none of that. The core-seconds of all jobs are told by
+rule (`rules.py`), and with `--before` beside those of an earlier run.
 
 Writes benchmarks/results/default_grid.json and default_grid.md.
 """
@@ -21,7 +22,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import dataclasses
 import json
 import os
 import statistics
@@ -38,6 +38,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 from machine import processor
 from peer import Peer
+from rules import rules_of, table_of_rules
 from threadpoolctl import threadpool_limits
 
 from maestrata.config.load import load_config
@@ -45,36 +46,11 @@ from maestrata.config.sections import Config
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAEConfig
 from maestrata.run.plan import Plan
-from maestrata.training.recipe import PlannedCell, Recipe
+from maestrata.training.recipe import PlannedCell
 from maestrata.worlds import make
 
 HERE = Path(__file__).parent
-AIM, STRETCH = 2.2, 3.0
-
-
-def peer_for(cfg: MAEConfig, visible: int, recipe: Recipe) -> Peer:
-    """Return the peer for a grid of any shape.
-
-    It builds square grids only. For another it is built on the square around it, and the fixed position
-    embeddings of the tokens outside are then left out: what remains are those of the grid, since each is a
-    part for the row and a part for the column.
-    """
-    if cfg.grid_height == cfg.grid_width:
-        return Peer(cfg, visible, recipe)
-    side = max(cfg.grid_height, cfg.grid_width)
-    peer = Peer(dataclasses.replace(cfg, grid_height=side, grid_width=side), visible, recipe)
-    model, inside = peer.model, np.zeros((side, side), bool)
-    inside[: cfg.grid_height, : cfg.grid_width] = True
-    kept = [0, *(1 + np.flatnonzero(inside)).tolist()]  # [CLS] is the first
-    for module, name in ((model.vit.embeddings, "position_embeddings"), (model.decoder, "decoder_pos_embed")):
-        setattr(module, name, torch.nn.Parameter(getattr(module, name).data[:, kept], requires_grad=False))
-    token = model.config.patch_size
-    shape = (cfg.grid_height * token, cfg.grid_width * token)
-    model.vit.embeddings.image_size = model.vit.embeddings.patch_embeddings.image_size = shape
-    model.config.mask_ratio = 1 - (visible + 0.5) / cfg.n_tokens
-    square_only = model.patchify  # this flag alone turns off its check that images are square
-    model.patchify = lambda pixels, **_: square_only(pixels, interpolate_pos_encoding=True)
-    return peer
+AIM = 2.5
 
 
 def time_peer(
@@ -87,7 +63,7 @@ def time_peer(
     cfg = MAEConfig.of(world, config.model)
     visible = cell.visible * MaskPatches.parse(cell.patch, world.grid).size
     torch.set_num_threads(threads)
-    peer = peer_for(cfg, visible, recipe)
+    peer = Peer(cfg, visible, recipe)
     pixels = torch.zeros(1, *world.image_shape)
     kept = peer.model.vit.embeddings(pixels)[0].shape[1] - 1
     if kept != visible:
@@ -147,12 +123,6 @@ def seconds_in(path: Path) -> float:
     """Read the seconds of a job from Snakemake's benchmark file: the mean over its rows."""
     with path.open() as file:
         return statistics.fmean(float(row["s"]) for row in csv.DictReader(file, delimiter="\t"))
-
-
-def seconds_of_rules(folder: Path) -> dict[str, float]:
-    """Sum the times of all jobs of each rule."""
-    rules = sorted(path for path in (folder / "benchmarks").iterdir() if path.is_dir())
-    return {rule.name: sum(seconds_in(path) for path in rule.glob("*.tsv")) for rule in rules}
 
 
 def summarise(
@@ -217,12 +187,12 @@ def tables(about: dict[str, Any], rows: list[dict[str, Any]], summary: dict[str,
     text += "\n" + "\n".join(lines) + "\n"
     if "wall_s" in summary:
         text += (
-            f"\nAim: {AIM} times, {STRETCH:g} the stretch. The whole workflow also evaluates, computes "
+            f"\nAim: {AIM} times. The whole workflow also evaluates, computes "
             "theory and limits, and draws; the peer only trains.\n"
         )
-    if rules := summary.get("rules_s"):
-        listed = ", ".join(f"{name} {seconds:.0f}" for name, seconds in rules.items())
-        text += f"\nSeconds of our jobs by rule: {listed}.\n"
+    if "rules" in summary:
+        rules = table_of_rules(summary["before"], summary["rules"])
+        text += f"\nProcessor time of our jobs by rule:\n\n{rules}\n"
     return text
 
 
@@ -236,6 +206,7 @@ def parse() -> SimpleNamespace:
     parser.add_argument("--steps", type=int, default=40, help="timed steps of each distinct cell")
     parser.add_argument("--warmup", type=int, default=5)
     parser.add_argument("--results", type=Path, help="folder of our run")
+    parser.add_argument("--before", type=Path, help="folder of an earlier run, for its core-seconds by rule")
     parser.add_argument("--cores", type=int, default=cores, help="that our run had")
     parser.add_argument("--wall", type=float, help="seconds of the whole workflow")
     parser.add_argument("--output", type=Path, default=HERE / "results" / "default_grid.json")
@@ -268,7 +239,8 @@ def main() -> None:
         print(f"{kind} {patch} v{visible}: {row['steps']} steps, ms a step by threads {took}", flush=True)
     summary = summarise(rows, jobs, args.cores, args.wall)
     if args.results:
-        summary["rules_s"] = seconds_of_rules(args.results)
+        summary["rules"] = rules_of(args.results)
+        summary["before"] = rules_of(args.before) if args.before else {}
     import transformers
 
     about = {

@@ -1,15 +1,17 @@
 """Images a second of our trainer and of transformers' ViTMAE on one CPU core.
 
-    OMP_NUM_THREADS=1 python benchmarks/training_cpu.py            # the whole table, on a quiet machine
-    OMP_NUM_THREADS=1 python benchmarks/training_cpu.py --quick    # a few minutes, rougher
+    OMP_NUM_THREADS=1 python benchmarks/training_cpu.py            # the whole table: 8 minutes
+    OMP_NUM_THREADS=1 python benchmarks/training_cpu.py --quick    # 2 minutes, rougher
 
-Both train on one ready batch of images, with the same sizes, batch and optimiser steps, and draw masks anew
-at every step. Rounds of a few steps alternate between the two, so that whatever else the machine does falls
-on both; a ratio is the median over rounds. `products` is a step's time over what its matrix products alone
-would take at the rate that products of these sizes reach by themselves: with the library that our trainer
-uses, and with the one that PyTorch uses by default.
+Both train on ready images, with the same sizes, batch and optimiser steps, and draw masks anew at every
+step. So does a stack of models (`maestrata.training.stacked`), a step of which is one of each; its images a
+second are those of all its models. Rounds of a few steps alternate between the contenders, so that whatever
+else the machine does falls on all; the first round is not counted. Times are of the processor, on one
+thread. A ratio is the median over rounds of the peer's time over ours in that round, with the least and the
+most. `products` is a step's time over what its matrix products alone would take at the rate that products of
+these sizes reach by themselves.
 
-Writes benchmarks/results/training_cpu.json and training_cpu.md.
+Writes benchmarks/results/training_cpu.json and training_cpu.md, where each processor has a part of its own.
 """
 
 from __future__ import annotations
@@ -20,12 +22,14 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -39,9 +43,21 @@ from maestrata.random import stream
 from maestrata.training.optimiser import Optimiser
 from maestrata.training.products import fast_float32, onednn_keeps_float32
 from maestrata.training.recipe import Recipe, learning_rate
+from maestrata.training.stacked import StackedTrainer
 from maestrata.worlds import make
 
 RESULTS = Path(__file__).parent / "results"
+AIM = 2.0
+
+
+class Place(NamedTuple):
+    """What a row of the table is about."""
+
+    batch: int
+    tokens: int
+    width: int
+    ratio: float
+    members: int = 1  # of a stack that is measured beside one model
 
 
 def ours(cfg: MAEConfig, visible: int, recipe: Recipe, images: Any) -> Callable[[], Any]:
@@ -84,79 +100,145 @@ class Rate:
 
     def __call__(self) -> float:
         """Measure once."""
-        started = time.perf_counter()
+        started = time.process_time()
         for _ in range(5):
             for a, b, out in self.products:
                 torch.mm(a, b, out=out)
-        return 5 * self.flops / (time.perf_counter() - started)
+        return 5 * self.flops / (time.process_time() - started)
 
 
 def seconds_a_step(step: Callable[[], Any], steps: int) -> float:
-    """Wall time of a step, mean of `steps`."""
-    started = time.perf_counter()
+    """Processor time of a step, mean of `steps`."""
+    started = time.process_time()
     for _ in range(steps):
         step()
-    return (time.perf_counter() - started) / steps
+    return (time.process_time() - started) / steps
 
 
-def measure(tokens: int, width: int, ratio: float, rounds: int, seconds: float) -> dict[str, Any]:
-    """Measure one row of the table."""
-    grid, recipe = TokenGrid.for_leaves(tokens), Recipe(images=10**7)
-    visible = visible_count(tokens, ratio)
-    heads = width // 32
-    cfg = MAEConfig(
-        grid.height,
-        grid.width,
-        12,
-        width,
-        3,
-        heads,
-        decoder_width=width,
-        decoder_depth=1,
-        decoder_heads=heads,
+def sizes(tokens: int, width: int) -> MAEConfig:
+    """Sizes of a model: the decoder as wide as the encoder, 32 dimensions a head."""
+    grid, heads = TokenGrid.for_leaves(tokens), width // 32
+    decoder = {"decoder_width": width, "decoder_depth": 1, "decoder_heads": heads}
+    return MAEConfig(grid.height, grid.width, 12, width, 3, heads, **decoder)
+
+
+def stack(cfg: MAEConfig, visible: int, recipe: Recipe, members: int) -> Callable[[], Any]:
+    """One step of a stack of models, on ready images."""
+    worlds = [make("additive_tree", k, leaves=cfg.n_tokens) for k in range(members)]
+    patches = MaskPatches(worlds[0].grid)
+    trainer = StackedTrainer(worlds, [0] * members, patches, visible, cfg, recipe, torch.device("cpu"))
+    images = torch.from_numpy(
+        np.stack([world.sample(recipe.batch, stream="train").images for world in worlds])
     )
-    images = make("additive_tree", 0, leaves=tokens).sample(recipe.batch, stream="train").images
-    peer, rate = Peer(cfg, visible, recipe), Rate(cfg, visible, recipe.batch)
+    trainer._images = lambda noise: images
+    draws = trainer.noise.draw(0)
+    masks = draws["uniform"].shape
+    step = 0
+
+    def run() -> None:
+        nonlocal step
+        draws["uniform"] = torch.from_numpy(stream(0, "masks", 0, step).random(masks, dtype="float32"))
+        with fast_float32():
+            trainer._set_rate(learning_rate(recipe, step))
+            trainer._step(draws)
+        step += 1
+
+    return run
+
+
+def measure(place: Place, rounds: int, seconds: float) -> dict[str, Any]:
+    """Measure one row of the table."""
+    cfg, recipe = sizes(place.tokens, place.width), Recipe(images=10**7, batch=place.batch)
+    visible = visible_count(place.tokens, place.ratio)
+    images = make("additive_tree", 0, leaves=place.tokens).sample(recipe.batch, stream="train").images
     as_tensor = torch.from_numpy(images)
+    peer, rate = Peer(cfg, visible, recipe), Rate(cfg, visible, recipe.batch)
     contenders: dict[str, Callable[[], Any]] = {
         "ours": ours(cfg, visible, recipe, images),
         "peer": lambda: peer.step(as_tensor),
     }
-    for step in contenders.values():
-        seconds_a_step(step, 2)
-    steps = {name: max(1, round(seconds / seconds_a_step(step, 2))) for name, step in contenders.items()}
+    if place.members > 1:
+        contenders["stack"] = stack(cfg, visible, recipe, place.members)
+    steps = {}
+    for name, step in contenders.items():
+        step()  # the first is slower
+        steps[name] = max(1, round(seconds / seconds_a_step(step, 1)))
     times: dict[str, list[float]] = {name: [] for name in contenders}
-    rates: dict[str, list[float]] = {"used": [], "default": []}
-    for _ in range(rounds):
+    rates: list[float] = []
+    for counted in (False, *[True] * rounds):
         for name, step in contenders.items():
-            times[name].append(seconds_a_step(step, steps[name]))
+            took = seconds_a_step(step, steps[name]) / (place.members if name == "stack" else 1)
+            times[name] += [took] if counted else []
         with fast_float32():
-            rates["used"].append(rate())
-        rates["default"].append(rate())
-    middle = {name: statistics.median(values) for name, values in times.items()}
+            rates.append(rate())
+    row = place._asdict() | {"visible": visible}
+    row |= {f"{name}_images_per_s": recipe.batch / statistics.median(t) for name, t in times.items()}
+    for name in sorted({"ours", "stack"} & set(times)):
+        row[f"{name}_over_peer"] = spread(
+            other / own for own, other in zip(times[name], times["peer"], strict=True)
+        )
     flops = product_flops(cfg, visible, recipe.batch)
-    row: dict[str, Any] = {"tokens": tokens, "width": width, "ratio": ratio, "visible": visible}
-    row |= {f"{name}_images_per_s": recipe.batch / value for name, value in middle.items()}
-    pairs = zip(times["ours"], times["peer"], strict=True)
-    row["over_peer"] = statistics.median(other / own for own, other in pairs)
-    for name, values in rates.items():
-        best = statistics.median(values)
-        row[f"gflops_{name}"] = best / 1e9
-        row[f"step_over_products_{name}"] = middle["ours"] * best / flops
+    row["step_over_products"] = statistics.median(times["ours"]) * statistics.median(rates) / flops
     return row
+
+
+def spread(ratios: Iterable[float]) -> dict[str, float]:
+    """Sum rounds up."""
+    values = list(ratios)
+    return {"median": statistics.median(values), "least": min(values), "most": max(values)}
 
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Lay the rows out as markdown."""
-    names = ("tokens", "width", "r", "visible", "ours, images/s", "peer, images/s", "ratio")
-    names += ("step / products, used library", "default library")
+    names = (
+        "batch",
+        "tokens",
+        "width",
+        "r",
+        "ours, images/s",
+        "peer, images/s",
+        "ours / peer",
+        "step / products",
+    )
     lines = [f"| {' | '.join(names)} |", "|" + "---|" * len(names)]
-    for row in rows:
+    for row in (row for row in rows if row["members"] == 1):
         lines.append(
-            f"| {row['tokens']} | {row['width']} | {row['ratio']} | {row['visible']} "
-            f"| {row['ours_images_per_s']:,.0f} | {row['peer_images_per_s']:,.0f} | {row['over_peer']:.2f} "
-            f"| {row['step_over_products_used']:.2f} | {row['step_over_products_default']:.2f} |"
+            f"| {row['batch']} | {row['tokens']} | {row['width']} | {row['ratio']} "
+            f"| {row['ours_images_per_s']:,.0f} | {row['peer_images_per_s']:,.0f} "
+            f"| {as_text(row['ours_over_peer'])} | {row['step_over_products']:.2f} |"
         )
+    names = ("models", *names[:4], "stack, images/s", "stack / peer", "one model / peer")
+    lines += ["", f"| {' | '.join(names)} |", "|" + "---|" * len(names)]
+    for row in (row for row in rows if row["members"] > 1):
+        lines.append(
+            f"| {row['members']} | {row['batch']} | {row['tokens']} | {row['width']} | {row['ratio']} "
+            f"| {row['stack_images_per_s']:,.0f} "
+            f"| {as_text(row['stack_over_peer'])} | {as_text(row['ours_over_peer'])} |"
+        )
+    return "\n".join(lines)
+
+
+def as_text(found: dict[str, float]) -> str:
+    """Write a ratio with its spread."""
+    return f"{found['median']:.2f} ({found['least']:.2f} to {found['most']:.2f})"
+
+
+def summary(rows: list[dict[str, Any]]) -> str:
+    """Say in one line what the rows show."""
+    ratios = [row["ours_over_peer"]["median"] for row in rows if row["members"] == 1]
+    return (
+        f"One model over the peer, {len(ratios)} settings: {min(ratios):.2f} to {max(ratios):.2f}, "
+        f"geometric mean {statistics.geometric_mean(ratios):.2f}; {sum(r < AIM for r in ratios)} are below "
+        f"the aim of {AIM}."
+    )
+
+
+def page(parts: dict[str, Any]) -> str:
+    """Lay out what was measured, processor by processor."""
+    lines = ["# Training on one CPU core, over transformers' ViTMAE", ""]
+    for name, part in parts.items():
+        about = "; ".join(f"{key} {value}" for key, value in part["about"].items())
+        lines += [f"## {name}", "", summary(part["rows"]), "", f"{about}.", "", table(part["rows"]), ""]
     return "\n".join(lines)
 
 
@@ -164,41 +246,45 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--tokens", type=int, nargs="+", default=[16, 64])
-    parser.add_argument("--widths", type=int, nargs="+", default=[64, 128])
-    parser.add_argument("--ratios", type=float, nargs="+", default=[0.1, 0.5, 0.75, 0.9])
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--seconds", type=float, default=1.0, help="time of a contender in a round")
-    parser.add_argument("--quick", action="store_true", help="5 rounds of .3 s")
+    parser.add_argument("--batches", type=int, nargs="+", default=[64, 256])
+    parser.add_argument("--tokens", type=int, nargs="+", default=[8, 16, 64])
+    parser.add_argument("--widths", type=int, nargs="+", default=[32, 64, 128])
+    parser.add_argument("--ratios", type=float, nargs="+", default=[0.5, 0.75])
+    parser.add_argument("--stacks", type=int, nargs="*", default=[4, 12], help="models in a stack")
+    parser.add_argument("--rounds", type=int, default=7, help="n, beside the first, which is not counted")
+    parser.add_argument("--seconds", type=float, default=0.35, help="time of a contender in a round")
+    parser.add_argument("--quick", action="store_true", help="3 rounds of .1 s, one ratio")
     parser.add_argument("--output", type=Path, default=RESULTS / "training_cpu.json")
     args = parser.parse_args()
     if args.quick:
-        args.rounds, args.seconds = 5, 0.3
+        args.rounds, args.seconds, args.ratios = 3, 0.1, args.ratios[:1]
     torch.set_num_threads(1)
+    places = [Place(*p) for p in product(args.batches, args.tokens, args.widths, args.ratios)]
+    # stacks are for small models in small batches: the rest fills the vector units by itself
+    small = (args.batches[0], args.tokens[0], args.widths[0], args.ratios[0])
+    places += [Place(*small, members) for members in args.stacks]
     rows = []
-    for tokens in args.tokens:
-        for width in args.widths:
-            for ratio in args.ratios:
-                rows.append(measure(tokens, width, ratio, args.rounds, args.seconds))
-                print(json.dumps({k: round(v, 3) for k, v in rows[-1].items()}), flush=True)
+    for place in places:
+        rows.append(measure(place, args.rounds, args.seconds))
+        print(place, json.dumps(rows[-1]["ours_over_peer"]), flush=True)
     import transformers
 
     about = {
         "command": " ".join(["python", "benchmarks/training_cpu.py", *sys.argv[1:]]),
-        "processor": processor(),
         "torch": torch.__version__,
         "transformers": transformers.__version__,
         "threads": torch.get_num_threads(),
         "products": "oneDNN" if onednn_keeps_float32() else "default",
-        "load_average": os.getloadavg()[0],
-        "rounds": args.rounds,
-        "batch": Recipe().batch,
+        "n": f"{args.rounds} rounds of {args.seconds:g} s",
+        "load average": round(os.getloadavg()[0], 1),
+        "took": f"{time.process_time():.0f} s of processor time",
     }
+    parts = json.loads(args.output.read_text()) if args.output.is_file() else {}
+    parts[processor()] = {"about": about, "rows": rows}
     args.output.parent.mkdir(parents=True, exist_ok=True)
-    args.output.write_text(json.dumps({"about": about, "rows": rows}, indent=1) + "\n")
-    text = "\n".join(f"{key}: {value}  " for key, value in about.items())
-    args.output.with_suffix(".md").write_text(f"{text}\n\n{table(rows)}\n")
-    print(table(rows))
+    args.output.write_text(json.dumps(parts, indent=1) + "\n")
+    args.output.with_suffix(".md").write_text(page(parts))
+    print(page(parts))
 
 
 if __name__ == "__main__":

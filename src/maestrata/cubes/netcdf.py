@@ -179,6 +179,7 @@ class CubeFile:
                 self._file[dim][:] = self.coords[dim]
             for name, variable in self.variables.items():
                 self._create(name, variable)
+            self._file.set_auto_maskandscale(False)  # nothing here is packed, and looking for it takes time
         return self
 
     def _create(self, name: str, variable: Variable) -> None:

@@ -11,13 +11,14 @@ import ast
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from maestrata.errors import FingerprintError
 
 _PAGE = (".css", ".html", ".js")
 _FOR_USERS = frozenset({"__all__", "__version__", "_EXPORTS", "__getattr__", "__dir__"})
 _HAS_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+_STATEMENTS = (ast.stmt, ast.ExceptHandler, ast.match_case)  # no expression holds an import
 _DEFINES = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -83,7 +84,8 @@ def _dump(node: object, parts: list[str]) -> None:
         parts.append(f"{type(node.value).__name__}:{node.value!a}")
     elif isinstance(node, ast.AST):
         parts.append(f"{type(node).__name__}(")
-        for field, value in ast.iter_fields(node):
+        for field in node._fields:
+            value: Any = getattr(node, field, None)
             if field == "body" and isinstance(node, _HAS_DOCSTRING):
                 value = value[ast.get_docstring(node, clean=False) is not None :]
             if value is not None and value != []:
@@ -117,7 +119,7 @@ def _imports(tree: ast.AST, name: str, package: str) -> Iterator[Import]:
                 module = ".".join([*above, *([module] if module else [])])
             for alias in node.names:
                 yield Import(module, alias.name, node.lineno)
-        elif not _for_checkers(node):
+        elif isinstance(node, _STATEMENTS) and not _for_checkers(node):
             yield from _imports(node, name, package)
 
 

@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ __all__ = [
     "check_place",
     "inputs_there",
     "job_environment",
+    "remember_signatures",
     "split_partial",
     "stop_timers",
 ]
@@ -56,6 +58,18 @@ def job_environment(root: Path) -> dict[str, str]:
     first = {"PYTHONPATH": str(root / "src"), "PATH": str(Path(sys.executable).parent)}
     made = {name: os.pathsep.join(filter(None, [path, os.environ.get(name)])) for name, path in first.items()}
     return made | {"PYTHONDONTWRITEBYTECODE": ""}  # empty is as if it were not set
+
+
+def remember_signatures() -> None:
+    """Let Snakemake look once at the parameters of a function that a rule names.
+
+    It looks anew for every job and parameter, some twenty times a job, which is an eighth of planning.
+    """
+    from snakemake import common, jobs, rules  # slow to import, and the rest of this file needs none
+
+    known = cache(common.get_function_params)
+    for module in (common, jobs, rules):
+        module.get_function_params = known
 
 
 def split_partial(arguments: Sequence[str]) -> tuple[list[str], bool]:
