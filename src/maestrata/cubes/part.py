@@ -57,7 +57,7 @@ class Part:
             self._file = netCDF4.Dataset(self.path, "r")
         try:
             with self._reading():
-                self._file.set_auto_maskandscale(False)  # our files have neither, and looking for them takes time
+                self._file.set_auto_maskandscale(False)  # our files have neither; looking takes time
                 self.attrs = self._file.__dict__
                 check_attrs(self.attrs, self.where)
                 if self.attrs["kind"] != self.kind:
