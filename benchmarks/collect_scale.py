@@ -136,9 +136,10 @@ def page(rows: list[dict[str, Any]], repeats: int) -> str:
         "",
         f"    python {' '.join(['benchmarks/collect_scale.py', *sys.argv[1:]])}",
         "",
-        f"{processor()}, one core. Processor time (user and system), least of n = {repeats}. Detail: models "
-        "read in every way, those of the first world seed or all. Memory is the peak so far. Asked: "
-        f"{AIM:.0f} s for 10,000 cells.",
+        f"{processor()}, one core.",
+        f"Processor time (user and system), least of n = {repeats}; load average {os.getloadavg()[0]:.1f}.",
+        "Detail: models read in every way, those of the first world seed or all. Memory: the peak so far.",
+        f"Asked: {AIM:.0f} s for 10,000 cells.",
         "",
         "| cells | detail | processor time | a cell | memory | cube |",
         "|---|---|---|---|---|---|",
