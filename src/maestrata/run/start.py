@@ -67,9 +67,13 @@ def remember_signatures() -> None:
     """
     from snakemake import common, jobs, rules  # slow to import, and the rest of this file needs none
 
-    known = cache(common.get_function_params)
+    look = getattr(common, "get_function_params", None)
+    if look is None:  # a Snakemake that looks elsewhere: slower, and nothing else
+        return
+    known = cache(look)
     for module in (common, jobs, rules):
-        module.get_function_params = known
+        if getattr(module, "get_function_params", None) is look:
+            module.get_function_params = known
 
 
 def split_partial(arguments: Sequence[str]) -> tuple[list[str], bool]:

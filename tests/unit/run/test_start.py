@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from maestrata.config.load import load_config
 from maestrata.errors import ConfigError
 from maestrata.run.layout import FILES
-from maestrata.run.start import check_folder, job_environment
+from maestrata.run.start import check_folder, job_environment, remember_signatures
 
 CONFIGS = Path(__file__).parents[3] / "config"
 
@@ -97,3 +98,28 @@ def test_a_truncated_config_is_refused_or_is_a_config(tmp_path: Path) -> None:
             assert "\n" not in str(error)
             refused += 1
     assert refused > 10
+
+
+def test_what_a_function_takes_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from snakemake import common, jobs, rules
+
+    calls = []
+
+    def look(function: object) -> object:
+        calls.append(function)
+        return inspect.signature(function).parameters
+
+    for module in (common, jobs, rules):  # and put back at the end
+        monkeypatch.setattr(module, "get_function_params", look)
+    remember_signatures()
+    assert list(jobs.get_function_params(check_folder)) == ["folder"]
+    assert rules.get_function_params(check_folder) is common.get_function_params(check_folder)
+    assert calls == [check_folder]
+
+
+def test_another_snakemake_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    from snakemake import common
+
+    monkeypatch.delattr(common, "get_function_params")
+    remember_signatures()
+    assert not hasattr(common, "get_function_params")
