@@ -11,22 +11,39 @@ from maestrata.errors import MaestrataError
 
 
 @contextlib.contextmanager
-def whole(path: str | os.PathLike[str]) -> Iterator[Path]:
+def whole(
+    path: str | os.PathLike[str],
+    what: str = "",
+    raised: type[MaestrataError] = MaestrataError,
+    temporary: Path | None = None,
+) -> Iterator[Path]:
     """Yield a temporary file beside `path`, to be written to; at the end it takes its place.
+
+    Parameters
+    ----------
+    path : path-like
+        Folders that are not there are made.
+    what : str
+        What it holds, for the error.
+    raised : type
+        What is raised.
+    temporary : Path, optional
+        Name of the temporary file; by default one that no other process has.
 
     Raises
     ------
     MaestrataError
-        If it cannot be written: then there is neither.
+        If it cannot be written; nothing half-written stays, and what stood at `path` before stays as it was.
     """
     path = Path(path)
-    temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
+    temporary = temporary or path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
-        raise MaestrataError(f"{path}: cannot be written: {error}") from error
+        subject = f"{what} cannot be written to {path}" if what else f"{path}: cannot be written"
+        raise raised(f"{subject}: {error.strerror or error}") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()

@@ -31,6 +31,7 @@ from maestrata.cubes.validate import (
     find_kind,
 )
 from maestrata.errors import CubeError, one_of
+from maestrata.writing import whole
 
 __all__ = ["OWN_ATTRS", "CubeFile", "write"]
 
@@ -139,8 +140,8 @@ class CubeFile:
                 raise CubeError(f"{self.where}: length of dimension {dim} is not given")
         self.attrs = self._collect_attrs(kind, dict(attrs or {}), dict(provenance or {}))
         check_attrs(self.attrs, self.where)
-        self._temporary = self.path.parent / f".{self.path.name}.{os.getpid()}.tmp"
         self._file: Any = None
+        self._open: contextlib.ExitStack  # what is undone, or finished, at the end of the block
 
     def _collect_attrs(self, kind: str, attrs: dict[str, Any], provenance: dict[str, str]) -> dict[str, Any]:
         for name, value in provenance.items():
@@ -162,9 +163,10 @@ class CubeFile:
         return own | attrs | dict(sorted(provenance.items()))
 
     def __enter__(self) -> CubeFile:
-        with self._failing_clearly():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = netCDF4.Dataset(self._temporary, "w", format="NETCDF4")
+        with contextlib.ExitStack() as stack, self._failing_clearly():
+            temporary = stack.enter_context(whole(self.path, raised=CubeError))
+            self._file = netCDF4.Dataset(temporary, "w", format="NETCDF4")
+            stack.enter_context(self._closed(temporary))
             # Integers have one width, so that equal attributes are equal bytes on every platform.
             self._file.setncatts(
                 {k: np.int64(v) if isinstance(v, int | np.integer) else v for k, v in self.attrs.items()}
@@ -180,6 +182,7 @@ class CubeFile:
             for name, variable in self.variables.items():
                 self._create(name, variable)
             self._file.set_auto_maskandscale(False)  # nothing here is packed, and looking for it takes time
+            self._open = stack.pop_all()
         return self
 
     def _create(self, name: str, variable: Variable) -> None:
@@ -224,18 +227,20 @@ class CubeFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._open.__exit__(kind, error, trace)
+
+    @contextlib.contextmanager
+    def _closed(self, temporary: Path) -> Iterator[None]:
+        """Close the file at the end of the block, and seal it where all has gone well."""
         try:
-            if kind is None:
-                with self._failing_clearly():
-                    self._file.close()
-                    seal(self._temporary)
-                    os.replace(self._temporary, self.path)
-            else:
-                with contextlib.suppress(Exception):
-                    self._file.close()
-        finally:
-            with contextlib.suppress(OSError):
-                self._temporary.unlink()
+            yield
+        except BaseException:
+            with contextlib.suppress(Exception):
+                self._file.close()
+            raise
+        with self._failing_clearly():
+            self._file.close()
+            seal(temporary)
 
     @contextlib.contextmanager
     def _failing_clearly(self) -> Iterator[None]:
@@ -243,14 +248,7 @@ class CubeFile:
             yield
         except CubeError:
             raise
-        except (
-            OSError,
-            RuntimeError,
-        ) as error:  # netCDF4 tells a full disk as RuntimeError("NetCDF: HDF error")
-            with contextlib.suppress(Exception):
-                self._file.close()
-            with contextlib.suppress(OSError):
-                self._temporary.unlink()
+        except (OSError, RuntimeError) as error:  # a full disk is RuntimeError("NetCDF: HDF error")
             raise CubeError(f"{self.where}: cannot be written: {error}{_space(self.path.parent)}") from error
 
 

@@ -54,7 +54,7 @@ def verify(plan: Plan) -> list[str]:
 
 def left_behind(plan: Plan) -> list[str]:
     """List the temporary files that killed jobs left beside their outputs, or would have gone on from."""
-    patterns = (".*.tmp", ".*.part", "checkpoint.bin")
+    patterns = (".*.tmp", "checkpoint.bin")
     return sorted(str(path) for pattern in patterns for path in Path(plan.folder).rglob(pattern))
 
 

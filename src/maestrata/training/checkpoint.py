@@ -25,6 +25,7 @@ from torch import Tensor
 
 from maestrata.errors import TrainingError
 from maestrata.training.products import onednn_keeps_float32
+from maestrata.writing import whole
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,8 @@ class Checkpoint:
         self, path: str | os.PathLike[str], key: str, seconds: float = 30.0, steps: int | None = None
     ) -> None:
         self.path, self.key, self.seconds, self.steps = Path(path), key, seconds, steps
+        # always one name: what a job that is killed while writing leaves is overwritten by the next
+        self._temporary = self.path.with_name(f".{self.path.name}.tmp")
         self._last = time.monotonic()
 
     def due(self, step: int) -> bool:
@@ -76,19 +79,12 @@ class Checkpoint:
         """
         body = save({name: t.detach().cpu().contiguous() for name, t in tensors.items()})
         about = {"key": self.key, "step": step, "digest": hashlib.sha256(body).hexdigest()}
-        # always one name: what a job killed while writing leaves is overwritten by the next
-        part = self.path.with_name(f".{self.path.name}.part")
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with open(part, "wb") as file:
-                file.write(json.dumps(about).encode() + b"\n")
-                file.write(body)
-            os.replace(part, self.path)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise TrainingError(
-                f"checkpoint cannot be written to {self.path}: {error.strerror or error}"
-            ) from None
+        with (
+            whole(self.path, "checkpoint", TrainingError, self._temporary) as temporary,
+            open(temporary, "wb") as file,
+        ):
+            file.write(json.dumps(about).encode() + b"\n")
+            file.write(body)
         self._last = time.monotonic()
 
     def read(self) -> tuple[int, dict[str, Tensor]] | None:
@@ -122,5 +118,5 @@ class Checkpoint:
 
     def remove(self) -> None:
         """Remove the checkpoint, and what a kill while writing may have left."""
-        for path in (self.path, self.path.with_name(f".{self.path.name}.part")):
+        for path in (self.path, self._temporary):
             path.unlink(missing_ok=True)
