@@ -94,4 +94,11 @@ def _check_names(name: str, settings: Iterable[str], more: Iterable[str] = ()) -
 
 
 def _arguments(name: str) -> list[str]:
-    return [key for key in inspect.signature(world_class(name)).parameters if key != "seed"]
+    """Arguments of a world but its seed; ``**shared`` stands for the keywords of its base class."""
+    cls = world_class(name)
+    own = inspect.signature(cls).parameters.values()
+    known = [one.name for one in own if one.name != "seed" and one.kind is not one.VAR_KEYWORD]
+    if any(one.kind is one.VAR_KEYWORD for one in own):
+        shared = inspect.signature(cls.__bases__[0]).parameters.values()
+        known += [one.name for one in shared if one.kind is one.KEYWORD_ONLY and one.name not in known]
+    return known

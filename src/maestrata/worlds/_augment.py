@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maestrata.errors import WorldError, one_of
-from maestrata.worlds.base import check_number
+from maestrata.worlds.checks import check_bool, check_number
 
 FITS = ("exact", "crop", "pad")
 Images = NDArray[np.float32]
@@ -37,8 +37,7 @@ class Augmentation:
         """Return the settings, checked for images of a side in pixels."""
         check_number(world, "shift", self.shift, 0, side - 1, integer=True)
         check_number(world, "crop", self.crop, 0.05, 1)
-        if not isinstance(self.flip, bool):
-            raise WorldError(f"{world}: flip={self.flip!r} must be true or false")
+        check_bool(world, "flip", self.flip)
         return asdict(self)
 
 

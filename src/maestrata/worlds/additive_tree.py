@@ -14,7 +14,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from maestrata.random import stream
-from maestrata.worlds.base import check_number
+from maestrata.worlds.checks import check_number
 from maestrata.worlds.maps import apply_maps, orthogonal, to_children
 from maestrata.worlds.trees import NoisyTree
 

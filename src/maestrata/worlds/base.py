@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from array_api_compat import array_namespace, device, is_torch_array
+from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
 from maestrata.bounds import MOST_COVARIANCE, MOST_LEAVES, MOST_WORLD
@@ -150,8 +150,6 @@ class World(abc.ABC):
         self.noise_spec: dict[int, NoiseSpec] = {}
         self._converted: dict[tuple[str, str], dict[str, Any]] = {}
 
-    # what a subclass writes
-
     @abc.abstractmethod
     def forward(self, params: Mapping[str, Any], noise: Noise) -> tuple[Any, dict[int, Any]]:
         """Map noise to images and latents: pure, on any array library, with any leading batch axes.
@@ -223,8 +221,7 @@ class World(abc.ABC):
 
     def convert_params(self, like: Any) -> dict[str, Any]:
         """Return the parameters in the library, floating dtype and device of the array `like` (cached)."""
-        xp = array_namespace(like)
-        where = device(like)
+        xp, where = array_namespace(like), device(like)
         key = (str(like.dtype), str(where))
         if key not in self._converted:
             self._converted[key] = {
@@ -235,7 +232,7 @@ class World(abc.ABC):
 
     def generate(self, noise: Noise) -> Sample:
         """Make images and latents from noise, in the noise's own library, dtype and device."""
-        like = next((a for a in noise.values() if _is_floating(a)), None)
+        like = next((a for a in noise.values() if array_namespace(a).isdtype(a.dtype, "real floating")), None)
         if like is None:
             raise WorldError(f"{self.name}: the noise holds no floating-point array to take the dtype from")
         images, latents = self.forward(self.convert_params(like), noise)
@@ -255,7 +252,10 @@ class World(abc.ABC):
         """
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
             raise WorldError(f"{self.name}: n={n!r} must be an integer, at least 1")
-        return self.generate(self.draw(int(n), named_stream(self.seed, stream, *index)))
+        return self._sampled(int(n), stream, index, named_stream(self.seed, stream, *index))
+
+    def _sampled(self, n: int, stream: str, index: tuple[int, ...], rng: np.random.Generator) -> Sample:
+        return self.generate(self.draw(n, rng))
 
     def with_texture(self, noise: Noise, half: NDArray[np.int64]) -> Noise:
         """Return the noise with one half of the world's textures, 0 or 1 an image, (n,), all else as it was.
@@ -279,19 +279,13 @@ class World(abc.ABC):
         targets = []
         for level, values in sorted(sample.latents.items()):
             symbols = [self.n_symbols[level]] if self.discrete else None
-            for node in range(values.shape[-2]):
-                targets.append(_target("latent", level, node, values[:, node], symbols))
+            nodes = range(values.shape[-2])
+            targets += [_target("latent", level, node, values[:, node], symbols) for node in nodes]
         for level, spec in sorted(self.noise_spec.items()):
-            for node in range(spec.shape[0]):
-                high = list(spec.high) if spec.kind == "choice" else None
-                targets.append(_target("noise", level, node, sample.noise[level][:, node], high))
+            values, high = sample.noise[level], list(spec.high) if spec.kind == "choice" else None
+            nodes = range(spec.shape[0])
+            targets += [_target("noise", level, node, values[:, node], high) for node in nodes]
         return targets
-
-
-def _is_floating(array: Any) -> bool:
-    if is_torch_array(array):
-        return bool(array.dtype.is_floating_point)
-    return bool(np.issubdtype(array.dtype, np.floating))
 
 
 def _target(kind: TargetKind, level: int, node: int, values: Any, high: list[int] | None) -> Target:
@@ -303,11 +297,3 @@ def _target(kind: TargetKind, level: int, node: int, values: Any, high: list[int
     onehot = np.concatenate([np.eye(h, dtype=np.float32)[values[:, i]] for i, h in enumerate(high)], 1)
     # several choices at once have no single label
     return Target(kind, level, node, onehot, values[:, 0].astype(np.int64) if len(high) == 1 else None)
-
-
-def check_number(world: str, key: str, value: Any, low: float, high: float, *, integer: bool = False) -> None:
-    """Refuse a setting outside [low, high] or of another type, with one clear WorldError."""
-    kinds: Any = int if integer else (int, float)
-    if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
-        what = "an integer" if integer else "a number"
-        raise WorldError(f"{world}: {key}={value!r} must be {what} in [{low}, {high}]")

@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 
 from maestrata.errors import WorldError, one_of
 from maestrata.random import stream as named_stream
-from maestrata.worlds._augment import Augmentation
 from maestrata.worlds._packaged import SETS, packaged, shipped
 from maestrata.worlds.base import Noise, Sample, TargetKind
 from maestrata.worlds.image_array import Array
@@ -77,13 +76,10 @@ class Composites(ImageWorld):
         super().__init__(
             seed,
             _strokes(packaged(self.name, shapes), side),
+            {"shapes": shapes, "side": side},
             token_pixels=token_pixels,
-            fit="exact",
             test=test,
-            augmentation=Augmentation(),
             data=data,
-            shapes=shapes,
-            side=side,
         )
         self.values |= {"texture": len(TEXTURES), "layout": CORNERS}
 
@@ -118,7 +114,7 @@ class Composites(ImageWorld):
             "high": 255.0,
         }
 
-    def _taken(self, n: int, stream: str, index: tuple[int, ...], rng: np.random.Generator) -> Sample:
+    def _sampled(self, n: int, stream: str, index: tuple[int, ...], rng: np.random.Generator) -> Sample:
         own = self.seed % STRIPS
         if stream in ("test", "display"):
             return self.generate(self._drawn(n, rng, self.test_rows, np.array([own])))

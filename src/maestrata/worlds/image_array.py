@@ -6,7 +6,6 @@ import hashlib
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,9 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from maestrata.errors import WorldError
-from maestrata.worlds._augment import Augmentation
 from maestrata.worlds._source import Source
-from maestrata.worlds.images import ImageWorld, check_bool
+from maestrata.worlds.checks import check_bool
+from maestrata.worlds.images import ImageWorld
 
 SUFFIXES = (".npy", ".npz", ".nc")
 IMAGES, LABELS = "images", "labels"
@@ -164,37 +163,14 @@ class ImageArray(ImageWorld):
         The file; in a config, the key `path` beside `kind`, relative to the file that it stands in.
     labels : bool
         Whether its classes are read, where it has any.
-    token_pixels, fit, test, data
+    **shared
         As of `ImageWorld`.
-    shift, flip, crop
-        As of `maestrata.worlds._augment.Augmentation`.
     """
 
     name = "image_array"
 
-    def __init__(
-        self,
-        seed: int,
-        path: str = "",
-        labels: bool = True,
-        token_pixels: int = 8,
-        fit: str = "exact",
-        test: float = 0.25,
-        shift: int = 0,
-        flip: bool = False,
-        crop: float = 1.0,
-        data: Mapping[str, Any] | None = None,
-    ) -> None:
+    def __init__(self, seed: int, path: str = "", labels: bool = True, **shared: Any) -> None:
         if not path:
             raise WorldError("image_array: path must be given, the file that holds the images")
         check_bool(self.name, "labels", labels)
-        super().__init__(
-            seed,
-            open_array(Path(path), labels),
-            token_pixels=token_pixels,
-            fit=fit,
-            test=test,
-            augmentation=Augmentation(shift, flip, crop),
-            data=data,
-            labels=labels,
-        )
+        super().__init__(seed, open_array(Path(path), labels), {"labels": labels}, **shared)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maestrata.errors import WorldError
-from maestrata.worlds._augment import Augmentation
 from maestrata.worlds._source import Source
-from maestrata.worlds.base import check_number
-from maestrata.worlds.images import ImageWorld, check_bool
+from maestrata.worlds.checks import check_bool, check_number
+from maestrata.worlds.images import ImageWorld
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -145,40 +143,18 @@ class ImageFolder(ImageWorld):
         Whether the folders within it are classes.
     resize : int
         Side in pixels that every image is scaled and cut to; 0: images are taken as they are.
-    token_pixels, fit, test, data
+    **shared
         As of `ImageWorld`.
-    shift, flip, crop
-        As of `maestrata.worlds._augment.Augmentation`.
     """
 
     name = "image_folder"
 
     def __init__(
-        self,
-        seed: int,
-        path: str = "",
-        labels: bool = True,
-        resize: int = 0,
-        token_pixels: int = 8,
-        fit: str = "exact",
-        test: float = 0.25,
-        shift: int = 0,
-        flip: bool = False,
-        crop: float = 1.0,
-        data: Mapping[str, Any] | None = None,
+        self, seed: int, path: str = "", labels: bool = True, resize: int = 0, **shared: Any
     ) -> None:
         if not path:
             raise WorldError("image_folder: path must be given, the folder that holds the images")
         check_bool(self.name, "labels", labels)
         check_number(self.name, "resize", resize, 0, 4096, integer=True)
-        super().__init__(
-            seed,
-            Folder(Path(path), labels, resize),
-            token_pixels=token_pixels,
-            fit=fit,
-            test=test,
-            augmentation=Augmentation(shift, flip, crop),
-            data=data,
-            labels=labels,
-            resize=resize,
-        )
+        own = {"labels": labels, "resize": resize}
+        super().__init__(seed, Folder(Path(path), labels, resize), own, **shared)

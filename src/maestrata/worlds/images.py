@@ -25,23 +25,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maestrata.errors import WorldError
-from maestrata.random import stream as named_stream
 from maestrata.worlds._augment import Augmentation, augment, fitted_shape, refit
 from maestrata.worlds._source import Source
-from maestrata.worlds.base import GREY_LEVELS, Noise, Sample, Target, TargetKind, World, check_number
+from maestrata.worlds.base import GREY_LEVELS, Noise, Sample, Target, TargetKind, World
+from maestrata.worlds.checks import check_number
 
 CHUNK = 256  # images read at a time
 DIGITS = 16  # of the digest of a set
 
 
 class ImageWorld(World):
-    """Base of the worlds whose images are given.
+    """Base of the worlds whose images are given. The settings that they share are declared here.
+
+    A subclass takes those that it does not name as ``**shared``, and passes them on.
 
     Parameters
     ----------
     seed : int
         Which split, and which draws.
     source : Source
+    own : mapping, optional
+        Further settings of the subclass, for `World.settings`.
     token_pixels : int
         Side of a token.
     fit : str
@@ -49,12 +53,10 @@ class ImageWorld(World):
         the largest such grid from the middle, ``pad`` repeats the outer pixels up to the smallest.
     test : float
         Share of test images.
-    augmentation : Augmentation
-        Of training images.
+    shift, flip, crop
+        How training images vary, as of `maestrata.worlds._augment.Augmentation`.
     data : mapping, optional
         What `data` is, where that is known: then images are not read to find out, and must be the same ones.
-    **settings
-        Further settings of the subclass, for `World.settings`.
 
     Attributes
     ----------
@@ -80,25 +82,29 @@ class ImageWorld(World):
         self,
         seed: int,
         source: Source,
+        own: Mapping[str, Any] | None = None,
         *,
-        token_pixels: int,
-        fit: str,
-        test: float,
-        augmentation: Augmentation,
-        data: Mapping[str, Any] | None,
-        **settings: Any,
+        token_pixels: int = 8,
+        fit: str = "exact",
+        test: float = 0.25,
+        shift: int = 0,
+        flip: bool = False,
+        crop: float = 1.0,
+        data: Mapping[str, Any] | None = None,
     ) -> None:
         check_number(self.name, "test", test, 0.01, 0.99)
         check_number(self.name, "token_pixels", token_pixels, 1, 1024, integer=True)
+        self.augmentation = Augmentation(shift, flip, crop)
         self.channels = source.shape[0]
         height, width = fitted_shape(f"{self.name}: {source.where}", source.shape[1:], token_pixels, fit)
+        shared = {"fit": fit, "test": test, **self.augmentation.settings(self.name, height)}
         super().__init__(
             seed,
             leaves=(height // token_pixels) * (width // token_pixels),
             token_pixels=token_pixels,
-            settings={**settings, "fit": fit, "test": test, **augmentation.settings(self.name, height)},
+            settings={**(own or {}), **shared},
         )
-        self.source, self.augmentation = source, augmentation
+        self.source = source
         self._digests = [source.digest(row) for row in range(len(source))]
         digest = self._digest()
         if data is not None and data.get("digest") != digest:
@@ -214,18 +220,13 @@ class ImageWorld(World):
 
     # images
 
-    def sample(self, n: int, stream: str = "test", index: tuple[int, ...] = ()) -> Sample:
-        """Return `n` images; see `World.sample`.
+    def _sampled(self, n: int, stream: str, index: tuple[int, ...], rng: np.random.Generator) -> Sample:
+        """Return `n` images for `World.sample`.
 
         ``train`` draws from the training images and augments; ``probe-train`` and ``test`` are the first `n`
         of their split; ``theory`` goes through the training images, ``display`` through the test images,
         batch after batch; any other stream draws from the training images.
         """
-        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-            raise WorldError(f"{self.name}: n={n!r} must be an integer, at least 1")
-        return self._taken(int(n), stream, index, named_stream(self.seed, stream, *index))
-
-    def _taken(self, n: int, stream: str, index: tuple[int, ...], rng: np.random.Generator) -> Sample:
         self.check_counts(n if stream == "probe-train" else 0, n if stream == "test" else 0)
         if stream in ("test", "display", "probe-train", "theory"):
             rows = self.test_rows if stream in ("test", "display") else self.train_rows
@@ -272,12 +273,6 @@ class ImageWorld(World):
     def forward(self, params: Mapping[str, Any], noise: Noise) -> tuple[Any, dict[int, Any]]:
         """Raise WorldError: images are read, not made."""
         raise WorldError(f"{self.name}: images that are given cannot be made from noise")
-
-
-def check_bool(world: str, key: str, value: Any) -> None:
-    """Refuse a setting that is neither true nor false."""
-    if not isinstance(value, bool):
-        raise WorldError(f"{world}: {key}={value!r} must be true or false")
 
 
 def _chunks(n: int) -> Iterator[NDArray[np.int64]]:

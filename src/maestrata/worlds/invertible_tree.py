@@ -14,7 +14,8 @@ from array_api_compat import array_namespace
 
 from maestrata.errors import WorldError
 from maestrata.random import stream
-from maestrata.worlds.base import Noise, NoiseSpec, World, check_number
+from maestrata.worlds.base import Noise, NoiseSpec, World
+from maestrata.worlds.checks import check_number
 from maestrata.worlds.maps import apply_maps, draw_token_map, orthogonal, to_children, tokens_to_images
 
 

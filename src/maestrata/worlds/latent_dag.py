@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from maestrata.graphs import LatentGraph
 from maestrata.random import stream
 from maestrata.worlds.additive_tree import CALIBRATION
-from maestrata.worlds.base import Noise, check_number
+from maestrata.worlds.base import Noise
+from maestrata.worlds.checks import check_number
 from maestrata.worlds.maps import apply_maps, orthogonal, tokens_to_images
 from maestrata.worlds.trees import NoisyTree
 

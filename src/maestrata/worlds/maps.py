@@ -11,7 +11,7 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
-from maestrata.geometry import TokenGrid, patchify, unpatchify
+from maestrata.geometry import TokenGrid, unpatchify
 
 
 def orthogonal(
@@ -70,11 +70,6 @@ def draw_token_map(rng: np.random.Generator, n_tokens: int, values: int, dim: in
 def tokens_to_images(token_map: Any, variables: Any, grid: TokenGrid, token_pixels: int) -> Any:
     """Map token variables (..., token, dim) to images (..., channel, y, x)."""
     return unpatchify(apply_maps(token_map, variables), grid, token_pixels)
-
-
-def images_to_tokens(token_map: Any, images: Any, token_pixels: int) -> Any:
-    """Recover token variables (..., token, dim) from images: exact, the map's columns being orthogonal."""
-    return token_variables(token_map, patchify(images, token_pixels))
 
 
 def token_variables(token_map: Any, tokens: Any) -> Any:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from maestrata.worlds._augment import Augmentation
 from maestrata.worlds._packaged import packaged
 from maestrata.worlds.images import ImageWorld
 
@@ -16,31 +14,12 @@ class Mnist(ImageWorld):
     Parameters
     ----------
     seed : int
-    token_pixels, fit, test, data
+    token_pixels, fit, **shared
         As of `ImageWorld`; by default the images are padded to 32 x 32.
-    shift, flip, crop
-        As of `maestrata.worlds._augment.Augmentation`.
     """
 
     name = "mnist"
 
-    def __init__(
-        self,
-        seed: int,
-        token_pixels: int = 4,
-        fit: str = "pad",
-        test: float = 0.25,
-        shift: int = 0,
-        flip: bool = False,
-        crop: float = 1.0,
-        data: Mapping[str, Any] | None = None,
-    ) -> None:
-        super().__init__(
-            seed,
-            packaged(self.name, "mnist"),
-            token_pixels=token_pixels,
-            fit=fit,
-            test=test,
-            augmentation=Augmentation(shift, flip, crop),
-            data=data,
-        )
+    def __init__(self, seed: int, token_pixels: int = 4, fit: str = "pad", **shared: Any) -> None:
+        images = packaged(self.name, "mnist")
+        super().__init__(seed, images, token_pixels=token_pixels, fit=fit, **shared)

@@ -17,7 +17,8 @@ from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
 from maestrata.errors import WorldError
-from maestrata.worlds.base import Noise, NoiseSpec, check_number
+from maestrata.worlds.base import Noise, NoiseSpec
+from maestrata.worlds.checks import check_number
 from maestrata.worlds.maps import place_children
 from maestrata.worlds.symbols import DiscreteTree, choose, rows
 

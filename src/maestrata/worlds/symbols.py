@@ -14,7 +14,8 @@ from scipy.special import ndtri
 
 from maestrata.geometry import unpatchify
 from maestrata.random import stream
-from maestrata.worlds.base import Noise, NoiseSpec, World, check_number
+from maestrata.worlds.base import Noise, NoiseSpec, World
+from maestrata.worlds.checks import check_number
 from maestrata.worlds.patterns import check_patterns, draw_patterns
 
 

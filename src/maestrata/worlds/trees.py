@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from maestrata.random import stream
-from maestrata.worlds.base import Noise, NoiseSpec, World, check_number
+from maestrata.worlds.base import Noise, NoiseSpec, World
+from maestrata.worlds.checks import check_number
 from maestrata.worlds.maps import draw_token_map, tokens_to_images
 
 
