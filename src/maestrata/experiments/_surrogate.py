@@ -22,7 +22,7 @@ CHUNK = 8192  # images drawn at a time
 NEGLIGIBLE = 1e-6  # share of the largest variance below which a direction is the rounding of float32
 
 
-def joint_moments(world: World, n: int, member: int = 0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def joint_moments(world: World, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Estimate mean (d,) and covariance (d, d) of the pixels and the latents of levels 1 to L, in this order.
 
     Parameters
@@ -30,15 +30,14 @@ def joint_moments(world: World, n: int, member: int = 0) -> tuple[NDArray[np.flo
     world : World
         Symbols are taken one-hot, as they are scored.
     n : int
-        Images; rounded up to whole chunks of 8,192, of the streams ``("experiment", member, chunk)``.
-    member : int
+        Images; rounded up to whole chunks of 8,192, of the streams ``("experiment", 0, chunk)``.
     """
     chunks = max(1, -(-n // CHUNK))
     total: Any = 0.0
     squares: Any = 0.0
     shift: Any = None
     for chunk in range(chunks):
-        sample = world.sample(CHUNK, "experiment", (member, chunk))
+        sample = world.sample(CHUNK, "experiment", (0, chunk))
         rows = np.concatenate(
             [sample.images.reshape(CHUNK, -1), latent_columns(world, sample.latents)], axis=1
         )

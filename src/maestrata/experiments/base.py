@@ -25,7 +25,7 @@ from maestrata.resampling import Estimates, bootstrap_weights, percentiles
 from maestrata.training.data import Batches, MaskSource, initial_model
 from maestrata.training.loop import Batch, fit
 from maestrata.training.recipe import Recipe
-from maestrata.training.weights import load_model
+from maestrata.training.weights import load_mae
 from maestrata.worlds.base import Sample, World
 
 Extra = Callable[[int, Batch], Tensor]
@@ -71,7 +71,7 @@ class TrainedCell:
 
     def model(self) -> MAE:
         """Return the trained model, in evaluation mode, on the CPU."""
-        return load_model(self.weights)
+        return load_mae(self.weights)
 
 
 @dataclass(frozen=True)
@@ -202,11 +202,6 @@ def random_ranks(job: Job, step: int, shape: tuple[int, ...]) -> NDArray[np.int6
     return stream(job.seed, "experiment", job.world.seed, step).random(shape).argsort(1).argsort(1)
 
 
-def last_loss(losses: NDArray[np.float32], parts: int) -> float:
-    """Return the mean loss over the last of so many equal parts of a training run."""
-    return float(losses[-max(1, len(losses) // parts) :].mean())
-
-
 class Table:
     """What an experiment measured: numbers by (arm, quantity, level), with their intervals.
 
@@ -264,9 +259,9 @@ class Table:
         low, high = ends or (percentiles(numbers[1:]) if len(numbers) > 1 else (nan, nan))
         self._rows[key] = (value, float(low), float(high), float(n))
 
-    def add_levels(self, arm: str, quantity: str, estimates: Estimates, n: float, first: int = 1) -> None:
-        """Add estimates (levels, 1 + replicates) of the levels from `first` up."""
-        for level, estimate in enumerate(estimates, first):
+    def add_levels(self, arm: str, quantity: str, estimates: Estimates, n: float) -> None:
+        """Add estimates (levels, 1 + replicates) of the levels from 1 up."""
+        for level, estimate in enumerate(estimates, 1):
             self.add(arm, quantity, level, estimate, n)
 
     def place(self, arm: str, setting: float) -> None:

@@ -72,19 +72,6 @@ class Whitening:
         return whitened
 
 
-def whiten(fit: ArrayLike, *others: ArrayLike) -> list[Floats]:
-    """Whiten by the moments of `fit` (n, p): itself first, then each of `others` (m, p).
-
-    Examples
-    --------
-    >>> a, b = whiten([[0.0, 0.0], [2.0, 0.0], [0.0, 4.0], [2.0, 4.0]], [[1.0, 2.0]])
-    >>> np.round(a.T @ a / 4, 6).tolist(), b.tolist()
-    ([[1.0, 0.0], [0.0, 1.0]], [[0.0, 0.0]])
-    """
-    whitening = Whitening(fit)
-    return [whitening.apply(values) for values in (fit, *others)]
-
-
 def leak(f: ArrayLike, redrawn: ArrayLike, weights: NDArray[np.float32] | None = None) -> Estimates:
     """Return ``E |f - f'|^2 / (2 tr Cov f)``, then its bootstrap replicates: (1 + replicates,).
 

@@ -37,7 +37,7 @@ PROBES = {
     "kernel, mean token": {"pooling": "global", "probe": "kernel_ridge"},
     "attentive": {"pooling": "tokens", "probe": "attentive"},
 }
-"""What is read -> in which it differs from the primary features."""
+"""What is scored -> in which it differs from the primary features."""
 LINES = {
     "random_init": REFERENCES["random_init"],
     "null_trained": replace(ENCODERS["null_trained"], marker=None, line=(0, (7, 1.5))),

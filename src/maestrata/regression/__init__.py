@@ -1,1 +1,1 @@
-"""Latent regression: what of each level of the hierarchy can be read from a representation."""
+"""Latent regression: what of each level of the hierarchy a probe can predict from features."""

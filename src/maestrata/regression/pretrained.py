@@ -38,7 +38,7 @@ def score_model(
     world : World
         Its images are taken as they are, of mean 0 and variance about 1.
     settings : Evaluation, optional
-        Detailed, it reads every layer, pooling and probe.
+        Detailed, every layer, pooling and probe is scored.
     seed : int
         The untrained model starts from it.
     device : str
@@ -64,7 +64,7 @@ def score_model(
     brief = not settings.detailed
     most = 1 if brief else None
     ratios, kinds = COMMON_RATIOS[:most], world.kinds[:most]
-    # what reads features asks an encoder for `cfg` and `encode` alone, and both kinds have these
+    # what takes features asks an encoder for `cfg` and `encode` alone, and both kinds have these
     trained, start = (cast(MAE, one.at_tokens_of(world).to(device)) for one in (model, model.untrained(seed)))
     data = ProbeData.draw(world, settings.probe_train, settings.test, settings.replicates, kinds)
     masks = [data.common_masks(ratio) for ratio in ratios]

@@ -1,4 +1,4 @@
-"""Settings of the evaluation: what is read from every model, and on how many images."""
+"""Settings of the evaluation: what is scored of every model, and on how many images."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BRIEF_POOLINGS = ("concat", "aligned")
 
 @dataclass(frozen=True)
 class Evaluation(Samples):
-    """What is read from every model, on how many samples.
+    """What is scored of every model, on how many samples.
 
     It is *detailed* (every layer, pooling, probe and evaluation mask, with the controls that check the
     evaluation itself) or *brief*: latents from the last layer of whole images, by ridge, from the tokens
@@ -39,7 +39,7 @@ class Evaluation(Samples):
     poolings: tuple[str, ...] = setting(POOLINGS, "how tokens become one vector", choices=POOLINGS)
     detail: str = setting(
         "first",
-        "worlds whose models are read in every way: the first seed of each, all, or none",
+        "worlds whose models are scored in every way: the first seed of each, all, or none",
         choices=("first", "all", "none"),
     )
     control_images: int = setting(
@@ -68,7 +68,7 @@ class Evaluation(Samples):
 
     @property
     def detailed(self) -> bool:
-        """Whether a model is read in every way."""
+        """Whether a model is scored in every way."""
         return self.detail != "none"
 
     def of_world(self, first: bool) -> Evaluation:
@@ -76,7 +76,7 @@ class Evaluation(Samples):
         return replace(self, detail="all" if self.detail == "all" or (first and self.detailed) else "none")
 
     def asked(self) -> Evaluation:
-        """Return the settings with those probes and poolings alone that a model is read by."""
+        """Return the settings with those probes and poolings alone that a model is scored by."""
         if self.detailed:
             return self
         return replace(

@@ -1,4 +1,4 @@
-"""Poolings: how the tokens of an image become what a probe reads.
+"""Poolings: how the tokens of an image become the features of a probe.
 
 =========== ==============================================================================================
 ``global``  mean of the visible patch tokens, without [CLS]: (n, width)

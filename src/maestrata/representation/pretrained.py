@@ -224,7 +224,7 @@ def load_model(
     --------
     ``maestrata.load_model("weights.safetensors").encode(images)`` has shape (n, 1 + tokens, width).
     """
-    mae = weights.load_model(path)
+    mae = weights.load_mae(path)
     stored = _scale(stated(Path(path).expanduser()))
     mean, std = (stored.get(key) if given is None else given for key, given in (("mean", mean), ("std", std)))
     return Pretrained(mae, _numbers(mean), _numbers(std))

@@ -12,33 +12,33 @@ from maestrata.run.layout import STACK
 _PACKAGE = Path(__file__).parent.parent
 
 # Rule -> modules of maestrata that its step finds by a name: what reading the step's imports cannot see.
-# {process}: kind of the job's world, or of every world where the job has none; {probe}: every probe of the
+# {kind}: that of the job's world, or of every world where the job has none; {probe}: every probe of the
 # config; {claim}: every claim. One that does not exist is left out (not every world has an exact posterior).
 PLUGINS: dict[str, tuple[str, ...]] = {
-    "worlds": ("worlds.{process}",),
-    "theory": ("worlds.{process}",),
-    "limits": ("worlds.{process}", "inference.{process}"),
-    "pretrain": ("worlds.{process}",),
-    "regress": ("worlds.{process}", "inference.{process}", "regression.probes.{probe}"),
-    "controls": ("worlds.{process}", "inference.{process}", "regression.probes.{probe}"),
+    "worlds": ("worlds.{kind}",),
+    "theory": ("worlds.{kind}",),
+    "limits": ("worlds.{kind}", "inference.{kind}"),
+    "pretrain": ("worlds.{kind}",),
+    "regress": ("worlds.{kind}", "inference.{kind}", "regression.probes.{probe}"),
+    "controls": ("worlds.{kind}", "inference.{kind}", "regression.probes.{probe}"),
     "experiment": (
-        "worlds.{process}",
-        "inference.{process}",
+        "worlds.{kind}",
+        "inference.{kind}",
         "experiments.{experiment}",
         "regression.probes.ridge",
     ),
     "collect": (),
     "claims": ("claims.{claim}",),
     "figure": ("figures.{figure}",),
-    "explorer": ("worlds.{process}",),
-    STACK: ("worlds.{process}", "steps._trained"),
+    "explorer": ("worlds.{kind}",),
+    STACK: ("worlds.{kind}", "steps._trained"),
 }
 
 
 @lru_cache
 def code_of(
     rule: str,
-    processes: tuple[str, ...],
+    kinds: tuple[str, ...],
     figure: str,
     experiment: str,
     probes: tuple[str, ...],
@@ -51,9 +51,9 @@ def code_of(
     """
     one = {"figure": figure, "experiment": experiment}
     names = {
-        template.format(**one, process=process, probe=probe, claim=claim)
+        template.format(**one, kind=kind, probe=probe, claim=claim)
         for template in PLUGINS[rule]
-        for process in processes
+        for kind in kinds
         for probe in probes
         for claim in claims
     }

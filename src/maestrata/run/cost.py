@@ -37,7 +37,7 @@ _SECONDS = {
     "explorer": 5,
 }
 """Seconds of a job without what the config adds: for most, Python and PyTorch come up."""
-_DETAIL = {"regress": 4, "controls": 23}  # more, where models are read in every way
+_DETAIL = {"regress": 4, "controls": 23}  # more, where models are scored in every way
 _VALUE_PAIR = 25e-6  # more, for each pair of pixel values of an image: the probes of all pixels
 _BOUNDS = 10  # more for limits, where there are bounds instead of exact inference
 _BUSY = 2.5  # times what a quiet core takes, as COST has it
@@ -51,7 +51,7 @@ class _World(NamedTuple):
     """Seconds that are a world's own."""
 
     image: float  # in training
-    pixels: float  # more, where models are read in every way
+    pixels: float  # more, where models are scored in every way
     inference: float | None  # of an image, where that is slow; None where there are bounds
 
 
@@ -128,7 +128,7 @@ class Cost:
         return images * (_MODELS * self._world(wildcards.world).image if own is None else own / 1000)
 
     def _detail(self, rule: str, wildcards: Any) -> float:
-        """Seconds of what only models of the first world seed are read for."""
+        """Seconds of what only models of the first world seed are scored in."""
         detail, first = self._plan.config.evaluation.detail, self._plan.first_seed[wildcards.world]
         if detail == "none" or (detail == "first" and str(first) != wildcards.world_seed):
             return 0.0
@@ -152,8 +152,8 @@ class Cost:
     def _read(self) -> set[str]:
         """Labels of the worlds whose trained models experiments read."""
         entries = self._plan.config.experiments
-        reading = [e for e in entries if modules.constant("experiments", e.name, "CELLS", False)]
-        return {world for entry in reading for world in entry.worlds}
+        of_models = [e for e in entries if modules.constant("experiments", e.name, "CELLS", False)]
+        return {world for entry in of_models for world in entry.worlds}
 
     @cached_property
     def _masks(self) -> Counter[tuple[str, str]]:

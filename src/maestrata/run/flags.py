@@ -90,7 +90,7 @@ class Flags:
         return self._known[name]
 
     def evaluation(self, wildcards: Any) -> str:
-        """Return the flags by which a cell or the controls are read: in detail, or in brief."""
+        """Return the flags by which a cell or the controls are scored: in detail, or in brief."""
         first = str(self._plan.first_seed[wildcards.world]) == str(wildcards.world_seed)
         of_cell = hasattr(wildcards, "patch")
         if (first, of_cell) not in self._known:

@@ -121,7 +121,7 @@ class Pace:
     def kin(self, rule: str, place: dict[str, str]) -> tuple[Kin, ...]:
         """Name the groups of jobs that a job may be like, the nearest first; the last is its rule."""
         world = place.get("world", "")
-        # models of the first world seed are read in every way
+        # models of the first world seed are scored in every way
         first = bool(world) and str(self._plan.first_seed.get(world)) == place["world_seed"]
         match rule:
             case "pretrain":

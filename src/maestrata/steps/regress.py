@@ -15,7 +15,7 @@ from maestrata.steps._evaluation import add_evaluation, evaluation_of, write_sco
 from maestrata.steps._flags import add_cell, add_world, read_world
 from maestrata.steps._machine import find_device, keep_freed_memory
 from maestrata.steps._run import Parser, add_provenance, provenance, run
-from maestrata.training.weights import load_model
+from maestrata.training.weights import load_mae
 from maestrata.worlds.base import World
 
 DISPLAY = 8
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     evaluation, device = evaluation_of(args), find_device(args.device)
     world = read_world(args)
     patches = MaskPatches.parse(args.patch, world.grid)
-    model = load_model(args.weights)
+    model = load_mae(args.weights)
     about = provenance(args, device=device)
     book = score_cell(model, world, patches, args.visible, args.seed, evaluation, device, args.encode_batch)
     write_reconstructions(model, world, patches, args.visible, args.reconstructions, about)

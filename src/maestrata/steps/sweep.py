@@ -36,7 +36,7 @@ from maestrata.steps.regress import write_reconstructions
 from maestrata.training.recipe import PlannedCell, plainest
 from maestrata.training.stacked import StackedTrainer, StackResult
 from maestrata.training.stacks import Sweep, group, split, stack_limit
-from maestrata.training.weights import load_model, save_weights
+from maestrata.training.weights import load_mae, save_weights
 
 
 def train(
@@ -57,7 +57,7 @@ def score(sweep: Sweep, planned: PlannedCell, device: str, name: str) -> None:
     folder, said = folder_of(sweep, cell), about(sweep, planned, "regress", name)
     world = sweep.world(cell)
     patches = MaskPatches.parse(cell.patch, world.grid)
-    model = load_model(folder / "weights.safetensors")
+    model = load_mae(folder / "weights.safetensors")
     book = score_cell(model, world, patches, cell.visible, cell.seed, evaluation_of(sweep, cell), device)
     write_reconstructions(model, world, patches, cell.visible, folder / "reconstructions.nc", said)
     write_scores(book, folder / "scores.nc", said)
@@ -70,7 +70,7 @@ def score_shared(sweep: Sweep, planned: PlannedCell, device: str, name: str) -> 
     world = sweep.world(cell)
     cfg = MAEConfig.of(world, sweep.model)
     weights = null_path(sweep, cell)
-    null = load_model(weights)
+    null = load_mae(weights)
     book = score_controls(cfg, world, cell.seed, evaluation_of(sweep, cell), device, null=null)
     write_scores(book, controls_path(sweep, cell), about(sweep, planned, "controls", name))
     weights.unlink()

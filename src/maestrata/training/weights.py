@@ -14,6 +14,7 @@ from safetensors.torch import save
 from maestrata.errors import TrainingError
 from maestrata.model.mae import MAE, MAEConfig
 from maestrata.model.stored import check_weights, digest
+from maestrata.writing import whole
 
 
 def save_weights(
@@ -33,23 +34,16 @@ def save_weights(
     TrainingError
         If the file cannot be written (a full disk, a read-only folder).
     """
-    path = Path(path)
     state = {name: w.detach().cpu().contiguous() for name, w in sorted(model.named_parameters())}
     about = {**(provenance or {}), "model": asdict(model.cfg)}
     about["sha256"] = digest(save(state), about)
     # one key: safetensors writes several in an order that changes from run to run
     metadata = {"maestrata": json.dumps(about, sort_keys=True)}
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(save(state, metadata=metadata))
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise TrainingError(f"weights cannot be written to {path}: {error.strerror or error}") from None
+    with whole(path, "weights", TrainingError) as temporary:
+        temporary.write_bytes(save(state, metadata=metadata))
 
 
-def load_model(path: str | os.PathLike[str]) -> MAE:
+def load_mae(path: str | os.PathLike[str]) -> MAE:
     """Read a model.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Attentive probe: one learned query attends over the tokens under a node, and ridge reads what it sees.
+"""Attentive probe: one learned query attends over the tokens under a node; ridge predicts from what it sees.
 
 What it sees is ``z = sum_k softmax_k(q . x_k) x_k``. For a given query the best linear map of z has a closed
 form, so that the query alone is searched for, by L-BFGS from ``q = 0``, where z is the mean of the tokens.
