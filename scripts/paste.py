@@ -88,7 +88,7 @@ class Block:
 def blocks(page: Path, root: Path = ROOT) -> list[Block]:
     """Return the fenced blocks of a page, in order."""
     lines = page.read_text(encoding="utf-8").splitlines()
-    found, at = [], 0
+    blocks, at = [], 0
     while at < len(lines):
         fence = re.fullmatch(r"( *)```(.*)", lines[at])
         if fence is None:
@@ -98,9 +98,9 @@ def blocks(page: Path, root: Path = ROOT) -> list[Block]:
         text = "".join(f"{line.removeprefix(fence[1])}\n" for line in lines[at + 1 : end])
         above = lines[at - 1].strip() if at else ""
         marker = above if above.startswith("<!--") else ""
-        found.append(Block(str(page.relative_to(root)), at + 1, fence[2].strip(), marker, text))
+        blocks.append(Block(str(page.relative_to(root)), at + 1, fence[2].strip(), marker, text))
         at = end + 1
-    return found
+    return blocks
 
 
 def copy(folder: Path, root: Path = ROOT) -> None:
@@ -137,20 +137,20 @@ def paste(page: Path, folder: Path, root: Path = ROOT) -> subprocess.CompletedPr
     return subprocess.run(command, cwd=folder, env=env, text=True, **pipes)
 
 
-def run(found: Iterable[Block]) -> None:
+def run(blocks: Iterable[Block]) -> None:
     """Run blocks in the working directory; the first that fails raises."""
-    found = [block for block in found if block.marked("needs") is None]
-    for block in found:
+    blocks = [block for block in blocks if block.marked("needs") is None]
+    for block in blocks:
         with _named(block):
             if (file := block.marked("file")) and block.language == "diff":
                 apply(block.text, Path(file))
             elif file:
                 Path(file).parent.mkdir(parents=True, exist_ok=True)
                 Path(file).write_text(block.text, encoding="utf-8")
-    if any("results/mine" in block.text for block in found):
+    if any("results/mine" in block.text for block in blocks):
         _another_run()
     session: dict[str, Any] = {"__name__": "__main__"}
-    for block in found:
+    for block in blocks:
         with _named(block):
             _run(block, session)
 

@@ -51,16 +51,16 @@ def read_skip(text: str) -> dict[str, str]:
     entries = Path(text).read_text().splitlines() if is_file else re.split(r"[,\s]+", text)
     skip = {}
     for entry in entries:
-        found = re.match(r"([A-Za-z0-9][\w.-]*)\s*(?:==\s*|\s+(?=\d)|$|(?=\s+@))([\w.+!-]*)", entry.strip())
-        if found and found[1] != "Package":  # the heading of `pip list`
-            skip[canonicalize_name(found[1])] = found[2]
+        match = re.match(r"([A-Za-z0-9][\w.-]*)\s*(?:==\s*|\s+(?=\d)|$|(?=\s+@))([\w.+!-]*)", entry.strip())
+        if match and match[1] != "Package":  # the heading of `pip list`
+            skip[canonicalize_name(match[1])] = match[2]
     return skip
 
 
 def read_pins(lock: Path) -> dict[str, str]:
     """Return name -> version of a lock."""
-    found = re.findall(r"(?m)^([\w.-]+)==(\S+)", lock.read_text())
-    return {canonicalize_name(name): version for name, version in found}
+    pinned = re.findall(r"(?m)^([\w.-]+)==(\S+)", lock.read_text())
+    return {canonicalize_name(name): version for name, version in pinned}
 
 
 def needs_of(wheel: Path, version: Version, extras: set[str]) -> list[Requirement]:
@@ -164,17 +164,17 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--skip", default="", help="what the target has: a file as of pip freeze, or names")
     arguments = parser.parse_args(argv)
     try:
-        found = re.match(r"3\.(\d+)", arguments.python)
-        if not found or int(found[1]) < 11:
+        match = re.match(r"3\.(\d+)", arguments.python)
+        if not match or int(match[1]) < 11:
             raise WheelhouseError(f"PYTHON={arguments.python} must be a version, 3.11 or newer")
         arguments.folder.mkdir(parents=True, exist_ok=True)
-        collect(arguments.folder, (3, int(found[1])), read_skip(arguments.skip))
+        collect(arguments.folder, (3, int(match[1])), read_skip(arguments.skip))
     except (WheelhouseError, InvalidRequirement) as error:
         print(f"maestrata: {error}", file=sys.stderr)
         return 2
     wheels = list(arguments.folder.glob("*.whl"))
     size = sum(wheel.stat().st_size for wheel in wheels) / 1e6
-    print(f"maestrata: {len(wheels)} wheels, {size:.0f} MB, for Python 3.{found[1]} in {arguments.folder}")
+    print(f"maestrata: {len(wheels)} wheels, {size:.0f} MB, for Python 3.{match[1]} in {arguments.folder}")
     print(f"there: make reproduce WHEELHOUSE={arguments.folder}")
     return 0
 

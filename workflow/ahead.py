@@ -26,16 +26,16 @@ def values_of(argv: Sequence[str], *options: str) -> list[str]:
     >>> values_of(["--configfile=a.yaml"], "--configfile")
     ['a.yaml']
     """
-    found: list[str] = []
+    values: list[str] = []
     taking = False
     for word in argv:
         name, equals, value = word.partition("=")
         if word.startswith("-"):
             taking = word in options
-            found += [value] if equals and name in options else []
+            values += [value] if equals and name in options else []
         elif taking:
-            found.append(word)
-    return found
+            values.append(word)
+    return values
 
 
 def look(argv: Sequence[str]) -> str | None:

@@ -123,12 +123,12 @@ def _fill(data: Any, coords: Any, cell: Any, about: Any, shift: float, rng: np.r
                 value += 0.004 * rng.standard_normal() if encoder == "trained" else 0
                 base = truth(world, "null_trained", layer, level, size, ratio) + shift
                 at = (*cell, e, layer, slice(None), slice(None), slice(None), 0, level)
-                for name, found in (
+                for name, values in (
                     ("r2", value), ("r2_low", value - 0.008), ("r2_high", value + 0.008), ("n_test", 8192),
                     ("gain", value - base), ("gain_low", value - base - 0.01),
                     ("gain_high", value - base + 0.01),
                 ):  # fmt: skip
-                    data[name][at] = found
+                    data[name][at] = values
 
 
 def training(source: Any) -> Any:

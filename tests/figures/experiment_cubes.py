@@ -132,10 +132,10 @@ def reconstruction() -> Iterator[Number]:
     for arm, place in {**CELLS, "exact": nan}.items():
         better = peak(place, 0.05) if place == place else 0.15
         for quantity, value in scores.items():
-            half, found = 0.02 * value, value * (1 + better * (-1 if quantity == "mse" else 1))
-            yield arm, f"{quantity}_masked", 0, 0.9 * found, half, 512, place
+            half, shown = 0.02 * value, value * (1 + better * (-1 if quantity == "mse" else 1))
+            yield arm, f"{quantity}_masked", 0, 0.9 * shown, half, 512, place
             if place == place:
-                yield arm, quantity, 0, found, half, 512, place
+                yield arm, quantity, 0, shown, half, 512, place
         yield arm, "progress", 0, 0.8, 0.01, 512, place
     for quantity, value in (("rank_ssim", 0.7), ("rank_fsim", 0.6), ("rank_psnr", 0.2), ("rank_mse", 0.2),
                             ("rank_gap", 0.45)):  # fmt: skip

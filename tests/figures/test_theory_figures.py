@@ -101,12 +101,12 @@ def test_same_bytes(name: str, cubes: CubeSet, tmp_path: Path) -> None:
 
 def drawn_in_c(ax: Any, top: int) -> dict[int, int]:
     """Number of nodes drawn as members of c, by level, from their colours."""
-    found = dict.fromkeys(range(1, top + 1), 0)
+    number = dict.fromkeys(range(1, top + 1), 0)
     for scatter in (c for c in ax.collections if isinstance(c, PathCollection)):
-        for level in found:
+        for level in number:
             if np.allclose(scatter.get_facecolor()[0], level_look(level, top).color):
-                found[level] += 1
-    return found
+                number[level] += 1
+    return number
 
 
 def test_members_of_c_are_those_of_the_cube(cubes: CubeSet) -> None:

@@ -12,7 +12,7 @@ from maestrata.inference.base import posterior
 from maestrata.inference.derivations import derivations
 from maestrata.inference.gaussian_tree import joint
 from maestrata.inference.linear_gaussian import GaussianModel
-from maestrata.worlds.maps import images_to_tokens
+from maestrata.worlds.maps import token_variables
 
 SEEDS = st.integers(0, 10_000)
 
@@ -36,14 +36,14 @@ def test_gaussian_tree_equals_dense_conditioning(seed, leaves, dim, rho, pixels)
     rng = np.random.default_rng(seed)
     sample = world.generate(world.draw(4, rng, np.float64))
     visible = _masks(rng, 4, leaves)
-    found = posterior(world, sample.images, visible)
+    inferred = posterior(world, sample.images, visible)
     model, tokens = (
         joint(world),
-        images_to_tokens(world.params["P"], sample.images, pixels),
+        token_variables(world.params["P"], patchify(sample.images, pixels)),
     )
     for level in world.n_nodes:
         mean, _ = model.posterior(world.node_names(0), tokens, visible, world.node_names(level))
-        np.testing.assert_allclose(found.mean[level].reshape(4, -1), mean, atol=1e-6)
+        np.testing.assert_allclose(inferred.mean[level].reshape(4, -1), mean, atol=1e-6)
 
 
 @st.composite
@@ -73,11 +73,11 @@ def test_trees_of_symbols_equal_enumeration(seed, tree):
         logs += visible[:, i, None] * multivariate_normal(np.zeros(12), noise**2).logpdf(apart)
     weights = np.exp(logs - logs.max(1, keepdims=True))
     weights /= weights.sum(1, keepdims=True)
-    found = posterior(world, sample.images, visible)
+    inferred = posterior(world, sample.images, visible)
     for level in range(1, world.levels + 1):
         for i, name in enumerate(world.node_names(level)):
             onehot = np.eye(world.n_symbols[level])[table[name][:, 0]]
-            np.testing.assert_allclose(found.mean[level][:, i], weights @ onehot, atol=1e-8)
+            np.testing.assert_allclose(inferred.mean[level][:, i], weights @ onehot, atol=1e-8)
 
 
 @settings(max_examples=25, deadline=None)
@@ -87,12 +87,12 @@ def test_invertible_tree_recovers_what_is_above_a_visible_token(seed, leaves, ro
     rng = np.random.default_rng(seed)
     sample = world.generate(world.draw(2, rng, np.float64))
     visible = _masks(rng, 2, leaves)
-    found = posterior(world, sample.images, visible, noise=True)
+    inferred = posterior(world, sample.images, visible, noise=True)
     for level, latents in sample.latents.items():
         known = visible[:, world.grid.blocks(level)].any(-1)
-        np.testing.assert_allclose(found.mean[level][known], latents[known], atol=1e-7)
-        np.testing.assert_allclose(found.noise[level][known], sample.noise[level][known], atol=1e-7)
-        variance = np.trace(found.covariance[level], axis1=-2, axis2=-1)
+        np.testing.assert_allclose(inferred.mean[level][known], latents[known], atol=1e-7)
+        np.testing.assert_allclose(inferred.noise[level][known], sample.noise[level][known], atol=1e-7)
+        variance = np.trace(inferred.covariance[level], axis1=-2, axis2=-1)
         assert (variance[known] == 0).all() and (variance[~known] > 0).all()
 
 

@@ -45,10 +45,10 @@ def test_aligned_means_weigh_up_to_the_global_mean(case):
 @settings(deadline=None, max_examples=60)
 def test_concat_keeps_every_visible_token_and_nothing_else(case):
     grid, tokens, ids = case
-    found = pool(tokens, ids, "concat", grid).reshape(len(tokens), grid.n_tokens, -1)
+    pooled = pool(tokens, ids, "concat", grid).reshape(len(tokens), grid.n_tokens, -1)
     shown = mask_matrix(ids, grid.n_tokens)
-    np.testing.assert_array_equal(found[shown], tokens[:, 1:].reshape(-1, tokens.shape[-1]))
-    assert not found[~shown].any()
+    np.testing.assert_array_equal(pooled[shown], tokens[:, 1:].reshape(-1, tokens.shape[-1]))
+    assert not pooled[~shown].any()
 
 
 @given(seeds, st.integers(20, 60), st.integers(1, 80), st.sampled_from([0.01, 1.0, 100.0]))
@@ -59,8 +59,8 @@ def test_ridge_is_scikit_learns_whatever_the_shape(seed, n, p, alpha):
     y = rng.standard_normal((n, 2)).astype(np.float32)
     xs = (x - x.mean(0, dtype=np.float64)) / x.std(0, dtype=np.float64)
     ys = (y - y.mean(0, dtype=np.float64)) / y.std(0, dtype=np.float64)
-    found = Probe(alphas=[alpha]).fit(x, y)
-    np.testing.assert_allclose(found.coef_, Ridge(alpha=alpha).fit(xs, ys).coef_.T, rtol=1e-3, atol=1e-4)
+    probe = Probe(alphas=[alpha]).fit(x, y)
+    np.testing.assert_allclose(probe.coef_, Ridge(alpha=alpha).fit(xs, ys).coef_.T, rtol=1e-3, atol=1e-4)
 
 
 @given(seeds, st.floats(0, 1), st.integers(2, 8))
@@ -80,7 +80,7 @@ def test_scores_of_present_images_are_scikit_learns(seed, share, replicates):
     else:
         expected = r2_score(y[rows], prediction[rows], multioutput="raw_values")
         np.testing.assert_allclose(r2, expected, atol=1e-5)
-        for row, found in zip(weights[:, rows], boot, strict=True):
+        for row, replicate in zip(weights[:, rows], boot, strict=True):
             expected = r2_score(y[rows], prediction[rows], sample_weight=row, multioutput="raw_values")
-            np.testing.assert_allclose(found, expected, atol=1e-5)
+            np.testing.assert_allclose(replicate, expected, atol=1e-5)
     assert (score.n == rows.sum()).all()

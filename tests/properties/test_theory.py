@@ -93,9 +93,9 @@ def separating_sets(graph, masked):
 
 def smallest_by_brute_force(graph, masked):
     """Smallest separating sets, and the one under each tie rule with whether it is tied."""
-    found = separating_sets(graph, masked)
-    dim = {s: sum(graph.dims[v] for v in s) for s in found}
-    smallest = [s for s in found if dim[s] == min(dim.values())]
+    separating = separating_sets(graph, masked)
+    dim = {s: sum(graph.dims[v] for v in s) for s in separating}
+    smallest = [s for s in separating if dim[s] == min(dim.values())]
     chosen, tied = {}, {}
     for tie, sign in (("highest", 1), ("lowest", -1)):
         height = {s: sign * sum(graph.dims[v] * graph.level(v) for v in s) for s in smallest}
@@ -131,7 +131,7 @@ def theorem_1_sets(graph, masked):
         return frozenset().union(*(holds[node] for node in nodes))
 
     of_masked, of_visible = noise_of(masked), noise_of(set(graph.leaves) - masked)
-    found = []
+    sets = []
     for s in subsets(graph.latents):
         of_c = noise_of(s)
         if not (of_c <= of_masked and of_c <= of_visible):
@@ -139,8 +139,8 @@ def theorem_1_sets(graph, masked):
         s_m = of_masked - of_c
         s_v = of_visible - of_c
         if not s_m & (of_c | s_v):
-            found.append(frozenset(s))
-    return found
+            sets.append(frozenset(s))
+    return sets
 
 
 # separator
@@ -220,9 +220,9 @@ def test_larger_graphs_by_networkx(graph, data):
 def test_invertible_meets_the_conditions_of_theorem_1(graph, data):
     masked = masks(graph, data)
     shared = shared_information(graph, masked, reading="invertible")
-    found = theorem_1_sets(graph, masked)
-    dim = {s: sum(graph.dims[v] for v in s) for s in found}
-    smallest = [s for s in found if dim[s] == min(dim.values())]
+    candidates = theorem_1_sets(graph, masked)
+    dim = {s: sum(graph.dims[v] for v in s) for s in candidates}
+    smallest = [s for s in candidates if dim[s] == min(dim.values())]
     assert smallest == [shared.nodes]  # condition 3, and unique
     assert shared.dim == dim[shared.nodes] and shared.unique and not shared.tied
 
@@ -283,8 +283,8 @@ def test_all_masks_of_an_8_leaf_tree():
         not_unique += len(smallest) > 1
         flow = separators_by_flow(arrays, mask, TIES)
         assert flow.unique == (len(smallest) == 1)
-        for tie, found in (("highest", highest), ("lowest", lowest), ("highest", coloured)):
-            names = {graph.nodes[i] for i in np.flatnonzero(found[row])}
+        for tie, in_c in (("highest", highest), ("lowest", lowest), ("highest", coloured)):
+            names = {graph.nodes[i] for i in np.flatnonzero(in_c[row])}
             assert names == chosen[tie] == {graph.nodes[i] for i in flow.sets[tie]}
         assert shared_information(graph, masked, "invertible").nodes in theorem_1_sets(graph, masked)
     assert not_unique == 110

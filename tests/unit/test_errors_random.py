@@ -44,12 +44,12 @@ def keys():
 
 
 def test_no_two_keys_give_the_same_draws():
-    found = {}
+    firsts = {}
     for key in keys():
         first = stream(*key).integers(0, 2**63, 2).tobytes()
-        assert first not in found, f"{key} and {found.get(first)} collide"
-        found[first] = key
-    assert len(found) == 3 * len(STREAMS) * 9
+        assert first not in firsts, f"{key} and {firsts.get(first)} collide"
+        firsts[first] = key
+    assert len(firsts) == 3 * len(STREAMS) * 9
 
 
 def test_a_stream_is_the_same_whenever_it_is_asked_for():

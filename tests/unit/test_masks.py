@@ -181,14 +181,14 @@ def test_mask_matrix_is_true_where_visible():
 
 def test_evaluation_masks_are_fixed_by_world_geometry_count_and_split():
     keys = product((0, 1), ("1x1", "2x1", "2x1o"), (2, 4), ("test", "probe-train", "display"))
-    found = {}
+    drawn = {}
     for seed, label, visible, split in keys:
         patches = MaskPatches.parse(label, GRID)
         seen, hidden = evaluation_masks(seed, patches, visible, 64, split)
         again, _ = evaluation_masks(seed, patches, visible, 64, split)
         assert (seen == again).all() and seen.shape == (64, visible * patches.size)
         assert seen.shape[1] + hidden.shape[1] == 16
-        assert found.setdefault(seen.tobytes(), (seed, label, visible, split)) == (
+        assert drawn.setdefault(seen.tobytes(), (seed, label, visible, split)) == (
             seed,
             label,
             visible,

@@ -19,20 +19,20 @@ def is_refused(keyword: ast.keyword) -> bool:
 
 
 def forbidden(tree: ast.AST) -> list[str]:
-    found = []
+    names = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names if alias.name.partition(".")[0] in MODULES]
+            names += [alias.name for alias in node.names if alias.name.partition(".")[0] in MODULES]
         elif isinstance(node, ast.ImportFrom):
-            found += [node.module] if node.module and node.module.partition(".")[0] in MODULES else []
-            found += [f"{node.module}.{a.name}" for a in node.names if f"{node.module}.{a.name}" in CALLS]
+            names += [node.module] if node.module and node.module.partition(".")[0] in MODULES else []
+            names += [f"{node.module}.{a.name}" for a in node.names if f"{node.module}.{a.name}" in CALLS]
         elif isinstance(node, ast.Call) and ast.unparse(node.func) in CALLS:
-            found += [] if any(map(is_refused, node.keywords)) else [ast.unparse(node.func)]
+            names += [] if any(map(is_refused, node.keywords)) else [ast.unparse(node.func)]
         elif isinstance(node, ast.Attribute) and node.attr in NAMES:
-            found.append(node.attr)
+            names.append(node.attr)
         elif isinstance(node, ast.keyword) and node.arg in NAMES and not is_refused(node):
-            found.append(node.arg)
-    return found
+            names.append(node.arg)
+    return names
 
 
 @pytest.mark.parametrize(
@@ -51,5 +51,5 @@ def test_what_is_looked_for_is_found(text: str) -> None:
 
 def test_no_pickle_is_loaded_or_written() -> None:
     assert SOURCES
-    found = {str(path): forbidden(ast.parse(path.read_bytes())) for path in SOURCES}
-    assert {path: names for path, names in found.items() if names} == {}
+    by_file = {str(path): forbidden(ast.parse(path.read_bytes())) for path in SOURCES}
+    assert {path: names for path, names in by_file.items() if names} == {}

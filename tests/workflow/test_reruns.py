@@ -41,8 +41,8 @@ def jobs(rule: str, *worlds: str) -> set[str]:
 
 def constants(path: Path) -> set[str]:
     """Kinds of cube that the module of a figure or a claim names."""
-    found = re.findall(r"^(?:NEEDS|USES) = \((.*?)\)$", path.read_text(), re.MULTILINE | re.DOTALL)
-    return set(re.findall(r'"([\w/]+)"', " ".join(found)))
+    lists = re.findall(r"^(?:NEEDS|USES) = \((.*?)\)$", path.read_text(), re.MULTILINE | re.DOTALL)
+    return set(re.findall(r'"([\w/]+)"', " ".join(lists)))
 
 
 def figures(checkout: Checkout) -> dict[str, set[str]]:

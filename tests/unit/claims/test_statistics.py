@@ -131,9 +131,9 @@ def test_leave_one_out_choice_is_not_flattered_by_a_worlds_own_noise():
 def test_squared_distance_is_unbiased():
     truth = np.array([0.3, -0.1, 0.2])
     draws = truth + 0.5 * RNG.standard_normal((20000, 2, 3))
-    found = [squared_distance(d) for d in draws]
-    error = np.std(found) / np.sqrt(len(found))
-    assert abs(np.mean(found) - truth @ truth) < 4 * error
+    estimates = [squared_distance(d) for d in draws]
+    error = np.std(estimates) / np.sqrt(len(estimates))
+    assert abs(np.mean(estimates) - truth @ truth) < 4 * error
     plain = np.square(draws.mean(1)).sum(1).mean()
     assert plain - truth @ truth > 20 * error
     with pytest.raises(ClaimError, match="two replicates or more"):

@@ -35,13 +35,13 @@ def cells(*blocks: dict[str, Any]) -> tuple[PlannedCell, ...]:
 
 
 def test_a_block_is_a_product_and_the_grid_a_union() -> None:
-    found = cells(
+    planned = cells(
         {"worlds": ["a", "b"], "world_seeds": 2, "mask_ratios": [0.25, 0.75], "seeds": [3, 5]},
         {"worlds": ["a"], "patches": ["2x1", "2x1o"], "mask_ratios": [0.5]},
     )
-    assert len(found) == 2 * 2 * 2 * 2 + 2
-    assert len({c.cell.stem for c in found}) == len(found)
-    assert found[-1].cell.stem == "a/w1/p1x1/v12/s5"
+    assert len(planned) == 2 * 2 * 2 * 2 + 2
+    assert len({c.cell.stem for c in planned}) == len(planned)
+    assert planned[-1].cell.stem == "a/w1/p1x1/v12/s5"
 
 
 def test_ratios_that_leave_the_same_patches_visible_are_one_cell() -> None:
@@ -58,11 +58,11 @@ def test_the_order_of_the_grid_does_not_matter() -> None:
 
 
 def test_blocks_set_training_anew() -> None:
-    found = cells(
+    planned = cells(
         {"worlds": ["a"], "mask_ratios": [0.5], "images": 5000, "training": {"lr": 0.001, "samples": 1000}},
         {"worlds": ["b"], "mask_ratios": [0.5]},
     )
-    by_world = {c.cell.world: c.training for c in found}
+    by_world = {c.cell.world: c.training for c in planned}
     assert (by_world["a"].images, by_world["a"].lr, by_world["a"].samples) == (5000, 0.001, 1000)
     assert by_world["a"].batch == by_world["b"].batch
     assert by_world["b"] == config({"worlds": ["b"], "mask_ratios": [0.5]}).training
@@ -85,8 +85,8 @@ FRESH = set(range(100, 112))  # world seeds from 100 up: nobody looked at one be
 
 def ratios_by_seed(name: str, world: str, patch: str = "1x1") -> dict[int, tuple[float, ...]]:
     """Ratios trained in each world seed of a label, for masks of one patch."""
-    found = build_cells(load_config(CONFIGS / f"{name}.yaml"))
-    cells = [c for c in found if c.cell.world == world and c.cell.patch == patch]
+    planned = build_cells(load_config(CONFIGS / f"{name}.yaml"))
+    cells = [c for c in planned if c.cell.world == world and c.cell.patch == patch]
     return {
         seed: tuple(sorted(r for c in cells if c.cell.world_seed == seed for r in c.mask_ratios))
         for seed in {c.cell.world_seed for c in cells}
@@ -97,9 +97,9 @@ def test_the_default_run_decides_in_twelve_fresh_worlds_and_shows_every_other() 
     config = load_config(CONFIGS / "config.yaml")
     assert ratios_by_seed("config", "symbols") == dict.fromkeys(FRESH, RATIOS)
     assert set(ratios_by_seed("config", "grammar")) == FRESH
-    found = build_cells(config)
-    assert {c.cell.world for c in found} == set(config.worlds)
-    assert min(c.cell.world_seed for c in found) >= 100
+    planned = build_cells(config)
+    assert {c.cell.world for c in planned} == set(config.worlds)
+    assert min(c.cell.world_seed for c in planned) >= 100
 
 
 @pytest.mark.parametrize("world", ["symbols", "symbols_between", "symbols_ambiguous"])
@@ -108,18 +108,18 @@ def test_the_evening_run_has_all_ratios_in_twelve_fresh_worlds(world: str) -> No
 
 
 def test_the_full_run_is_larger_and_trains_every_cell_twice() -> None:
-    found = build_cells(load_config(CONFIGS / "full.yaml"))
-    assert {c.cell.seed for c in found} == {0, 1}
+    planned = build_cells(load_config(CONFIGS / "full.yaml"))
+    assert {c.cell.seed for c in planned} == {0, 1}
     assert ratios_by_seed("full", "grammar16").keys() == FRESH
     evening = build_cells(load_config(CONFIGS / "evening.yaml"))
-    seen = [sum(c.training.images for c in cells) for cells in (found, evening)]
+    seen = [sum(c.training.images for c in cells) for cells in (planned, evening)]
     assert seen[0] > 2 * seen[1]
 
 
 def test_the_smoke_grid_is_small_and_of_two_kinds() -> None:
     config = load_config(CONFIGS / "smoke.yaml")
-    found = build_cells(config)
+    planned = build_cells(config)
     assert config.note == "smoke: not evidence"
-    assert len({c.cell.patch for c in found}) > 1
-    assert len({r for c in found for r in c.mask_ratios}) > 1
-    assert {config.worlds[c.cell.world].kind for c in found} == {"additive_tree", "grammar_tree"}
+    assert len({c.cell.patch for c in planned}) > 1
+    assert len({r for c in planned for r in c.mask_ratios}) > 1
+    assert {config.worlds[c.cell.world].kind for c in planned} == {"additive_tree", "grammar_tree"}

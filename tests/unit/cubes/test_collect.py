@@ -66,7 +66,7 @@ def test_gain_is_paired(sweep: Sweep, tmp_path: Path) -> None:
             own.r2_boot.sel(encoder="trained", eval_ratio=ratio, **where).values
             - source.r2_boot.sel(encoder="null_trained", eval_ratio=ratio, **where).values
         )
-        found = cube.sel(
+        row = cube.sel(
             world_seed=cell.world_seed,
             mask_ratio=entry.mask_ratios[0],
             encoder="trained",
@@ -78,7 +78,7 @@ def test_gain_is_paired(sweep: Sweep, tmp_path: Path) -> None:
             - float(source.r2.sel(encoder="null_trained", eval_ratio=ratio, **where)),
             *np.quantile(boot, [0.025, 0.975]),
         ]
-        np.testing.assert_allclose([found.gain, found.gain_low, found.gain_high], expected, atol=1e-6)
+        np.testing.assert_allclose([row.gain, row.gain_low, row.gain_high], expected, atol=1e-6)
     np.testing.assert_array_equal(
         cube.gain.sel(encoder="null_trained"), np.zeros_like(cube.gain.sel(encoder="null_trained"))
     )

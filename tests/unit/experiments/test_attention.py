@@ -35,8 +35,8 @@ def test_even_attention_has_the_even_share():
     grid = TokenGrid.for_leaves(16)
     anchors = np.arange(16)
     for level in (1, 2, 3):
-        found = shared_mass(np.full((16, 16), 0.3), grid, level, anchors)
-        np.testing.assert_allclose(found, (2**level - 1) / 15)
+        mass = shared_mass(np.full((16, 16), 0.3), grid, level, anchors)
+        np.testing.assert_allclose(mass, (2**level - 1) / 15)
 
 
 def test_only_what_others_get_is_shared_out():

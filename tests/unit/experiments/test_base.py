@@ -44,8 +44,8 @@ def test_settings_refused(given: dict[str, Any], said: str) -> None:
 
 
 def test_settings_given_stand_in_the_place_of_defaults() -> None:
-    found = fill_settings("made_up", {"ratios": [1, 0.5]}, {"images": 10, "ratios": (0.5,)})
-    assert found == {"images": 10, "ratios": (1, 0.5)}
+    filled = fill_settings("made_up", {"ratios": [1, 0.5]}, {"images": 10, "ratios": (0.5,)})
+    assert filled == {"images": 10, "ratios": (1, 0.5)}
 
 
 def test_an_unknown_experiment_is_named_with_those_there_are() -> None:

@@ -43,8 +43,8 @@ def test_border_tokens_are_those_with_a_visible_neighbour():
     grid = TokenGrid(4, 4)
     uniforms = np.random.default_rng(0).random((50, 16))
     shown = mask_matrix(draw_masks(MaskPatches(grid), 4, uniforms)[0], 16)
-    found = border_tokens(shown, grid)
-    for row, visible in zip(found, shown, strict=True):
+    borders = border_tokens(shown, grid)
+    for row, visible in zip(borders, shown, strict=True):
         for token in range(16):
             y, x = divmod(token, 4)
             near = [(y + 1, x), (y - 1, x), (y, x + 1), (y, x - 1)]

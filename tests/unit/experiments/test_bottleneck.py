@@ -11,7 +11,7 @@ from maestrata.experiments._bottleneck_model import Bottleneck
 from maestrata.experiments._shared_part import Shared, child_mask
 from maestrata.experiments.base import Job
 from maestrata.experiments.bottleneck import SETTINGS, WORLDS, run
-from maestrata.experiments.measures import leak, redraw, whiten
+from maestrata.experiments.measures import Whitening, leak, redraw
 from maestrata.experiments.settings import fill_settings
 from maestrata.geometry import TokenGrid, patchify
 from maestrata.inference import posterior
@@ -107,28 +107,28 @@ def test_redrawing_keeps_c_and_the_conditional_mean_and_changes_all_else_that_is
     seen = [patchify(s.images, world.token_pixels)[:, sibling] for s in (sample, again)]
     # E[masked | visible] is a function of c: no leak; the visible token has its own noise beside c
     told = [posterior(world, s.images, ~masked).tokens[:, masked].reshape(400, -1) for s in (sample, again)]
-    assert leak(*whiten(*told))[0] < 0.02
-    assert leak(*whiten(*seen))[0] > 0.1
+    assert leak(*map(Whitening(told[0]).apply, told))[0] < 0.02
+    assert leak(*map(Whitening(seen[0]).apply, seen))[0] > 0.1
 
 
 def test_every_arm_is_measured_at_every_level():
-    found = numbers(run(job()))
+    values = numbers(run(job()))
     trained = {"trained/0.5d", "trained/1d", "trained/2d"}
     coded = trained | {"null_trained/1d", "random_init/1d", "pca/1d"}
-    assert {arm for arm, _ in found} == {f"l{level}/{arm}" for level in (1, 3) for arm in coded | {"exact"}}
+    assert {arm for arm, _ in values} == {f"l{level}/{arm}" for level in (1, 3) for arm in coded | {"exact"}}
     for level in (1, 3):
         for arm in sorted(coded):
             at = f"l{level}/{arm}"
-            assert {"r2", "r2_linear", "skill", "leak", "outputs"} <= {q for a, q in found if a == at}
-            assert 0 < found[at, "leak"] < 1.2
-            assert ((at, "progress") in found) == (arm in trained)
-            assert ((at, "leak_used") in found) == (arm != "pca/1d")
+            assert {"r2", "r2_linear", "skill", "leak", "outputs"} <= {q for a, q in values if a == at}
+            assert 0 < values[at, "leak"] < 1.2
+            assert ((at, "progress") in values) == (arm in trained)
+            assert ((at, "leak_used") in values) == (arm != "pca/1d")
             if arm in trained:
                 # the decoder's optimum on the visible part is the exact posterior's
-                assert found[at, "progress"] < 1.05
+                assert values[at, "progress"] < 1.05
     # noise over c and its ancestors: root 2, and one a level
-    assert found["l1/trained/1d", "outputs"] == 4 and found["l1/trained/2d", "outputs"] == 8
-    assert found["l3/trained/1d", "outputs"] == 2
+    assert values["l1/trained/1d", "outputs"] == 4 and values["l1/trained/2d", "outputs"] == 8
+    assert values["l3/trained/1d", "outputs"] == 2
 
 
 def test_only_worlds_in_which_the_visible_part_determines_c():
@@ -143,9 +143,9 @@ def test_equal_jobs_give_equal_numbers():
 def test_a_world_without_turns_is_learnt_in_seconds_and_not_from_targets_of_other_images():
     # then E[masked | visible] is linear in the d_c numbers that a node and its ancestors have
     settings = {"images": 25_600, "batch": 64, "width": 32, "test": 1000, "levels": [1]}
-    found = numbers(run(job(settings, omega=0.0)))
-    assert found["l1/trained/1d", "progress"] > 0.9 > 0.8 > found["l1/trained/0.5d", "progress"]
-    assert found["l1/trained/1d", "skill"] > 0.9
-    assert found["l1/trained/1d", "leak"] < 0.1 < found["l1/random_init/1d", "leak"]
-    assert found["l1/null_trained/1d", "leak"] > 0.3
-    assert found["l1/null_trained/1d", "skill"] < 0.6
+    values = numbers(run(job(settings, omega=0.0)))
+    assert values["l1/trained/1d", "progress"] > 0.9 > 0.8 > values["l1/trained/0.5d", "progress"]
+    assert values["l1/trained/1d", "skill"] > 0.9
+    assert values["l1/trained/1d", "leak"] < 0.1 < values["l1/random_init/1d", "leak"]
+    assert values["l1/null_trained/1d", "leak"] > 0.3
+    assert values["l1/null_trained/1d", "skill"] < 0.6

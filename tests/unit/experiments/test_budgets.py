@@ -50,15 +50,15 @@ def test_as_many_masked_tokens_count_at_every_ratio():
 def test_each_budget_is_equal_over_the_ratios():
     axes, data = budgets.run(job()).arrays()
     assert axes["arm"] == [f"{b}/v{v}" for b in ("tokens", "compute") for v in (7, 6, 4, 2, 1)]
-    found = {q: data["value"][:, j, 0] for j, q in enumerate(axes["quantity"]) if q not in ("r2", "progress")}
-    assert (found["tokens_in_loss"][:5] == 640).all() and (found["images"][:5] == 640).all()
+    spent = {q: data["value"][:, j, 0] for j, q in enumerate(axes["quantity"]) if q not in ("r2", "progress")}
+    assert (spent["tokens_in_loss"][:5] == 640).all() and (spent["images"][:5] == 640).all()
     # equal but for the last batch, which is rounded down
-    cost = found["products"][5:]
+    cost = spent["products"][5:]
     batch = 64 * np.array([budgets.forward_products(SMALL, v) for v in (7, 6, 4, 2, 1)])
     limit = 640 * budgets.forward_products(SMALL, 2)
     assert (cost <= limit).all() and (cost > limit - batch).all()
-    assert found["tokens_in_loss"][5:] == pytest.approx(found["images"][5:] * [1, 2, 4, 6, 7])
-    assert (np.diff(found["images"][5:]) >= 0).all()  # more images where fewer tokens are shown
+    assert spent["tokens_in_loss"][5:] == pytest.approx(spent["images"][5:] * [1, 2, 4, 6, 7])
+    assert (np.diff(spent["images"][5:]) >= 0).all()  # more images where fewer tokens are shown
     r2 = data["value"][:, axes["quantity"].index("r2")]
     assert np.isfinite(r2[:, 1:]).all() and len({tuple(row[1:]) for row in r2}) == 10
     assert data["setting"] == pytest.approx(2 * [1 / 8, 2 / 8, 4 / 8, 6 / 8, 7 / 8])

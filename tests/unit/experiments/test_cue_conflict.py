@@ -85,8 +85,8 @@ def _pair(rng, n):
 )
 def test_answers_go_to_the_cue_that_is_seen(column, expected):
     rng = np.random.default_rng(0)
-    found = cue_conflict._answers(lambda images: images[:, [column]], _pair(rng, 600), _pair(rng, 600))
-    assert {name: right.mean() for name, right in found.items()} == pytest.approx(expected, abs=0.1)
+    answers = cue_conflict._answers(lambda images: images[:, [column]], _pair(rng, 600), _pair(rng, 600))
+    assert {name: right.mean() for name, right in answers.items()} == pytest.approx(expected, abs=0.1)
 
 
 def test_models_and_controls_are_measured(cells_job, grammar):

@@ -25,8 +25,8 @@ def job(kind, leaves=4):
 
 
 def test_masks_are_those_of_the_figure_and_the_ladder():
-    found = {arm: mask for arms, mask in module.masks(make("gaussian_tree", 0, leaves=16)) for arm in arms}
-    assert {arm: int(mask.sum()) for arm, mask in found.items()} == {
+    masks = {arm: mask for arms, mask in module.masks(make("gaussian_tree", 0, leaves=16)) for arm in arms}
+    assert {arm: int(mask.sum()) for arm, mask in masks.items()} == {
         "conservative": 4,
         "ideal": 8,
         "aggressive": 12,
@@ -35,7 +35,7 @@ def test_masks_are_those_of_the_figure_and_the_ladder():
         "ladder3": 8,
         "ladder4": 8,
     }
-    np.testing.assert_array_equal(found["ideal"], found["ladder4"])
+    np.testing.assert_array_equal(masks["ideal"], masks["ladder4"])
 
 
 @pytest.mark.parametrize("kind", ["invertible_tree", "symbol_tree"])

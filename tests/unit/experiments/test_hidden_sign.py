@@ -57,7 +57,7 @@ def test_the_density_is_that_of_a_mixture_written_out():
     tokens, visible_ids, masked_ids = some(3)
     targets = tokens[:, 1:3] + 0.2
     with torch.no_grad():
-        found = model.log_density(tokens, visible_ids, masked_ids, targets)[0]
+        log_density = model.log_density(tokens, visible_ids, masked_ids, targets)[0]
         out = model.mae(tokens, visible_ids, masked_ids)[0]
         for place in (0, 1):
             shape, share = out[place, 2:].reshape(2, 2, 3), out[place, :2].softmax(0)
@@ -66,7 +66,7 @@ def test_the_density_is_that_of_a_mixture_written_out():
                 covariance = torch.diag(torch.exp(2 * shape[k, 1]))
                 gauss = torch.distributions.MultivariateNormal(shape[k, 0], covariance)
                 density = density + share[k] * gauss.log_prob(targets[0, place]).exp()
-            assert float(found[place]) == pytest.approx(float(density.log()), abs=1e-4)
+            assert float(log_density[place]) == pytest.approx(float(density.log()), abs=1e-4)
         loss = hidden_sign._loss(model, 0)(tokens, visible_ids, masked_ids)
         own = model.log_density(tokens, visible_ids, masked_ids, tokens[:, 1:3])
     assert float(loss) == pytest.approx(-float(own.mean()) / 3, abs=1e-5)
@@ -124,7 +124,7 @@ def test_the_exact_density_is_that_of_all_derivations():
         return np.mean(normal) / (2 * np.pi * deviation**2) ** (len(token) / 2)
 
     visible_ids = np.array([[0, 3], [1, 2], [0, 1]])
-    found = token_log_density(world, tokens, visible_ids)
+    log_density = token_log_density(world, tokens, visible_ids)
     for i, shown in enumerate(visible_ids):
         weights = np.ones(len(derived))
         for k, symbols in enumerate(derived):
@@ -134,7 +134,9 @@ def test_the_exact_density_is_that_of_all_derivations():
         for hidden in set(range(4)) - set(shown.tolist()):
             at = places.tolist().index(hidden)
             each = [density(tokens[i, hidden], symbols[at]) for symbols in derived]
-            assert found[i, hidden] == pytest.approx(np.log(np.average(each, weights=weights)), abs=1e-9)
+            assert log_density[i, hidden] == pytest.approx(
+                np.log(np.average(each, weights=weights)), abs=1e-9
+            )
 
 
 @pytest.fixture(scope="module")

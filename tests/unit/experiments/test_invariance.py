@@ -46,8 +46,8 @@ def test_models_are_measured_with_their_start(cells_job, grammar):
         # total indices of two halves add up to 1 and what they do together
         assert low[1] + value(arm, "high_redrawn", 2) > 0.9
     again = invariance.run(cells_job("invariance", grammar, pairs=200)).arrays()[1]
-    for name, found in table.arrays()[1].items():
-        np.testing.assert_array_equal(found, again[name])
+    for name, values in table.arrays()[1].items():
+        np.testing.assert_array_equal(values, again[name])
 
 
 def test_a_job_without_models_is_refused(cells_job):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from maestrata.errors import ExperimentError
-from maestrata.experiments.measures import Whitening, leak, noise_below, redraw, whiten
+from maestrata.experiments.measures import Whitening, leak, noise_below, redraw
 from maestrata.resampling import bootstrap_weights
 from maestrata.worlds import make
 
@@ -20,7 +20,8 @@ def rng() -> np.random.Generator:
 def test_whitened_covariance_is_the_identity_and_others_move_with_it() -> None:
     draws = rng()
     sample = draws.standard_normal((500, 4)) @ draws.standard_normal((4, 4)) + 3.0
-    fitted, shifted = whiten(sample, sample + 1.0)
+    whitening = Whitening(sample)
+    fitted, shifted = whitening.apply(sample), whitening.apply(sample + 1.0)
     np.testing.assert_allclose(fitted.T @ fitted / 500, np.eye(4), atol=1e-10)
     np.testing.assert_allclose(fitted.mean(0), 0, atol=1e-12)
     # an affine map: a common shift of the sample is a common shift of what is whitened

@@ -72,10 +72,10 @@ def test_rankings_that_part_and_rankings_that_do_not():
     weights = bootstrap_weights(0, 8, 20)
     together = [scores(r, r, e, r) for r, e in zip(roots, errors, strict=True)]
     apart = [scores(r, r, e, r) for r, e in zip(roots, errors[::-1], strict=True)]
-    for found, pixels in ((rank_correlations(together, weights), 1), (rank_correlations(apart, weights), -1)):
-        assert found["rank_ssim"] == pytest.approx(1) and found["rank_fsim"] == pytest.approx(1)
-        assert found["rank_psnr"] == pytest.approx(pixels) and found["rank_mse"] == pytest.approx(pixels)
-        assert found["rank_gap"] == pytest.approx(1 - pixels, abs=1e-12)
+    for ranks, pixels in ((rank_correlations(together, weights), 1), (rank_correlations(apart, weights), -1)):
+        assert ranks["rank_ssim"] == pytest.approx(1) and ranks["rank_fsim"] == pytest.approx(1)
+        assert ranks["rank_psnr"] == pytest.approx(pixels) and ranks["rank_mse"] == pytest.approx(pixels)
+        assert ranks["rank_gap"] == pytest.approx(1 - pixels, abs=1e-12)
     # two neighbours exchanged in one of the four measures: .1 in its correlation, .05 in the gap
     swapped = [scores(s, r, e, r) for s, r, e in zip((0.2, 0.1, 0.3, 0.4, 0.5), roots, errors, strict=True)]
     assert rank_correlations(swapped, weights)["rank_gap"] == pytest.approx(-0.05)

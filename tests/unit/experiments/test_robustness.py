@@ -33,12 +33,12 @@ def test_inference_is_told_of_the_tilt():
     world = make("grammar_tree", 1, leaves=2, symbols=5, productions=2, pixel_noise=1.5)
     (tilt,) = [s for s in robustness.shifts(world, world.sample(20).noise, DEFAULTS) if "tilt" in s.name]
     images = world.generate(tilt.noise).images
-    found = posterior(tilt.world, images, np.array([True, False])).probabilities[1][:, 0]
+    inferred = posterior(tilt.world, images, np.array([True, False])).probabilities[1][:, 0]
     pixels = patchify(images.astype(np.float64), 2)[:, 0]
     apart = np.square(pixels[:, None] - world.params["patterns"][None]).sum(-1)
     likelihood = np.exp(-(apart - apart.min(1, keepdims=True)) / (2 * 1.5**2))
     expected = likelihood[:, world.params["rules1"][:, :, 0]] @ np.array([0.75, 0.25])
-    np.testing.assert_allclose(found, expected / expected.sum(1, keepdims=True), rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(inferred, expected / expected.sum(1, keepdims=True), rtol=1e-6, atol=1e-9)
 
 
 def test_a_tree_of_symbols_has_its_digits_tilted_and_its_pixels_made_noisier():

@@ -76,11 +76,11 @@ def as_summed_anew(value, n=300, dims=8):
 
 
 def test_one_seed_has_pairs_of_ratios_alone(cells_job):
-    found = _values(similarity.run(cells_job("similarity", WORLD, visible=(1, 4, 7))))
+    values = _values(similarity.run(cells_job("similarity", WORLD, visible=(1, 4, 7))))
     within = ["v1-v4", "v1-v7", "v4-v7", "v1-random_init", "v4-random_init", "v7-random_init"]
     named = ["cka_10_50", "cka_10_90", "cka_50_90"]
-    assert sorted(found) == sorted([(a, "cka") for a in within] + [("ratios", q) for q in named])
-    assert found["ratios", "cka_10_90"] == as_summed_anew(found["v1-v7", "cka"])
+    assert sorted(values) == sorted([(a, "cka") for a in within] + [("ratios", q) for q in named])
+    assert values["ratios", "cka_10_90"] == as_summed_anew(values["v1-v7", "cka"])
 
 
 def test_other_seeds_are_the_reference(cells_job):
@@ -88,23 +88,23 @@ def test_other_seeds_are_the_reference(cells_job):
     def draw(seed, count):
         return 900 if (seed, count) == (1, 1) else count
 
-    found = _values(
+    values = _values(
         similarity.run(cells_job("similarity", WORLD, visible=(1, 4, 7), seeds=(0, 1), draw=draw))
     )
-    assert found["v7-v7", "cka_other_seed"] == pytest.approx(1)
-    assert found["v4-v4", "cka_other_seed"] == pytest.approx(1)
-    assert found["v1-v1", "cka_other_seed"] < 0.999
-    same = (2 + found["v1-v1", "cka_other_seed"]) / 3
-    assert found["ratios", "cka_same_ratio"] == pytest.approx(same)
+    assert values["v7-v7", "cka_other_seed"] == pytest.approx(1)
+    assert values["v4-v4", "cka_other_seed"] == pytest.approx(1)
+    assert values["v1-v1", "cka_other_seed"] < 0.999
+    same = (2 + values["v1-v1", "cka_other_seed"]) / 3
+    assert values["ratios", "cka_same_ratio"] == pytest.approx(same)
     # both models of one ratio with the other seed's of the other
-    assert found["ratios", "cka_10_90"] == as_summed_anew(found["v1-v7", "cka_other_seed"])
-    assert abs(found["v1-v7", "cka_other_seed"] - found["v1-v7", "cka"]) > 1e-6
+    assert values["ratios", "cka_10_90"] == as_summed_anew(values["v1-v7", "cka_other_seed"])
+    assert abs(values["v1-v7", "cka_other_seed"] - values["v1-v7", "cka"]) > 1e-6
 
 
 def test_other_patches_stand_apart(cells_job):
     job = cells_job("similarity", WORLD, visible=(1, 3), patches="2x1")
-    found = _values(similarity.run(job))
-    assert ("2x1/v1-v3", "cka") in found
-    assert not [key for key in found if key[0] == "ratios"]
+    values = _values(similarity.run(job))
+    assert ("2x1/v1-v3", "cka") in values
+    assert not [key for key in values if key[0] == "ratios"]
     with pytest.raises(ExperimentError, match="no cell of training seed 5"):
         similarity.run(replace(job, seed=5))

@@ -62,12 +62,12 @@ def test_it_is_gaussian_and_the_world_is_not(world, twin):
     def excess_kurtosis(rows):
         return (rows**4).mean(0) / np.square(np.square(rows).mean(0)) - 3
 
-    found = {}
+    kurtosis = {}
     for name, one in (("world", world), ("twin", twin)):
         rows = joined(one.sample(40_000))
         pairs = rows[:, :60] + rows[:, 20:80]  # mixtures of pixels
-        found[name] = abs(excess_kurtosis(pairs - pairs.mean(0))).max()
-    assert found["twin"] < 0.2 < found["world"]
+        kurtosis[name] = abs(excess_kurtosis(pairs - pairs.mean(0))).max()
+    assert kurtosis["twin"] < 0.2 < kurtosis["world"]
 
 
 def test_the_best_linear_score_is_the_same_in_both(world, twin):

@@ -69,24 +69,24 @@ def _compare(world, n=40, seed=0):
     sample = world.sample(n)
     visible = np.random.default_rng(seed).random((n, world.grid.n_tokens)) < 0.5
     visible[:, 0] |= ~visible.any(1)
-    found = posterior(world, sample.images, visible, noise=True)
+    inferred = posterior(world, sample.images, visible, noise=True)
     weights, draws, symbols, shown = _enumerated(world, sample.images, visible)
     for level, nodes in world.n_nodes.items():
         for i in range(nodes):
             onehot = np.eye(world.n_symbols[level])[symbols[level][:, i, 0]]
-            np.testing.assert_allclose(found.probabilities[level][:, i], weights @ onehot, atol=1e-9)
+            np.testing.assert_allclose(inferred.probabilities[level][:, i], weights @ onehot, atol=1e-9)
             if level:
                 high = world.noise_spec[level].high
                 onehot = np.concatenate([np.eye(h)[draws[level][:, i, k]] for k, h in enumerate(high)], 1)
-                np.testing.assert_allclose(found.noise[level][:, i], weights @ onehot, atol=1e-9)
+                np.testing.assert_allclose(inferred.noise[level][:, i], weights @ onehot, atol=1e-9)
     noise = world.settings["pixel_noise"]
     for i in range(world.grid.n_tokens):
         mean = weights @ shown[:, i]
         hidden = ~visible[:, i]
-        np.testing.assert_allclose(found.tokens[hidden, i], mean[hidden], atol=1e-8)
+        np.testing.assert_allclose(inferred.tokens[hidden, i], mean[hidden], atol=1e-8)
         variance = (weights @ shown[:, i] ** 2 - mean**2).mean(1) + noise**2
-        np.testing.assert_allclose(found.token_variance[hidden, i], variance[hidden], atol=1e-8)
-        lead, pixels = np.split(found.noise[0][:, i], [-world.token_values], axis=1)
+        np.testing.assert_allclose(inferred.token_variance[hidden, i], variance[hidden], atol=1e-8)
+        lead, pixels = np.split(inferred.noise[0][:, i], [-world.token_values], axis=1)
         tokens = patchify(sample.images.astype(np.float64), world.token_pixels)[:, i]
         np.testing.assert_allclose(pixels, np.where(hidden[:, None], 0, (tokens - mean) / noise), atol=1e-7)
         for k in range(lead.shape[1]):

@@ -33,34 +33,34 @@ def test_every_world_with_a_module_is_tested_here():
 
 
 def test_shapes(case):
-    world, _, _, found = case
+    world, _, _, inferred = case
     width = world.n_symbols if world.discrete else world.dims
     for level, nodes in world.n_nodes.items():
-        assert found.mean[level].shape == (N, nodes, width[level])
+        assert inferred.mean[level].shape == (N, nodes, width[level])
         if not world.discrete:
-            assert found.covariance[level].shape == (N, nodes, width[level], width[level])
-    assert found.tokens.shape == (N, world.grid.n_tokens, world.token_values)
-    assert found.discrete == world.discrete
+            assert inferred.covariance[level].shape == (N, nodes, width[level], width[level])
+    assert inferred.tokens.shape == (N, world.grid.n_tokens, world.token_values)
+    assert inferred.discrete == world.discrete
 
 
 def test_noise_has_the_layout_of_the_targets(case):
-    world, sample, _, found = case
+    world, sample, _, inferred = case
     for target in world.targets(sample):
         if target.kind == "noise":
-            assert found.noise[target.level][:, target.node].shape == target.values.shape
+            assert inferred.noise[target.level][:, target.node].shape == target.values.shape
 
 
 def test_visible_tokens_are_themselves_and_masked_pixels_are_never_looked_at(case):
-    world, sample, visible, found = case
+    world, sample, visible, inferred = case
     tokens = patchify(sample.images, world.token_pixels)
-    np.testing.assert_allclose(found.tokens[visible], tokens[visible])
-    assert (found.token_variance[visible] == 0).all() and (found.token_variance[~visible] > 0).all()
+    np.testing.assert_allclose(inferred.tokens[visible], tokens[visible])
+    assert (inferred.token_variance[visible] == 0).all() and (inferred.token_variance[~visible] > 0).all()
     spoiled = np.where(
         np.repeat(np.repeat(visible.reshape(N, 1, *world_grid(world)), 2, 2), 2, 3), sample.images, np.nan
     )
     again = posterior(world, spoiled, visible, noise=True)
-    for level in found.mean:
-        np.testing.assert_array_equal(again.mean[level], found.mean[level])
+    for level in inferred.mean:
+        np.testing.assert_array_equal(again.mean[level], inferred.mean[level])
 
 
 def world_grid(world):
@@ -77,49 +77,49 @@ def test_one_mask_for_all_is_the_same_mask_for_each(case):
 
 def test_errors_are_as_large_as_the_posterior_says(case):
     """Squared error averages to the posterior variance, level by level, and the masked loss likewise."""
-    world, sample, visible, found = case
+    world, sample, visible, inferred = case
     for level in range(1, world.levels + 1):
         if world.discrete:
             truth = np.eye(world.n_symbols[level])[sample.latents[level][..., 0]]
-            said = found.mean[level] * (1 - found.mean[level])
+            said = inferred.mean[level] * (1 - inferred.mean[level])
         else:
             truth = sample.latents[level]
-            said = np.diagonal(found.covariance[level], axis1=-2, axis2=-1)
-        squares = (truth - found.mean[level]) ** 2
+            said = np.diagonal(inferred.covariance[level], axis1=-2, axis2=-1)
+        squares = (truth - inferred.mean[level]) ** 2
         spread = (squares - said).reshape(N, -1).sum(1)
         assert abs(spread.mean()) <= 5 * spread.std() / np.sqrt(N) + 1e-6
-    squares = ((patchify(sample.images, world.token_pixels) - found.tokens) ** 2).mean(-1)
-    apart = ((squares - found.token_variance) * ~visible).sum(1)
+    squares = ((patchify(sample.images, world.token_pixels) - inferred.tokens) ** 2).mean(-1)
+    apart = ((squares - inferred.token_variance) * ~visible).sum(1)
     assert abs(apart.mean()) <= 5 * apart.std() / np.sqrt(N)
 
 
 def test_posterior_noise_is_unbiased_and_smaller_than_the_noise(case):
     """E[eps | x] is orthogonal to its own error, so its mean square is its covariance with eps."""
-    world, sample, _, found = case
+    world, sample, _, inferred = case
     targets = [
         t for t in world.targets(sample) if t.kind == "noise" and world.noise_spec[t.level].kind == "normal"
     ]
     for target in targets:
-        guess = found.noise[target.level][:, target.node]
+        guess = inferred.noise[target.level][:, target.node]
         cross = (guess * (target.values - guess)).sum(1)
         assert abs(cross.mean()) <= 5 * cross.std() / np.sqrt(N) + 1e-5
 
 
 def test_float32_on_request(case):
-    world, sample, visible, found = case
+    world, sample, visible, inferred = case
     small = posterior(world, sample.images[:50], visible[:50], noise=True, dtype=np.float32)
     assert {a.dtype for a in (*small.mean.values(), *small.noise.values(), small.tokens)} == {
         np.dtype(np.float32)
     }
     if world.name != "invertible_tree":  # its draws depend on how many images there are
-        np.testing.assert_allclose(small.mean[1], found.mean[1][:50], atol=1e-4)
+        np.testing.assert_allclose(small.mean[1], inferred.mean[1][:50], atol=1e-4)
 
 
 def test_pool_up_is_any_token_below():
     world = worlds.make("gaussian_tree", 0, leaves=8)
     visible = np.random.default_rng(0).random((20, 8)) < 0.3
-    for level, found in pool_up(world.grid, visible).items():
-        np.testing.assert_array_equal(found, visible[:, world.grid.blocks(level)].any(-1))
+    for level, seen in pool_up(world.grid, visible).items():
+        np.testing.assert_array_equal(seen, visible[:, world.grid.blocks(level)].any(-1))
 
 
 def test_bad_input_is_named():
@@ -148,10 +148,10 @@ def test_unsupported_worlds_name_the_bounds():
 
 
 def test_probabilities_only_where_there_are_symbols(case):
-    world, _, _, found = case
+    world, _, _, inferred = case
     if world.discrete:
-        assert found.probabilities is found.mean
-        np.testing.assert_allclose(found.probabilities[1].sum(-1), 1)
+        assert inferred.probabilities is inferred.mean
+        np.testing.assert_allclose(inferred.probabilities[1].sum(-1), 1)
     else:
         with pytest.raises(InferenceError, match="no symbols"):
-            _ = found.probabilities
+            _ = inferred.probabilities

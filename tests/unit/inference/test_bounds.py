@@ -22,22 +22,22 @@ def test_exact_lies_between_where_it_is_known():
     sample = world.sample(N)
     visible = np.random.default_rng(0).random((N, 4)) < 0.6
     visible[:, 0] |= ~visible.any(1)
-    found = bounds(world, sample, visible, predictor=Predictor(**SMALL).fit(world))
+    bounded = bounds(world, sample, visible, predictor=Predictor(**SMALL).fit(world))
     exact = posterior(world, sample.images, visible, noise=True)
     for level in (1, 2):
         z = sample.latents[level]
-        low, mid = _r2(z, found.lower["latent", level]), _r2(z, exact.mean[level])
-        high = _r2(z, found.upper["latent", level], 0.5)
+        low, mid = _r2(z, bounded.lower["latent", level]), _r2(z, exact.mean[level])
+        high = _r2(z, bounded.upper["latent", level], 0.5)
         assert 0.05 < low < mid + 0.01 and mid < high + 0.03 and high < 1
     for level in (0, 1):
         eps = sample.noise[level]
-        assert _r2(eps, exact.noise[level]) < _r2(eps, found.upper["noise", level], 0.5) + 0.03
+        assert _r2(eps, exact.noise[level]) < _r2(eps, bounded.upper["noise", level], 0.5) + 0.03
     tokens = patchify(sample.images, 2)
-    losses = [found.loss_low, exact.token_variance, ((tokens - found.tokens) ** 2).mean(-1)]
+    losses = [bounded.loss_low, exact.token_variance, ((tokens - bounded.tokens) ** 2).mean(-1)]
     low, mid, high = (part[~visible].mean() for part in losses)
     assert low < mid + 0.01 and mid < high + 0.01
-    assert (found.loss_low[visible] == 0).all()
-    np.testing.assert_allclose(found.tokens[visible], tokens[visible], atol=1e-6)
+    assert (bounded.loss_low[visible] == 0).all()
+    np.testing.assert_allclose(bounded.tokens[visible], tokens[visible], atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["additive_tree", "latent_dag"])
@@ -57,12 +57,12 @@ def test_hidden_subtrees_are_worth_their_ancestors_alone():
     """A token's parent without any visible token below: R2 at most rho^2 however long the chain."""
     world = worlds.make("additive_tree", 0, leaves=8)
     sample = world.sample(N)
-    found = bounds(world, sample, np.arange(8) == 0, predictor=Predictor(**SMALL).fit(world), sweeps=1)
+    bounded = bounds(world, sample, np.arange(8) == 0, predictor=Predictor(**SMALL).fit(world), sweeps=1)
     hidden = world.grid.node_of_token(1)[-1]
     z = sample.latents[1][:, hidden]
-    assert _r2(z, found.upper["latent", 1][:, hidden], 0.5) < 0.98
+    assert _r2(z, bounded.upper["latent", 1][:, hidden], 0.5) < 0.98
     noise = sample.noise[1][:, hidden]
-    assert abs(_r2(noise, found.upper["noise", 1][:, hidden], 0.5)) < 0.1
+    assert abs(_r2(noise, bounded.upper["noise", 1][:, hidden], 0.5)) < 0.1
 
 
 def test_predictor_never_sees_test_images_or_masked_pixels():
@@ -85,18 +85,18 @@ def test_any_world_has_a_lower_bound(name):
     """So that a new world goes through the workflow before anyone has written its inference."""
     world = worlds.make(name, 0, leaves=4)
     sample = world.sample(N)
-    found = bounds(
+    bounded = bounds(
         world, sample, np.array([True, True, False, True]), predictor=Predictor(**SMALL).fit(world)
     )
-    assert found.upper == {} and (found.loss_low == 0).all()
+    assert bounded.upper == {} and (bounded.loss_low == 0).all()
     tokens = patchify(sample.images, 2)
-    np.testing.assert_array_equal(found.tokens[:, :2], tokens[:, :2])
+    np.testing.assert_array_equal(bounded.tokens[:, :2], tokens[:, :2])
     for target in world.targets(sample):
-        guess = found.lower[target.kind, target.level]
+        guess = bounded.lower[target.kind, target.level]
         assert guess[:, target.node].shape == target.values.shape
     exact = posterior(world, sample.images, np.array([True, True, False, True]))
     values = next(t.values for t in world.targets(sample) if t.level == 2)
-    assert 0.1 < _r2(values, found.lower["latent", 2][:, 0]) < _r2(values, exact.mean[2][:, 0]) + 0.01
+    assert 0.1 < _r2(values, bounded.lower["latent", 2][:, 0]) < _r2(values, exact.mean[2][:, 0]) + 0.01
 
 
 def test_errors():

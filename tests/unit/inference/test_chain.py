@@ -6,16 +6,17 @@ from scipy import stats
 
 from maestrata import worlds
 from maestrata.errors import InferenceError
+from maestrata.geometry import patchify
 from maestrata.inference.base import posterior
 from maestrata.inference.chain import Chain, _draw_on_line, _independent_sets, _terms
 from maestrata.inference.folds import Folds
-from maestrata.worlds.maps import images_to_tokens
+from maestrata.worlds.maps import token_variables
 
 
 def _start(world, n, seed=0):
     sample = world.generate(world.draw(n, np.random.default_rng(seed), np.float64))
     folds = Folds.of(world)
-    leaves = images_to_tokens(world.params["P"], sample.images, world.token_pixels)
+    leaves = token_variables(world.params["P"], patchify(sample.images, world.token_pixels))
     z = np.concatenate([*(sample.latents[level] for level in range(world.levels, 0, -1)), leaves], 1)
     return sample, folds, z
 

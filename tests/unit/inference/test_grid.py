@@ -46,12 +46,14 @@ def test_no_product_meets_or_makes_a_denormal(asked, monkeypatch):
 
 
 def test_sums_are_those_of_all_numbers(asked, monkeypatch):
-    found = infer(*asked)
+    inferred = infer(*asked)
     for module in (grid, additive_tree):
         monkeypatch.setattr(module, "flush", lambda values, *_: values)
     world = worlds.make("additive_tree", 0, leaves=8, dim=2)  # grids are kept by world
     expected = infer(world, *asked[1:])
     for level in range(4):
-        np.testing.assert_allclose(found.mean[level], expected.mean[level], rtol=1e-6, atol=1e-6)
-        np.testing.assert_allclose(found.covariance[level], expected.covariance[level], rtol=1e-6, atol=1e-6)
-        np.testing.assert_allclose(found.noise[level], expected.noise[level], rtol=1e-6, atol=1e-5)
+        np.testing.assert_allclose(inferred.mean[level], expected.mean[level], rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(
+            inferred.covariance[level], expected.covariance[level], rtol=1e-6, atol=1e-6
+        )
+        np.testing.assert_allclose(inferred.noise[level], expected.noise[level], rtol=1e-6, atol=1e-5)

@@ -25,17 +25,17 @@ def redraw(world, known, shared, rng):
 def test_one_visible_token_recovers_every_ancestor_and_its_noise(leaves):
     world = worlds.make("invertible_tree", 0, leaves=leaves)
     sample = world.generate(world.draw(leaves, np.random.default_rng(0), np.float64))
-    found = posterior(world, sample.images, np.eye(leaves, dtype=bool), noise=True)
+    inferred = posterior(world, sample.images, np.eye(leaves, dtype=bool), noise=True)
     for level in range(1, world.levels + 1):
         above = world.grid.node_of_token(level)
         image = np.arange(leaves)
         np.testing.assert_allclose(
-            found.mean[level][image, above], sample.latents[level][image, above], atol=1e-9
+            inferred.mean[level][image, above], sample.latents[level][image, above], atol=1e-9
         )
         np.testing.assert_allclose(
-            found.noise[level][image, above], sample.noise[level][image, above], atol=1e-9
+            inferred.noise[level][image, above], sample.noise[level][image, above], atol=1e-9
         )
-        assert (found.covariance[level][image, above] == 0).all()
+        assert (inferred.covariance[level][image, above] == 0).all()
 
 
 def test_hidden_nodes_equal_many_forward_draws():
@@ -46,7 +46,7 @@ def test_hidden_nodes_equal_many_forward_draws():
     visible = ~np.isin(
         np.arange(8), world.grid.blocks(2)[1]
     )  # one half hidden: its root is determined from above
-    found = posterior(world, sample.images, visible)
+    inferred = posterior(world, sample.images, visible)
     known = {level: np.repeat(values, draws, 0) for level, values in sample.latents.items()}
     known[0] = np.zeros((n * draws, 8, world.dims[0]))
     shared = {level: np.zeros(nodes, bool) for level, nodes in world.n_nodes.items()}
@@ -57,10 +57,10 @@ def test_hidden_nodes_equal_many_forward_draws():
         values = drawn[level].reshape(n, draws, -1, world.dims[level])[:, :, hidden]
         deviation = np.sqrt(values.var(1))
         # 64 lattice points against 40,000 draws: a tenth of a deviation is what independent draws would give
-        assert (np.abs(found.mean[level][:, hidden] - values.mean(1)) < 0.35 * deviation).all()
-        error = (found.mean[level][:, hidden] - values.mean(1)) / deviation
+        assert (np.abs(inferred.mean[level][:, hidden] - values.mean(1)) < 0.35 * deviation).all()
+        error = (inferred.mean[level][:, hidden] - values.mean(1)) / deviation
         assert np.sqrt(np.mean(error**2)) < 0.13
-        said = np.diagonal(found.covariance[level][:, hidden], axis1=-2, axis2=-1)
+        said = np.diagonal(inferred.covariance[level][:, hidden], axis1=-2, axis2=-1)
         assert 0.9 < np.mean(said) / np.mean(values.var(1)) < 1.1
 
 

@@ -18,8 +18,8 @@ def scored(request):
     sample = world.sample(N)
     visible = np.random.default_rng(0).random((N, 8)) < 0.3
     visible[:, 0] |= ~visible.any(1)
-    found = posterior(world, sample.images, visible, noise=True)
-    return world, sample, visible, found.predictions, bootstrap_weights(0, N, 40)
+    inferred = posterior(world, sample.images, visible, noise=True)
+    return world, sample, visible, inferred.predictions, bootstrap_weights(0, N, 40)
 
 
 @pytest.mark.parametrize("restricted", [False, True])
@@ -27,13 +27,13 @@ def test_equal_to_the_scores_of_probes(scored, restricted):
     world, sample, visible, predictions, weights = scored
     table = TargetTable.of(world.targets(sample))
     present = pool_up(world.grid, visible) if restricted else None
-    found = score_levels(world.targets(sample), predictions, weights, present)
+    scores = score_levels(world.targets(sample), predictions, weights, present)
     flat = np.concatenate([predictions[g.kind, g.level][:, g.node] for g in table.groups], 1).astype(
         np.float32
     )
     expected = Scorer(table, weights, present).score(flat)
-    assert set(found) == set(expected)
-    for key, limit in found.items():
+    assert set(scores) == set(expected)
+    for key, limit in scores.items():
         other = expected[key]
         np.testing.assert_allclose(limit.r2, other.r2, atol=1e-5)
         np.testing.assert_allclose([limit.low, limit.high], [other.low, other.high], atol=1e-4)
@@ -46,14 +46,14 @@ def test_equal_to_the_scores_of_probes(scored, restricted):
 def test_predictions_for_the_first_images_alone(scored):
     world, sample, _, predictions, weights = scored
     some = {key: values[:700] for key, values in predictions.items()}
-    found = score_levels(world.targets(sample), some, weights)
+    scores = score_levels(world.targets(sample), some, weights)
     short = worlds.base.Sample(
         sample.images[:700],
         {k: v[:700] for k, v in sample.latents.items()},
         {k: v[:700] for k, v in sample.noise.items()},
     )
     expected = score_levels(world.targets(short), some, weights[:, :700])
-    assert all(found[key].r2 == expected[key].r2 and found[key].n == 700 for key in found)
+    assert all(scores[key].r2 == expected[key].r2 and scores[key].n == 700 for key in scores)
 
 
 def test_too_few_images_have_no_r2(scored):
@@ -61,8 +61,8 @@ def test_too_few_images_have_no_r2(scored):
     present = {level: np.zeros((N, nodes), bool) for level, nodes in world.n_nodes.items()}
     for level in present:
         present[level][:99] = True
-    found = score_levels(world.targets(sample), predictions, weights, present)
-    assert all(np.isnan(limit.r2) and np.isnan(limit.low) and limit.n == 99 for limit in found.values())
+    scores = score_levels(world.targets(sample), predictions, weights, present)
+    assert all(np.isnan(limit.r2) and np.isnan(limit.low) and limit.n == 99 for limit in scores.values())
 
 
 def test_upper_bound_as_r2():

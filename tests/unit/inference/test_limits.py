@@ -72,7 +72,7 @@ def test_no_probe_comes_above_the_ceiling_and_the_best_comes_near():
     """On the Gaussian tree a linear probe of pixels is the posterior mean, but for its training sample."""
     world = worlds.make("gaussian_tree", 1, leaves=8)
     limits = Limits(world, samples=3000, replicates=100)
-    found = limits.at(limits.visible(None))["exact"].scores
+    scores = limits.at(limits.visible(None))["exact"].scores
     train, test = world.sample(4000, "probe-train"), world.sample(3000, "test")
     x, y = (s.images.reshape(len(s.images), -1) for s in (train, test))
     weights = bootstrap_weights(1, 3000, 100)
@@ -83,10 +83,10 @@ def test_no_probe_comes_above_the_ceiling_and_the_best_comes_near():
         r2, replicates = R2(truth, weights).of(guess)
         score.append(r2.mean())
         boot.append(replicates.mean(1))
-    ceiling = np.array([found[key].r2 for key in keys])
+    ceiling = np.array([scores[key].r2 for key in keys])
     audit = runpy.run_path(str(AUDIT))
     worst = audit["largest_excess"](
-        score, ceiling, np.transpose(boot), np.transpose([found[key].boot for key in keys])
+        score, ceiling, np.transpose(boot), np.transpose([scores[key].boot for key in keys])
     )
     assert worst.p > 0.05
     assert (ceiling - score < 0.02).all()

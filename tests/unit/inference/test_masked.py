@@ -15,8 +15,8 @@ def test_bayes_loss_of_the_gaussian_tree_is_the_trace():
     n = 2000
     sample = world.sample(n)
     visible = np.tile([True, False, True, False, False, True, True, False], (n, 1))
-    found = posterior(world, sample.images, visible)
-    loss = bayes_loss(visible, found.token_variance, true_tokens(world, sample.images), found.tokens)
+    inferred = posterior(world, sample.images, visible)
+    loss = bayes_loss(visible, inferred.token_variance, true_tokens(world, sample.images), inferred.tokens)
     model, names = joint(world), world.node_names(0)
     hidden = [name for name, shown in zip(names, visible[0], strict=True) if not shown]
     _, cov = model.condition([name for name in names if name not in hidden], hidden)

@@ -75,7 +75,7 @@ def test_equals_pgmpy(name, settings):
         logs = -((tokens[i] - world.params["patterns"]) ** 2).sum(1) / (2 * 0.8**2)
         likelihood = np.exp(logs - logs.max())
         evidence.append(TabularCPD(f"x{i}", q[0], (likelihood / likelihood.sum())[:, None]))
-    found = posterior(world, image, visible)
+    inferred = posterior(world, image, visible)
     for level in range(3):
         for i, node in enumerate(world.node_names(level)):
             if level == 0 and visible[i]:
@@ -83,7 +83,7 @@ def test_equals_pgmpy(name, settings):
             expected = BeliefPropagation(network).query(
                 [node], virtual_evidence=evidence, show_progress=False
             )
-            np.testing.assert_allclose(found.mean[level][0, i], expected.values, atol=1e-8)
+            np.testing.assert_allclose(inferred.mean[level][0, i], expected.values, atol=1e-8)
 
 
 @every_tree
@@ -91,9 +91,9 @@ def test_pixels_far_from_every_pattern_still_have_a_posterior(name):
     """A reconstruction is no image of the world; likelihoods that underflow must not become 0/0."""
     world = worlds.make(name, 0, leaves=16, pixel_noise=0.01)
     sample = world.sample(8)
-    found = posterior(world, sample.images * 0.5 + 3.0, np.ones(16, bool))
-    for level in found.mean:
-        np.testing.assert_allclose(found.mean[level].sum(-1), 1)
+    inferred = posterior(world, sample.images * 0.5 + 3.0, np.ones(16, bool))
+    for level in inferred.mean:
+        np.testing.assert_allclose(inferred.mean[level].sum(-1), 1)
 
 
 @every_tree
@@ -112,9 +112,9 @@ def test_batches_do_not_show(name, monkeypatch):
 def test_whole_image_determines_every_symbol(name):
     world = worlds.make(name, 0)
     sample = world.sample(200)
-    found = posterior(world, sample.images, np.ones(16, bool))
+    inferred = posterior(world, sample.images, np.ones(16, bool))
     for level, latents in sample.latents.items():
-        np.testing.assert_array_equal(found.mean[level].argmax(-1), latents[..., 0])
+        np.testing.assert_array_equal(inferred.mean[level].argmax(-1), latents[..., 0])
 
 
 @pytest.mark.parametrize(("name", "settings"), TREES)
@@ -157,11 +157,13 @@ def test_where_the_visible_part_determines_c():
 def test_one_visible_token_determines_all_above_it_where_nothing_is_ambiguous():
     world = worlds.make("symbol_tree", 1, ambiguity=1)
     sample = world.sample(100)
-    found = posterior(world, sample.images, np.arange(16) == 5, noise=True)
+    inferred = posterior(world, sample.images, np.arange(16) == 5, noise=True)
     for level, latents in sample.latents.items():
         node = world.grid.node_of_token(level)[5]
-        np.testing.assert_allclose(found.mean[level][np.arange(100), node, latents[:, node, 0]], 1, atol=1e-6)
+        np.testing.assert_allclose(
+            inferred.mean[level][np.arange(100), node, latents[:, node, 0]], 1, atol=1e-6
+        )
     for level in range(1, world.levels):
         node = world.grid.node_of_token(level)[5]
         digit = sample.noise[level][:, node, 0]
-        np.testing.assert_allclose(found.noise[level][np.arange(100), node, digit], 1, atol=1e-6)
+        np.testing.assert_allclose(inferred.noise[level][np.arange(100), node, digit], 1, atol=1e-6)

@@ -53,8 +53,8 @@ def test_every_score_that_should_be_there_is(cell):
     there = np.isfinite(cell.r2.sel(target="latent", level=[1, 2, 3])).all("level")
 
     def poolings(probe="ridge", **at):
-        found = there.sel(probe=probe, **at)
-        return {str(pooling) for pooling in found.pooling.values if found.sel(pooling=pooling)}
+        scores = there.sel(probe=probe, **at)
+        return {str(pooling) for pooling in scores.pooling.values if scores.sel(pooling=pooling)}
 
     every = {"global", "cls", "concat", "aligned"}
     for ratio in ("0", "0.5", "training"):
@@ -98,10 +98,10 @@ def test_numbers_make_sense_in_a_linear_world(cell):
 
 def test_positions_alone_tell_nothing(cell):
     at = {"layer": 2, "probe": "ridge", "target": "latent", "level": [1, 2, 3]}
-    found = cell.sel(at, drop=True).sel(pooling=["global", "cls"], eval_ratio=["0.5", "training"])
-    assert (np.abs(found.r2.sel(encoder="positions")) < 0.05).all()
+    scores = cell.sel(at, drop=True).sel(pooling=["global", "cls"], eval_ratio=["0.5", "training"])
+    assert (np.abs(scores.r2.sel(encoder="positions")) < 0.05).all()
     # the same masks with pixels in them tell something
-    assert (found.r2.sel(encoder="trained", pooling="global") > 0.05).all()
+    assert (scores.r2.sel(encoder="trained", pooling="global") > 0.05).all()
 
 
 def test_the_linear_mae_tells_no_more_than_all_pixels(cell, controls):
@@ -120,15 +120,15 @@ def test_brief_scores_are_those_of_the_detailed_evaluation(world, cell, controls
         "cell": (_dataset(score_cell(model, world, MaskPatches(world.grid), 2, 0, brief)), cell),
         "controls": (_dataset(score_controls(CFG, world, 0, brief)), controls),
     }
-    for found, whole in parts.values():
-        axes = {name: found[name].values.tolist() for name in ("layer", "pooling", "eval_ratio", "target")}
+    for part, whole in parts.values():
+        axes = {name: part[name].values.tolist() for name in ("layer", "pooling", "eval_ratio", "target")}
         assert axes == {
             "layer": [2], "pooling": ["concat", "aligned"], "eval_ratio": ["0"], "target": ["latent"]
         }  # fmt: skip
-        assert found.probe.values.tolist() == ["ridge"]
-        same = whole.sel({axis: found[axis] for axis in (*axes, "encoder", "probe", "level")})
+        assert part.probe.values.tolist() == ["ridge"]
+        same = whole.sel({axis: part[axis] for axis in (*axes, "encoder", "probe", "level")})
         for name in ("r2", "r2_low", "r2_boot", "n_test"):
-            np.testing.assert_allclose(found[name], same[name], atol=1e-5)
+            np.testing.assert_allclose(part[name], same[name], atol=1e-5)
     assert parts["cell"][0].encoder.values.tolist() == ["trained", "linear_mae"]
 
 
@@ -167,10 +167,11 @@ def test_a_second_run_gives_the_same_bits(cell, world):
 
 def test_training_masks_that_are_the_common_ones_are_read_once_and_told_twice(world):
     settings = Evaluation(probe_train=200, test=200, replicates=5, probes=("ridge",))
-    found = _dataset(score_cell(initial_model(CFG, 1, 0), world, MaskPatches(world.grid), 4, 0, settings))
+    scores = _dataset(score_cell(initial_model(CFG, 1, 0), world, MaskPatches(world.grid), 4, 0, settings))
     for name in ("trained", "shuffled", "linear_mae", "positions"):
         half, own = (
-            found.sel(encoder=name, eval_ratio=r, drop=True).drop_vars("r2_node") for r in ("0.5", "training")
+            scores.sel(encoder=name, eval_ratio=r, drop=True).drop_vars("r2_node")
+            for r in ("0.5", "training")
         )
         assert half.identical(own) and np.isfinite(half.r2).any()
 
@@ -209,15 +210,15 @@ def test_one_array_under_two_poolings_is_scored_once(world, monkeypatch):
 def test_discrete_latents_have_an_accuracy():
     world = worlds.make("grammar_tree", 0, leaves=8, symbols=5, productions=1)
     settings = Evaluation(probe_train=400, test=400, replicates=5, probes=("ridge",))
-    found = _dataset(
+    scores = _dataset(
         score_cell(initial_model(CFG, 0, 0), world, MaskPatches(world.grid, 2, 1), 2, 0, settings)
     )
-    one = found.sel(layer=2, pooling="concat", eval_ratio="0", probe="ridge", target="latent")
+    one = scores.sel(layer=2, pooling="concat", eval_ratio="0", probe="ridge", target="latent")
     assert (one.accuracy.sel(encoder="trained", level=[1, 2, 3]) > 0.9).all()
     # labels of other images tell the root, one of five symbols equally often, as well as chance does
     assert abs(one.accuracy.sel(encoder="shuffled", level=3) - 0.2) < 0.1
     # the root's noise is two choices at once, which have no one label
-    assert np.isnan(found.accuracy.sel(target="noise", level=3)).all()
+    assert np.isnan(scores.accuracy.sel(target="noise", level=3)).all()
 
 
 def test_controls_fill_what_the_cell_leaves_out(cell, controls):
@@ -234,10 +235,10 @@ def test_controls_fill_what_the_cell_leaves_out(cell, controls):
 
 def test_trained_controls_are_there_where_images_are_given(world):
     settings = Evaluation(probe_train=300, test=300, replicates=5, probes=("ridge",), control_images=512)
-    found = _dataset(score_controls(CFG, world, 0, settings))
+    scores = _dataset(score_controls(CFG, world, 0, settings))
     names = ["random_init", "pixels", "posterior", "autoencoder", "supervised"]
-    assert found.encoder.values.tolist() == names
-    r2 = found.r2.sel(target="latent", level=[1, 2, 3], probe="ridge", encoder=["autoencoder", "supervised"])
+    assert scores.encoder.values.tolist() == names
+    r2 = scores.r2.sel(target="latent", level=[1, 2, 3], probe="ridge", encoder=["autoencoder", "supervised"])
     assert np.isfinite(r2.sel(layer=2, pooling=["global", "cls", "aligned", "concat"])).all()
     assert np.isnan(r2.sel(layer=[0, 1])).all()
 
@@ -245,10 +246,10 @@ def test_trained_controls_are_there_where_images_are_given(world):
 def test_the_null_is_read_as_the_trained_model_is(world):
     settings = Evaluation(probe_train=300, test=300, replicates=5, probes=("ridge",))
     planned = PlannedCell(Cell("w", 0, "1x1", 4, 0), Recipe(images=640))
-    found = _dataset(score_controls(CFG, world, 0, settings, null=planned))
+    scores = _dataset(score_controls(CFG, world, 0, settings, null=planned))
     at = {"target": "latent", "level": [1, 2, 3], "probe": "ridge", "layer": 2}
     null, start = (
-        found.r2.sel(at | {"pooling": ["aligned", "concat"], "encoder": encoder})
+        scores.r2.sel(at | {"pooling": ["aligned", "concat"], "encoder": encoder})
         for encoder in ("null_trained", "random_init")
     )
     assert np.isfinite(null).all() and not (null == start).any()
@@ -267,9 +268,9 @@ def test_a_model_of_normalised_pixels_has_no_progress(world, caplog):
     settings = Evaluation(probe_train=200, test=200, replicates=5, probes=("ridge",))
     model = initial_model(replace(CFG, norm_pixels=True), 1, 0)
     with caplog.at_level("INFO"):
-        found = _dataset(score_cell(model, world, MaskPatches(world.grid), 2, 0, settings))
-    assert np.isnan([found.test_loss, found.progress, found.progress_low]).all()
-    assert found.test_bayes_loss > 0 and "norm_pixels" in caplog.text
+        scores = _dataset(score_cell(model, world, MaskPatches(world.grid), 2, 0, settings))
+    assert np.isnan([scores.test_loss, scores.progress, scores.progress_low]).all()
+    assert scores.test_bayes_loss > 0 and "norm_pixels" in caplog.text
 
 
 def test_differences_between_encoders_are_paired(cell, controls):

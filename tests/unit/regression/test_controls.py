@@ -26,9 +26,9 @@ def _tokens(n=200, seed=0):
 
 def _features(encode, masks, layer=3):
     """Features by pooling, those of every level listed."""
-    found = list(encode(masks, POOLINGS))
-    assert {at for at, _, _ in found} == {layer}
-    return {name: x if isinstance(x, np.ndarray) else list(x) for _, name, x in found}
+    features = list(encode(masks, POOLINGS))
+    assert {at for at, _, _ in features} == {layer}
+    return {name: x if isinstance(x, np.ndarray) else list(x) for _, name, x in features}
 
 
 @pytest.mark.parametrize("ratio", [0.0, 0.5])
@@ -145,17 +145,17 @@ def test_positions_see_the_mask_and_no_pixel():
 def test_all_tokens_are_reduced_to_the_components_of_the_training_images():
     rng = np.random.default_rng(0)
     features = (rng.standard_normal((900, 300)) * np.linspace(0.1, 3, 300) + 2).astype(np.float32)
-    found = reduced(features, 700)
+    fewer = reduced(features, 700)
     oracle = PCA(256, svd_solver="full").fit(features[:700].astype(np.float64))
-    assert found.shape == (900, 256)
+    assert fewer.shape == (900, 256)
     # components of like variance may mix: the space is what is compared
-    kept = np.linalg.qr(found[:700] - found[:700].mean(0))[0]
+    kept = np.linalg.qr(fewer[:700] - fewer[:700].mean(0))[0]
     same = np.linalg.svd(kept.T @ np.linalg.qr(oracle.transform(features[:700]))[0])[1]
     np.testing.assert_allclose(same, 1, atol=1e-3)
-    share = found[:700].var(0).sum() / features[:700].var(0).sum()
+    share = fewer[:700].var(0).sum() / features[:700].var(0).sum()
     assert share == pytest.approx(oracle.explained_variance_ratio_.sum(), rel=1e-4)
-    np.testing.assert_array_equal(reduced(features, 700), found)
-    np.testing.assert_array_equal(found[:700], reduced(features[:700], 700))  # test images change nothing
+    np.testing.assert_array_equal(reduced(features, 700), fewer)
+    np.testing.assert_array_equal(fewer[:700], reduced(features[:700], 700))  # test images change nothing
     narrow = features[:, :256]
     assert reduced(narrow, 700) is narrow
 

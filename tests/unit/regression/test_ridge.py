@@ -70,10 +70,10 @@ def test_moments_are_standardised_as_rows_are():
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((60, 4)) + 5, rng.standard_normal((60, 2)) * 9
     means, stds = (rng.standard_normal(4), rng.standard_normal(2)), (rng.random(4) + 1, rng.random(2) + 1)
-    found, expected = Moments.of(x, y), Moments.of((x - means[0]) / stds[0], (y - means[1]) / stds[1])
-    found.standardise(means[0], stds[0], means[1], stds[1])
+    moments, expected = Moments.of(x, y), Moments.of((x - means[0]) / stds[0], (y - means[1]) / stds[1])
+    moments.standardise(means[0], stds[0], means[1], stds[1])
     for name in ("n", "x", "y", "xx", "xy"):
-        np.testing.assert_allclose(getattr(found, name), getattr(expected, name))
+        np.testing.assert_allclose(getattr(moments, name), getattr(expected, name))
 
 
 def test_more_rows_than_a_chunk():

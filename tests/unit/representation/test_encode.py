@@ -26,10 +26,10 @@ def _images(n=20, seed=0):
 def test_layers_are_the_models_own():
     model, images = _model(), _images()
     visible, _ = evaluation_masks(0, MaskPatches(GRID), 5, len(images))
-    found = represent(model, images, visible, batch=7)
+    layers = represent(model, images, visible, batch=7)
     expected = model.encode(torch.from_numpy(patchify(images, 2)), torch.from_numpy(visible), layers=True)
-    assert sorted(found) == [0, 1, 2]
-    for layer, tokens in found.items():
+    assert sorted(layers) == [0, 1, 2]
+    for layer, tokens in layers.items():
         assert tokens.shape == (20, 6, 16) and tokens.dtype == np.float32
         np.testing.assert_allclose(tokens, expected[layer].detach().numpy(), atol=1e-5)
 

@@ -30,22 +30,22 @@ def _tokens(grid, visible=None, n=6, width=3, seed=0):
 def test_aligned_is_the_mean_of_the_visible_tokens_under_the_node(grid, visible):
     tokens, ids = _tokens(grid, visible)
     for level in range(grid.levels + 1):
-        found = pool(tokens, ids, "aligned", grid, level)
-        assert found.shape == (6, grid.n_nodes(level), 3) and found.dtype == np.float32
+        pooled = pool(tokens, ids, "aligned", grid, level)
+        assert pooled.shape == (6, grid.n_nodes(level), 3) and pooled.dtype == np.float32
         for i, row in enumerate(tokens):
             shown = range(grid.n_tokens) if ids is None else ids[i]
             of = {int(raster): row[1 + k] for k, raster in enumerate(shown)}
             for node, block in enumerate(grid.blocks(level)):
                 here = [of[int(t)] for t in block if int(t) in of]
                 expected = np.mean(here, axis=0) if here else np.full(3, np.nan)
-                np.testing.assert_allclose(found[i, node], expected, rtol=1e-5, atol=1e-6)
+                np.testing.assert_allclose(pooled[i, node], expected, rtol=1e-5, atol=1e-6)
 
 
 def test_all_levels_at_once_are_each_level():
     grid = GRIDS[1]
     tokens, ids = _tokens(grid, 5)
-    for level, found in enumerate(node_means(place_tokens(tokens[:, 1:], ids, 16), ids, grid)):
-        np.testing.assert_array_equal(found, pool(tokens, ids, "aligned", grid, level))
+    for level, means in enumerate(node_means(place_tokens(tokens[:, 1:], ids, 16), ids, grid)):
+        np.testing.assert_array_equal(means, pool(tokens, ids, "aligned", grid, level))
     assert level == grid.levels
 
 
@@ -63,11 +63,11 @@ def test_global_leaves_cls_out_and_cls_is_alone(visible):
 
 def test_concat_is_in_raster_order_with_zeros_where_masked():
     tokens, ids = _tokens(GRIDS[1], 4)
-    found = pool(tokens, ids, "concat", GRIDS[1]).reshape(6, 16, 3)
+    pooled = pool(tokens, ids, "concat", GRIDS[1]).reshape(6, 16, 3)
     for i in range(6):
-        np.testing.assert_array_equal(found[i, ids[i]], tokens[i, 1:])
+        np.testing.assert_array_equal(pooled[i, ids[i]], tokens[i, 1:])
         hidden = np.setdiff1d(np.arange(16), ids[i])
-        assert not found[i, hidden].any()
+        assert not pooled[i, hidden].any()
     whole, _ = _tokens(GRIDS[1])
     np.testing.assert_array_equal(pool(whole, None, "concat", GRIDS[1]), whole[:, 1:].reshape(6, -1))
 

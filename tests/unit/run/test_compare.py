@@ -43,11 +43,11 @@ def test_tolerances_name_variables_that_there_are() -> None:
 def test_a_cube_is_equal_to_itself(
     published: dict[str, xr.Dataset], worlds: dict[str, World], kind: str
 ) -> None:
-    found = compare_cubes(kind, published[kind], published[kind], worlds)
-    assert found.values == found.equal > 0
-    assert found.cells > 0
-    assert found.differing == []
-    assert found.apart == []
+    compared = compare_cubes(kind, published[kind], published[kind], worlds)
+    assert compared.values == compared.equal > 0
+    assert compared.cells > 0
+    assert compared.differing == []
+    assert compared.apart == []
 
 
 CELL = {"world": "symbols", "world_seed": 100, "patch_size": 1, "mask_ratio": 0.75}
@@ -62,8 +62,8 @@ def test_a_score_that_differs_is_told_in_words_of_the_field(
     where = CELL | FEATURES | {"seed": 0, "offset": 0, "encoder": encoder, "level": 3}
     old = float(changed["r2"].loc[where])
     changed["r2"].loc[where] = old - shift
-    found = compare_cubes("regression", changed, published["regression"], worlds)
-    (line,) = found.differing
+    compared = compare_cubes("regression", changed, published["regression"], worlds)
+    (line,) = compared.differing
     place = "regression: world symbols, world seed 100, patch 1x1, ratio 0.75, seed 0"
     assert line.startswith(f"{place}: r2 differs by {shift:.2g}, more than two processors do (")
     assert f"encoder {encoder}, layer 3, pooling aligned" in line
@@ -98,8 +98,8 @@ def test_cells_of_one_run_only_are_left_out(
     published: dict[str, xr.Dataset], worlds: dict[str, World]
 ) -> None:
     part = published["regression"].sel(world=["invertible", "gaussian"], mask_ratio=[0.5])
-    found = compare_cubes("regression", part, published["regression"], worlds)
-    assert (found.cells, found.differing, found.apart) == (2, [], [])
+    compared = compare_cubes("regression", part, published["regression"], worlds)
+    assert (compared.cells, compared.differing, compared.apart) == (2, [], [])
 
 
 def test_other_settings_are_told_and_not_compared(
@@ -108,9 +108,9 @@ def test_other_settings_are_told_and_not_compared(
     changed = published["regression"].copy(deep=True)
     about = json.loads(changed.attrs["parts_config"])
     changed.attrs["parts_config"] = json.dumps(about | {"probe_train": 1024})
-    found = compare_cubes("regression", changed, published["regression"], worlds)
-    assert found.values == 0
-    assert found.apart == ["regression not compared: probe_train is 1024 here, 8192 in the reference"]
+    compared = compare_cubes("regression", changed, published["regression"], worlds)
+    assert compared.values == 0
+    assert compared.apart == ["regression not compared: probe_train is 1024 here, 8192 in the reference"]
 
 
 def test_scores_after_another_training_are_not_compared(
@@ -121,8 +121,8 @@ def test_scores_after_another_training_are_not_compared(
         "parts_config": json.dumps(json.loads(other.attrs["parts_config"]) | {"lr": 0.001})
     }
     cubes = published["regression"], published["regression"]
-    found = compare_cubes("regression", *cubes, worlds, (other, published["training"]))
-    assert found.apart == ["regression not compared: lr is 0.001 here, 0.003 in the reference"]
+    compared = compare_cubes("regression", *cubes, worlds, (other, published["training"]))
+    assert compared.apart == ["regression not compared: lr is 0.001 here, 0.003 in the reference"]
 
 
 def test_another_number_of_images_leaves_that_cell_out(
@@ -131,9 +131,9 @@ def test_another_number_of_images_leaves_that_cell_out(
     changed = published["regression"].copy(deep=True)
     changed["images_seen"].loc[CELL | {"seed": 0, "offset": 0}] = 1000
     changed["r2"].loc[CELL | {"seed": 0, "offset": 0}] = 0.123
-    found = compare_cubes("regression", changed, published["regression"], worlds)
-    assert found.differing == []
-    assert found.apart == [
+    compared = compare_cubes("regression", changed, published["regression"], worlds)
+    assert compared.differing == []
+    assert compared.apart == [
         "regression: world symbols, world seed 100, patch 1x1, ratio 0.75, seed 0 not compared: trained on "
         "1,000 images here, 112,000 in the reference"
     ]
@@ -143,10 +143,10 @@ def test_a_world_with_other_settings_is_left_out(
     published: dict[str, xr.Dataset], worlds: dict[str, World]
 ) -> None:
     other = World(kind="symbol_tree", settings={"leaves": 32})
-    found = compare_cubes("theory", published["theory"], published["theory"], worlds | {"symbols": other})
-    (line,) = found.apart
+    compared = compare_cubes("theory", published["theory"], published["theory"], worlds | {"symbols": other})
+    (line,) = compared.apart
     assert line.startswith("theory: world symbols not compared: it is not symbol_tree")
-    assert 0 < found.values < compare_cubes("theory", *[published["theory"]] * 2, worlds).values
+    assert 0 < compared.values < compare_cubes("theory", *[published["theory"]] * 2, worlds).values
 
 
 def test_worlds_are_known_by_their_labels(published: dict[str, xr.Dataset], worlds: dict[str, World]) -> None:
@@ -162,9 +162,9 @@ def test_worlds_are_known_by_their_labels(published: dict[str, xr.Dataset], worl
 
 def test_folders_are_compared_kind_by_kind(tmp_path: Path, worlds: dict[str, World]) -> None:
     shutil.copy(PUBLISHED / "theory.nc", tmp_path)
-    (found,) = compare_run(tmp_path, PUBLISHED, worlds)
-    assert found.kind == "theory"
-    assert "equal to the bit" in found.summary
+    (compared,) = compare_run(tmp_path, PUBLISHED, worlds)
+    assert compared.kind == "theory"
+    assert "equal to the bit" in compared.summary
     assert compare_run(tmp_path, tmp_path / "none", worlds) == []
 
 

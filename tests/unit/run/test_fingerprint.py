@@ -262,8 +262,8 @@ def test_what_is_not_a_module_name_is_refused(lab: Path, name: str) -> None:
 
 def test_the_library_itself_can_be_fingerprinted() -> None:
     """By default the packages that this process runs, whose own errors module is in every closure."""
-    found = closure("maestrata.run.fingerprint")
+    modules = closure("maestrata.run.fingerprint")
     below = ("maestrata.errors", "maestrata.modules")  # of the package itself
     own = ("maestrata.run.fingerprint", "maestrata.run.source")
-    assert found == ("maestrata", *below, "maestrata.run", *own)
+    assert modules == ("maestrata", *below, "maestrata.run", *own)
     assert len(fingerprint("maestrata.run.fingerprint")) == 16

@@ -59,11 +59,11 @@ def test_the_patterns_match_the_paths(plan: Plan) -> None:
 
 def test_the_manifest_stands_for_exactly_the_cells(plan: Plan) -> None:
     manifest = Manifest.parse(plan.manifest("regression"))
-    found = {str(manifest.path("scores", entry.cell)): entry for entry in manifest.entries}
-    assert sorted(found) == sorted(plan.files("scores"))
+    by_path = {str(manifest.path("scores", entry.cell)): entry for entry in manifest.entries}
+    assert sorted(by_path) == sorted(plan.files("scores"))
     assert {str(manifest.path("controls", cell)) for cell in manifest.cells} == set(plan.files("controls"))
     for one in plan.cells:
-        other = found[f"results/default/cells/{one.cell.stem}/scores.nc"]
+        other = by_path[f"results/default/cells/{one.cell.stem}/scores.nc"]
         assert (other.mask_ratios, other.images) == (one.mask_ratios, one.training.images)
     theory = Manifest.parse(plan.manifest("theory"))
     assert sorted(str(theory.path("theory", cell)) for cell in theory.cells) == sorted(plan.files("theory"))

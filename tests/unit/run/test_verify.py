@@ -15,7 +15,7 @@ from maestrata.cubes.io import build, open_cube, write_cube
 from maestrata.errors import CubeError, TrainingError
 from maestrata.model.mae import MAE, MAEConfig
 from maestrata.run.record import damage, recorded
-from maestrata.training.weights import load_model, save_weights
+from maestrata.training.weights import load_mae, save_weights
 
 
 def cube(path: Path, **attrs: str) -> Path:
@@ -103,9 +103,9 @@ def test_a_truncated_file_is_named(whole: dict[str, Path], suffix: str, tmp_path
 
 def test_a_model_whose_weights_have_changed_is_not_loaded(whole: dict[str, Path]) -> None:
     path = whole[".safetensors"]
-    assert load_model(path)
+    assert load_mae(path)
     with pytest.raises(TrainingError, match="bytes have changed since it was written"):
-        load_model(flipped(path, path.stat().st_size - 5))
+        load_mae(flipped(path, path.stat().st_size - 5))
 
 
 def test_a_cube_whose_bytes_have_changed_is_not_opened(whole: dict[str, Path]) -> None:

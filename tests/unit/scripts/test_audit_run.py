@@ -27,8 +27,8 @@ def test_largest_excess_knows_chance_from_fault():
     assert largest_excess(score, ceiling, one, other).p > 0.05
     score[7] += 0.02
     one[:, 7] += 0.02
-    found = largest_excess(score, ceiling, one, other)
-    assert found.worst == 7 and found.p < 0.02 and found.t > found.critical
+    excess = largest_excess(score, ceiling, one, other)
+    assert excess.worst == 7 and excess.p < 0.02 and excess.t > excess.critical
     score[7] = np.nan
     assert largest_excess(score, ceiling, one, other).worst != 7
     with pytest.raises(MaestrataError, match="must be"):

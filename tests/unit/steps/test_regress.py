@@ -77,13 +77,13 @@ def test_scores_are_a_valid_file_that_says_what_made_it(folder):
 
 
 def test_reconstructions_show_the_masks_of_training(folder):
-    found = open_cube(folder / "reconstructions.nc")
+    shown = open_cube(folder / "reconstructions.nc")
     world = worlds.make("additive_tree", 3, leaves=8)
-    np.testing.assert_array_equal(found.image, world.sample(8, stream="display").images)
+    np.testing.assert_array_equal(shown.image, world.sample(8, stream="display").images)
     visible, _ = evaluation_masks(3, MaskPatches(world.grid, 2, 1), 2, 8, "display")
     seen = mask_matrix(visible, 8).reshape(8, 4, 2).repeat(2, axis=1).repeat(2, axis=2)
-    np.testing.assert_array_equal(found.visible, seen)
-    same = (found.prediction == found.image).all("channel")
+    np.testing.assert_array_equal(shown.visible, seen)
+    same = (shown.prediction == shown.image).all("channel")
     assert same.values[seen].all() and not same.values[~seen].any()
 
 
@@ -112,10 +112,10 @@ def test_the_cube_of_a_cell_has_its_controls_and_a_paired_gain(folder, tmp_path)
     }
     cell, shared = (open_cube(folder / name).sel(at) for name in ("scores.nc", "controls.nc"))
     trained, start = cell.sel(encoder="trained"), shared.sel(encoder="null_trained")
-    found = cube.sel(at).sel(encoder="trained")
-    np.testing.assert_allclose(found.gain, trained.r2 - start.r2, atol=1e-6)
+    scores = cube.sel(at).sel(encoder="trained")
+    np.testing.assert_allclose(scores.gain, trained.r2 - start.r2, atol=1e-6)
     ends = np.quantile((trained.r2_boot - start.r2_boot).values.astype(float), [0.025, 0.975])
-    np.testing.assert_allclose([found.gain_low, found.gain_high], ends, atol=1e-5)
+    np.testing.assert_allclose([scores.gain_low, scores.gain_high], ends, atol=1e-5)
     # those of the cell, those that are read in both, and those that are trained beside it
     names = ["trained", "shuffled", "linear_mae", "random_init", "pixels", "autoencoder", "supervised"]
     assert np.isfinite(cube.r2.sel(at).sel(encoder=names)).all()

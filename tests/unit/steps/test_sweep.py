@@ -18,7 +18,7 @@ from maestrata.run.plan import Plan
 from maestrata.steps import sweep
 from maestrata.training.recipe import PlannedCell, Recipe
 from maestrata.training.stacks import Sweep, group, split
-from maestrata.training.weights import load_model
+from maestrata.training.weights import load_mae
 
 
 def _plan(root: Path) -> dict:
@@ -49,7 +49,7 @@ def test_a_plan_is_carried_out_and_not_done_again(tmp_path: Path, capsys: pytest
     assert capsys.readouterr().out.rstrip().endswith("\ndone")
     for planned in Sweep.read(path).cells:
         folder = tmp_path / "run" / "cells" / planned.cell.stem
-        assert load_model(folder / "weights.safetensors").cfg == MAEConfig(4, 2, 12, 16, 1, decoder_width=16)
+        assert load_mae(folder / "weights.safetensors").cfg == MAEConfig(4, 2, 12, 16, 1, decoder_width=16)
         assert open_cube(folder / "history.nc").loss.size == 4
         scores = open_cube(folder / "scores.nc")
         assert float(scores.r2.sel(encoder="trained", pooling="aligned", eval_ratio="0").notnull().sum()) > 0

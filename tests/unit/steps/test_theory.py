@@ -42,11 +42,11 @@ def test_cube_holds_what_the_functions_say(tree):
     for patch, at in (("1x1", (1, 0)), ("2x1", (2, 0)), ("2x1o", (2, 1))):
         cell = tree.sel(world="w", world_seed=0, mask_ratio=0.5, patch_size=at[0], offset=at[1])
         for drawing in ("fixed", "independent"):
-            found = mask_distribution(world.graph, MaskPatches.parse(patch, world.grid), 0.5, drawing)
+            expected = mask_distribution(world.graph, MaskPatches.parse(patch, world.grid), 0.5, drawing)
             here = cell.sel(drawing=drawing)
             for name in ("p_in_c", "number", "dim", "intrinsic_dim", "mean_level", "unique_share"):
-                np.testing.assert_array_equal(here[name].transpose(*found[name].dims), found[name])
-            assert float(here.n_masks) == float(found.n_masks)
+                np.testing.assert_array_equal(here[name].transpose(*expected[name].dims), expected[name])
+            assert float(here.n_masks) == float(expected.n_masks)
         assert float(cell.realised_ratio) == 0.5
 
 
@@ -102,8 +102,8 @@ def test_examples(tree):
         for reading in ("separator", "invertible"):
             for tie in ("highest", "lowest"):
                 in_c = at.example_in_c.sel(example=example, reading=reading, tie=tie)
-                found = {str(n) for n in in_c.node.values if in_c.sel(node=n) == 1}
-                assert found == shared_information(graph, names, reading, tie).nodes
+                nodes = {str(n) for n in in_c.node.values if in_c.sel(node=n) == 1}
+                assert nodes == shared_information(graph, names, reading, tie).nodes
     highest = at.example_in_c.sel(reading="separator", tie="highest")
     level = {e: max(graph.level(str(n)) for n in highest.node.values if highest.sel(example=e, node=n) == 1)
              for e in ("conservative", "ideal", "aggressive")}  # fmt: skip

@@ -102,11 +102,11 @@ def test_refused_ensembles(keywords, message):
 @pytest.mark.parametrize("graph", [tree_graph(GRID8), several_parents()], ids=["tree", "dag"])
 def test_exact_distribution_is_the_mean_over_single_masks(graph, drawing):
     patches = MaskPatches.parse("2x1", GRID8)
-    found = mask_distribution(graph, patches, 0.25, drawing)
+    distribution = mask_distribution(graph, patches, 0.25, drawing)
     ensemble = mask_ensemble(patches, 0.25, drawing)
     for reading in ("separator", "invertible"):
         for tie in ("highest", "lowest"):
-            at = found.sel(reading=reading, tie=tie)
+            at = distribution.sel(reading=reading, tie=tie)
             p = dict.fromkeys(graph.latents, 0.0)
             dim = level = number = unique = tied = 0.0
             for mask, weight in zip(ensemble.masked, ensemble.weights, strict=True):
@@ -128,7 +128,7 @@ def test_exact_distribution_is_the_mean_over_single_masks(graph, drawing):
             assert float(at.unique_share) == pytest.approx(unique) and float(at.tied_share) == pytest.approx(
                 tied
             )
-    assert found.attrs["exact"] == 1 and not found.mean_level_error.any()
+    assert distribution.attrs["exact"] == 1 and not distribution.mean_level_error.any()
 
 
 @pytest.mark.parametrize("label", ["1x1", "2x1", "2x2"])
@@ -136,10 +136,10 @@ def test_exact_distribution_is_the_mean_over_single_masks(graph, drawing):
 def test_aligned_patches_meet_the_closed_form(label, drawing):
     patches = MaskPatches.parse(label, GRID16)
     for ratio in RATIOS:
-        found = mask_distribution(tree_graph(GRID16), patches, ratio, drawing, enumerate_up_to=70_000)
+        distribution = mask_distribution(tree_graph(GRID16), patches, ratio, drawing, enumerate_up_to=70_000)
         for reading in ("separator", "invertible"):
             form = level_profile(2, 4, ratio, reading, patches.level, drawing)
-            at = found.sel(reading=reading, tie="highest")
+            at = distribution.sel(reading=reading, tie="highest")
             np.testing.assert_allclose(at.p_in_c, form.p_in_c, atol=1e-12)
             assert float(at.mean_level) == pytest.approx(float(form.mean_level), abs=1e-12)
 
@@ -147,20 +147,22 @@ def test_aligned_patches_meet_the_closed_form(label, drawing):
 @pytest.mark.parametrize("drawing", ["fixed", "independent"])
 def test_samples_meet_the_closed_form_at_64_leaves(drawing):
     grid = TokenGrid.for_leaves(64)
-    found = mask_distribution(tree_graph(grid), MaskPatches(grid), 0.5, drawing, 4000, stream(1, "theory"))
+    distribution = mask_distribution(
+        tree_graph(grid), MaskPatches(grid), 0.5, drawing, 4000, stream(1, "theory")
+    )
     for reading in ("separator", "invertible"):
         form = level_profile(2, 6, 0.5, reading, 0, drawing)
-        at = found.sel(reading=reading, tie="highest")
+        at = distribution.sel(reading=reading, tie="highest")
         assert abs(float(at.mean_level - form.mean_level)) < 4 * float(at.mean_level_error)
         assert (abs(at.p_in_c - form.p_in_c) < 4.5 * at.p_in_c_error + 1e-3).all()
 
 
 def test_intrinsic_dimension_by_level():
     world = make("invertible_tree", 0, leaves=16)
-    found = mask_distribution(world.graph, MaskPatches(GRID16), 0.5).sel(tie="highest")
+    distribution = mask_distribution(world.graph, MaskPatches(GRID16), 0.5).sel(tie="highest")
     # the same nodes' ancestors are known under both readings: the root always, its noise dimension 2
-    assert float(found.intrinsic_dim.sel(level=4, reading="invertible")) == pytest.approx(2)
-    assert not np.isnan(found.intrinsic_dim).any()
+    assert float(distribution.intrinsic_dim.sel(level=4, reading="invertible")) == pytest.approx(2)
+    assert not np.isnan(distribution.intrinsic_dim).any()
     assert np.isnan(mask_distribution(several_parents(), MaskPatches(GRID8), 0.5).intrinsic_dim).all()
 
 
@@ -176,11 +178,13 @@ def test_offset_patches_bring_c_down():
 def test_latent_dag_world():
     world = make("latent_dag", 0, leaves=16)
     assert not world.graph.is_tree
-    found = mask_distribution(
+    distribution = mask_distribution(
         world.graph, MaskPatches(GRID16), 0.5, n_masks=30, rng=stream(0, "theory"), enumerate_up_to=0
     )
-    assert np.isfinite(found.mean_level).all() and int(found.n_masks) == 30
-    assert (found.mean_level.sel(tie="lowest") <= found.mean_level.sel(tie="highest") + 1e-9).all()
+    assert np.isfinite(distribution.mean_level).all() and int(distribution.n_masks) == 30
+    assert (
+        distribution.mean_level.sel(tie="lowest") <= distribution.mean_level.sel(tie="highest") + 1e-9
+    ).all()
 
 
 def test_empty_and_full_masks_share_nothing():

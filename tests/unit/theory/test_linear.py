@@ -63,10 +63,10 @@ def direct_loss(covariance, patch, weights, ratio, loss, drawing):
 @pytest.mark.parametrize("ratio", [0.25, 0.5, 0.75])
 def test_formulas_equal_direct_least_squares(ratio, loss, drawing):
     covariance, patch = problem(0)
-    found = linear_mae(covariance, patch, ratio, loss, drawing)
+    fitted = linear_mae(covariance, patch, ratio, loss, drawing)
     expected = direct_least_squares(covariance, patch, ratio, loss, drawing)
-    np.testing.assert_allclose(found.weights, expected, atol=1e-10)
-    assert found.loss == pytest.approx(
+    np.testing.assert_allclose(fitted.weights, expected, atol=1e-10)
+    assert fitted.loss == pytest.approx(
         direct_loss(covariance, patch, expected, ratio, loss, drawing), abs=1e-10
     )
 
@@ -81,21 +81,21 @@ def test_singular_covariance(loss):
         embed[3 * i : 3 * i + 3, i] = rng.standard_normal(3)
     inner = problem(4, size=1)[0]
     covariance = embed @ inner @ embed.T
-    found = linear_mae(covariance, patch, 0.5, loss)
+    fitted = linear_mae(covariance, patch, 0.5, loss)
     best = direct_least_squares(covariance, patch, 0.5, loss, "fixed")
-    assert found.loss == pytest.approx(direct_loss(covariance, patch, best, 0.5, loss, "fixed"), rel=1e-9)
+    assert fitted.loss == pytest.approx(direct_loss(covariance, patch, best, 0.5, loss, "fixed"), rel=1e-9)
 
 
 @pytest.mark.parametrize("rank", [1, 2])
 def test_reduced_rank_is_the_best_of_that_rank(rank):
     covariance, patch = problem(5, n_patches=3)
     p = len(covariance)
-    found = linear_mae(covariance, patch, 0.5, "all", rank=rank)
-    assert found.encoder.shape == (rank, p) and found.decoder.shape == (p, rank)
-    assert np.linalg.matrix_rank(found.weights) == rank
-    np.testing.assert_allclose(found.decoder @ found.encoder, found.weights, atol=1e-10)
-    assert found.loss == pytest.approx(
-        direct_loss(covariance, patch, found.weights, 0.5, "all", "fixed"), abs=1e-10
+    fitted = linear_mae(covariance, patch, 0.5, "all", rank=rank)
+    assert fitted.encoder.shape == (rank, p) and fitted.decoder.shape == (p, rank)
+    assert np.linalg.matrix_rank(fitted.weights) == rank
+    np.testing.assert_allclose(fitted.decoder @ fitted.encoder, fitted.weights, atol=1e-10)
+    assert fitted.loss == pytest.approx(
+        direct_loss(covariance, patch, fitted.weights, 0.5, "all", "fixed"), abs=1e-10
     )
 
     def objective(flat):
@@ -104,7 +104,7 @@ def test_reduced_rank_is_the_best_of_that_rank(rank):
 
     rng = np.random.default_rng(0)
     best = min(minimize(objective, rng.standard_normal(2 * p * rank)).fun for _ in range(3))
-    assert found.loss == pytest.approx(best, rel=1e-6)
+    assert fitted.loss == pytest.approx(best, rel=1e-6)
 
 
 def test_loss_falls_with_rank_to_that_of_full_rank():
@@ -123,9 +123,9 @@ def test_probability_of_a_second_visible_patch():
 
 def test_two_patches():
     covariance, patch = problem(7, n_patches=2)
-    found = linear_mae(covariance, patch, 0.5)
+    fitted = linear_mae(covariance, patch, 0.5)
     expected = direct_least_squares(covariance, patch, 0.5, "masked", "fixed")
-    np.testing.assert_allclose(found.weights, expected, atol=1e-10)
+    np.testing.assert_allclose(fitted.weights, expected, atol=1e-10)
 
 
 def test_r2_of_targets_from_features():
@@ -137,12 +137,12 @@ def test_r2_of_targets_from_features():
     target = (target - target.mean(0)) / target.std(0)
     sampled = np.cov(x.T, bias=True)
     cross = (x - x.mean(0)).T @ target / len(x)
-    found = linear_r2(encoder, sampled, cross)
+    r2 = linear_r2(encoder, sampled, cross)
     features = np.c_[x @ encoder.T, np.ones(len(x))]
     residual = target - features @ np.linalg.lstsq(features, target, rcond=None)[0]
-    np.testing.assert_allclose(found, 1 - residual.var(0), atol=1e-8)
+    np.testing.assert_allclose(r2, 1 - residual.var(0), atol=1e-8)
     # features that repeat each other add nothing
-    np.testing.assert_allclose(linear_r2(np.vstack([encoder, encoder]), sampled, cross), found, atol=1e-8)
+    np.testing.assert_allclose(linear_r2(np.vstack([encoder, encoder]), sampled, cross), r2, atol=1e-8)
 
 
 @pytest.mark.parametrize(

@@ -52,15 +52,19 @@ def test_a_fixed_count_is_not_independent():
 
 def test_mean_level_under_both_ties_at_16_leaves():
     grid = TokenGrid.for_leaves(16)
-    found = mask_distribution(tree_graph(grid), MaskPatches(grid), 0.5).mean_level.sel(reading="separator")
-    assert round(float(found.sel(tie="highest")), 2) == 1.52
-    assert round(float(found.sel(tie="lowest")), 2) == 1.06
+    mean_level = mask_distribution(tree_graph(grid), MaskPatches(grid), 0.5).mean_level.sel(
+        reading="separator"
+    )
+    assert round(float(mean_level.sel(tie="highest")), 2) == 1.52
+    assert round(float(mean_level.sel(tie="lowest")), 2) == 1.06
 
 
 def test_mean_level_under_both_ties_at_64_leaves():
     grid = TokenGrid.for_leaves(64)
-    found = mask_distribution(tree_graph(grid), MaskPatches(grid), 0.5, n_masks=4000, rng=stream(0, "theory"))
-    at = found.sel(reading="separator")
+    distribution = mask_distribution(
+        tree_graph(grid), MaskPatches(grid), 0.5, n_masks=4000, rng=stream(0, "theory")
+    )
+    at = distribution.sel(reading="separator")
     # first stated as 1.55
     exact = float(level_profile(2, 6, 0.5, drawing="fixed").mean_level)
     assert round(exact, 4) == 1.5621
@@ -74,11 +78,13 @@ def test_mean_level_under_both_ties_at_64_leaves():
 def test_intrinsic_dimension():
     for leaves, intrinsic, total in ((16, 11.96, 23.70), (64, 46.4, 126.5)):
         world = make("invertible_tree", 0, leaves=leaves, root_dim=2, noise_dim=1)
-        found = mask_distribution(
+        distribution = mask_distribution(
             world.graph, MaskPatches(world.grid), 0.5, n_masks=3000, rng=stream(0, "theory")
         ).sel(reading="invertible", tie="highest")
-        assert float(found.intrinsic_dim.sum()) == pytest.approx(intrinsic, abs=0.01 if leaves == 16 else 0.3)
-        assert float(found.dim.sum()) == pytest.approx(total, abs=0.01 if leaves == 16 else 0.7)
+        assert float(distribution.intrinsic_dim.sum()) == pytest.approx(
+            intrinsic, abs=0.01 if leaves == 16 else 0.3
+        )
+        assert float(distribution.dim.sum()) == pytest.approx(total, abs=0.01 if leaves == 16 else 0.7)
 
 
 def test_climb_of_a_masked_leaf():

@@ -57,14 +57,14 @@ def enumerate_profile(branching, levels, ratio, reading, patch_level, drawing):
 )
 def test_closed_form_equals_enumeration(branching, levels, patch_level, reading, drawing):
     for ratio in RATIOS:
-        found = level_profile(branching, levels, ratio, reading, patch_level, drawing)
+        profile = level_profile(branching, levels, ratio, reading, patch_level, drawing)
         expected = enumerate_profile(branching, levels, ratio, reading, patch_level, drawing)
-        np.testing.assert_allclose(found.p_in_c, expected, atol=1e-12)
+        np.testing.assert_allclose(profile.p_in_c, expected, atol=1e-12)
         number = np.array(expected) * [float(branching) ** (levels - lv) for lv in range(1, levels + 1)]
-        np.testing.assert_allclose(found.number, number, atol=1e-12)
+        np.testing.assert_allclose(profile.number, number, atol=1e-12)
         if number.sum() > 0:
             mean = number @ np.arange(1, levels + 1) / number.sum()
-            assert float(found.mean_level) == pytest.approx(mean, abs=1e-12)
+            assert float(profile.mean_level) == pytest.approx(mean, abs=1e-12)
 
 
 def test_recursion_in_exact_fractions():

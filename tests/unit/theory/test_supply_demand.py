@@ -48,11 +48,11 @@ def test_twin_covariance_is_that_of_the_process():
 def test_supply_on_a_graph_with_several_parents():
     masked = np.array([[False, True, False], [True, True, False]])
     covariance = twin_covariance(DAG, 0.9)
-    for row, found in zip(masked, supply_of_masks(DAG, masked, 0.9), strict=True):
+    for row, supply in zip(masked, supply_of_masks(DAG, masked, 0.9), strict=True):
         seen = DAG.leaves[~row]
         cross = covariance[np.ix_(DAG.latents, seen)]
         expected = np.einsum("zs,sz->z", cross, np.linalg.solve(covariance[np.ix_(seen, seen)], cross.T))
-        np.testing.assert_allclose(found, expected, atol=1e-12)
+        np.testing.assert_allclose(supply, expected, atol=1e-12)
 
 
 def test_supply_is_the_best_linear_prediction_in_gaussian_tree():
@@ -64,14 +64,14 @@ def test_supply_is_the_best_linear_prediction_in_gaussian_tree():
     masked[0, [0, 3, 4]] = True
     arrays = GraphArrays(world.graph)
     position = np.array([int(leaf[1:]) for leaf in world.graph.leaves])
-    found = supply_of_masks(arrays, masked[:, position], 0.9)[0]
+    supply = supply_of_masks(arrays, masked[:, position], 0.9)[0]
     p = world.token_pixels
     tokens = sample.images.reshape(-1, 3, grid.height, p, grid.width, p).transpose(0, 2, 4, 1, 3, 5)
     visible = tokens.reshape(len(sample.images), 8, -1)[:, ~masked[0]].reshape(len(sample.images), -1)
     root = sample.latents[3][:, 0]
     residual = root - visible @ np.linalg.lstsq(visible, root, rcond=None)[0]
     at_root = list(world.graph.latents).index("z3.0")
-    assert found[at_root] == pytest.approx(1 - residual.var(0).mean() / root.var(0).mean(), abs=0.01)
+    assert supply[at_root] == pytest.approx(1 - residual.var(0).mean() / root.var(0).mean(), abs=0.01)
 
 
 def test_supply_falls_with_the_ratio():

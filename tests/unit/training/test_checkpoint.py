@@ -17,7 +17,7 @@ from maestrata.errors import TrainingError
 from maestrata.training.checkpoint import Checkpoint, run_key
 from maestrata.training.data import Batches
 from maestrata.training.train import train
-from maestrata.training.weights import load_model, save_weights
+from maestrata.training.weights import load_mae, save_weights
 
 KEY = run_key({"config": "a"})
 
@@ -202,7 +202,7 @@ def test_weights_come_back(cell, tmp_path):
     first = path.read_bytes()
     save_weights(model, path, {"config": "{}"})
     assert path.read_bytes() == first
-    again = load_model(path)
+    again = load_mae(path)
     assert again.cfg == cell["cfg"]
     assert all(torch.equal(p, q) for p, q in zip(model.parameters(), again.parameters(), strict=True))
 
@@ -212,4 +212,4 @@ def test_truncated_weights_are_refused(cell, tmp_path):
     save_weights(train(**cell)[0], path)
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(TrainingError, match="does not hold the weights of a model"):
-        load_model(path)
+        load_mae(path)

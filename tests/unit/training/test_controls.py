@@ -54,9 +54,9 @@ def test_the_autoencoder_learns_to_copy(world):
 def test_nothing_is_masked_and_every_token_counts():
     model = initial_model(CFG, 0, 0)
     tokens = torch.randn(5, 8, 12, generator=torch.Generator().manual_seed(0))
-    found = reconstruct_all(model, tokens)
-    assert found.shape == tokens.shape
-    expected = (found - tokens).square().mean()
+    rebuilt = reconstruct_all(model, tokens)
+    assert rebuilt.shape == tokens.shape
+    expected = (rebuilt - tokens).square().mean()
     torch.testing.assert_close(autoencoder_loss(model, tokens), expected)
     autoencoder_loss(model, tokens).backward()
     assert model.mask_token.grad is None and model.embed.weight.grad.abs().sum() > 0
@@ -64,7 +64,7 @@ def test_nothing_is_masked_and_every_token_counts():
     for token in range(8):
         other = tokens.clone()
         other[:, token] += 1
-        assert not torch.allclose(reconstruct_all(model, other), found)
+        assert not torch.allclose(reconstruct_all(model, other), rebuilt)
 
 
 def test_normalised_pixels_are_the_target_where_the_model_predicts_those():
@@ -113,8 +113,8 @@ def test_supervised_beats_random_init_at_every_level(world):
     r2 = []
     for encoder in (model, initial_model(CFG, 3, 0)):
         pooled = represent(encoder, images, None, [2])[2][:, 1:].mean(1)
-        found = Probe().fit(pooled[:2000], truth[0]).predict(pooled[2000:])
-        r2.append(1 - np.square(found - truth[1]).mean(0) / truth[1].var(0))
+        predicted = Probe().fit(pooled[:2000], truth[0]).predict(pooled[2000:])
+        r2.append(1 - np.square(predicted - truth[1]).mean(0) / truth[1].var(0))
     trained, untrained = r2
     for columns in (slice(0, 8), slice(8, 12), slice(12, 14)):  # 4, 2 and 1 nodes of 2 dimensions
         assert trained[columns].mean() > untrained[columns].mean() + 0.02
@@ -157,9 +157,9 @@ def test_a_loss_that_is_not_finite_is_told(world, monkeypatch):
     sample = world.sample
 
     def broken(n, stream="test", index=()):
-        found = sample(n, stream, index)
-        found.images[:] = np.inf if index == (0, 2) else found.images
-        return found
+        drawn = sample(n, stream, index)
+        drawn.images[:] = np.inf if index == (0, 2) else drawn.images
+        return drawn
 
     monkeypatch.setattr(world, "sample", broken)
     with pytest.raises(

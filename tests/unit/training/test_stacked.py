@@ -59,8 +59,8 @@ def test_stack_computes_what_each_model_computes(norm_pixels: bool) -> None:
         loss.backward()
         assert torch.allclose(losses[k], loss, rtol=1e-6)
         norm = sum(float(p.grad.square().sum()) for p in model.parameters() if p.grad is not None)
-        found = sum(float(f.grad[k].square().sum()) for f in flat.flat if f.grad is not None)
-        assert found == pytest.approx(norm, rel=1e-5)
+        squares = sum(float(f.grad[k].square().sum()) for f in flat.flat if f.grad is not None)
+        assert squares == pytest.approx(norm, rel=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["additive_tree", "grammar_tree", "symbol_tree", "latent_dag"])

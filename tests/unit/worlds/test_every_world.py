@@ -244,9 +244,9 @@ def test_targets(make, name):
     world = make(name, 0)
     sample = world.sample(50)
     targets = world.targets(sample)
-    found = {(t.kind, t.level, t.node) for t in targets}
-    assert len(found) == len(targets)
-    assert found == {
+    places = {(t.kind, t.level, t.node) for t in targets}
+    assert len(places) == len(targets)
+    assert places == {
         ("latent", level, i) for level in sample.latents for i in range(world.n_nodes[level])
     } | {("noise", level, i) for level, spec in world.noise_spec.items() for i in range(spec.shape[0])}
     for t in targets:

@@ -61,15 +61,15 @@ def test_covariance_at_tree_distance_k_has_norm_rho_to_the_k(drawn):
         ("x9", "z1.5"),
         ("x9", "z1.1"),
     ]
-    found = set()
+    counts = set()
     for one, two in pairs:
         exact, k = covariance(world, one, two)
-        found.add(k)
+        counts.add(k)
         assert np.linalg.svd(exact, compute_uv=False) == pytest.approx(0.8**k)  # exactly, in every direction
         empirical = values[one].T @ values[two] / len(values[one])
         assert abs(empirical - exact).max() < 5 * np.sqrt(2 / N), (one, two)
         assert np.linalg.norm(empirical) / np.sqrt(4) == pytest.approx(0.8**k, abs=0.03)
-    assert found == {0, 1, 2, 3, 4, 5, 6, 8}
+    assert counts == {0, 1, 2, 3, 4, 5, 6, 8}
 
 
 def test_every_node_is_standard_normal(drawn):

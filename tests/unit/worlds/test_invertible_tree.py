@@ -8,14 +8,15 @@ import torch
 from scipy import stats
 
 from maestrata import worlds
+from maestrata.geometry import patchify
 from maestrata.random import stream
 from maestrata.worlds.invertible_tree import turn
-from maestrata.worlds.maps import images_to_tokens, to_children
+from maestrata.worlds.maps import to_children, token_variables
 
 
 def climb(world, params, images):
     """Invert from the tokens up: yields level, recovered parents (one per child), recovered noise."""
-    u = images_to_tokens(params["P"], images, world.token_pixels)
+    u = token_variables(params["P"], patchify(images, world.token_pixels))
     for level in range(world.levels):
         joined = world.invert(params, level, u)
         parents, noise = joined[..., : world.dims[level + 1]], joined[..., world.dims[level + 1] :]
@@ -50,7 +51,10 @@ def test_every_node_is_standard_normal():
     world = worlds.make("invertible_tree", 0)
     n = 20_000
     sample = world.generate(world.draw(n, stream(0, "test"), np.float64))
-    nodes = {**sample.latents, 0: images_to_tokens(world.params["P"], sample.images, world.token_pixels)}
+    nodes = {
+        **sample.latents,
+        0: token_variables(world.params["P"], patchify(sample.images, world.token_pixels)),
+    }
     for level, values in nodes.items():
         assert values.shape[2] == world.dims[level] == 2 + 4 - level
         for node in range(values.shape[1]):

@@ -48,10 +48,10 @@ def test_the_mean_given_all_symbols_is_zero(case):
 
 def test_masked_tokens_cannot_be_predicted_and_latents_can(case):
     world, sample = case
-    found = posterior(world, sample.images[:500], np.arange(8) < 4)
-    assert (found.tokens[:, 4:] == 0).all()
+    inferred = posterior(world, sample.images[:500], np.arange(8) < 4)
+    assert (inferred.tokens[:, 4:] == 0).all()
     truth = np.square(patchify(sample.images[:500], 2)[:, 4:]).mean()
-    assert found.token_variance[:, 4:].mean() == pytest.approx(truth, rel=0.05)
+    assert inferred.token_variance[:, 4:].mean() == pytest.approx(truth, rel=0.05)
     whole = posterior(world, sample.images[:500], np.ones(8, bool))
     for level in range(1, 4):
         right = whole.mean[level].argmax(-1) == sample.latents[level][:500, :, 0]
