@@ -41,6 +41,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     worlds = _two_kinds(cubes.all("worlds"), theory)
     examples = [str(e) for e in theory.example.values]
     rows = [(world, version) for i, world in enumerate(worlds) for version in VERSIONS[: 1 if i else None]]
+    top = max(int(world.node_level.max()) for world in worlds)  # of all: one legend serves every graph
     sheet = Sheet.grid(style, len(rows), len(examples), panel_height=1.1)
     for axes, (world, (reading, tie, name)) in zip(sheet.axes, rows, strict=True):
         label = str(world.attrs["world"])
@@ -49,11 +50,10 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
         axes[0].set_ylabel(stacked, rotation=0, ha="right", va="center")
         for ax, example in zip(axes, examples, strict=True):
             at = shown.sel(example=example)
-            _graph(ax, world, at.example_masked, at.example_in_c.sel(reading=reading, tie=tie))
+            _graph(ax, world, at.example_masked, at.example_in_c.sel(reading=reading, tie=tie), top)
             if (reading, tie, name) == VERSIONS[0]:
                 share = float(at.example_masked.mean())
                 ax.set_title(f"{label}: {example}, {share:.0%} masked", fontsize="small", pad=2)
-    top = max(int(world.node_level.max()) for world in worlds)
     dot: dict[str, Any] = {"linestyle": "", "markersize": 4.5, "markeredgewidth": 0.6}
     tokens = [Look("masked token", MASKED, "s"), Look("visible token", "white", "s")]
     members = [
@@ -96,8 +96,8 @@ def _two_kinds(worlds: list[xr.Dataset], theory: xr.Dataset) -> list[xr.Dataset]
     return [kinds[tree] for tree in sorted(kinds, reverse=True)]
 
 
-def _graph(ax: Axes, world: xr.Dataset, masked: xr.DataArray, in_c: xr.DataArray) -> None:
-    """Draw the graph, its tokens as squares, members of c large and in the colour of their level."""
+def _graph(ax: Axes, world: xr.Dataset, masked: xr.DataArray, in_c: xr.DataArray, most: int) -> None:
+    """Draw the graph: tokens as squares, members of c large and in the colour of their level (of `most`)."""
     place = node_places(world)
     lines = place[np.stack([world.edge_parent.values, world.edge_child.values], 1)]
     ax.add_collection(LineCollection(list(lines), colors=EDGE, linewidths=0.6, zorder=1))
@@ -108,7 +108,7 @@ def _graph(ax: Axes, world: xr.Dataset, masked: xr.DataArray, in_c: xr.DataArray
             color = MASKED if float(masked.sel(node=name)) else "white"
             ax.scatter(x, y, s=size, marker="s", color=color, edgecolors=MASKED, linewidths=0.6, zorder=2)
         elif float(in_c.sel(node=name)):
-            ax.scatter(x, y, s=1.8 * size, color=level_look(int(y), top).color, zorder=3)
+            ax.scatter(x, y, s=1.8 * size, color=level_look(int(y), most).color, zorder=3)
         else:
             ax.scatter(x, y, s=0.5 * size, color="white", edgecolors="#aaaaaa", linewidths=0.6, zorder=2)
     bare(ax)
