@@ -213,6 +213,12 @@ def parse() -> SimpleNamespace:
     return SimpleNamespace(**vars(parser.parse_args()))
 
 
+def _named(argument: str) -> str:
+    """Name a folder without the place that it has on this machine: ``results/default``."""
+    path = Path(argument)
+    return "/".join(path.parts[-2:]) if path.is_absolute() else argument
+
+
 def main() -> None:
     args = parse()
     config = load_config(args.config)
@@ -244,7 +250,7 @@ def main() -> None:
     import transformers
 
     about = {
-        "command": " ".join(["python", "benchmarks/default_grid.py", *sys.argv[1:]]),
+        "command": " ".join(["python", "benchmarks/default_grid.py", *map(_named, sys.argv[1:])]),
         "processor": processor(),
         "cores": len(os.sched_getaffinity(0)),
         "torch": torch.__version__,
