@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -155,6 +156,14 @@ def test_attention_maps_are_in_raster_order() -> None:
     assert module._map(np.full(8, np.nan), number, "a/mean/t") is None
     assert module._map(np.arange(8) / 28, number, "b/mean/t") is None
     assert module._map(None, number, "a/mean/t") is None
+
+
+def test_attention_says_its_block_and_head(experiments: ModuleType) -> None:
+    cube = experiments.cube("attention")
+    assert "last block, mean over heads, whole image" in all_text(draw("attention_mass", CubeSet([cube])))
+    cube.attrs["parts_config"] = json.dumps({"settings": {"layer": 1, "head": 2, "token": 9}})
+    text = all_text(draw("attention_mass", CubeSet([cube])))
+    assert "block 1, head 2, whole image" in text and "token 9 outlined" in text
 
 
 def test_references_differ_in_dashes() -> None:

@@ -132,6 +132,7 @@ def _check_experiment(
     there = {(c.world, c.world_seed, c.seed) for c in cells if patches in (None, c.patch)}
     numbers = {key: getattr(config.evaluation, key) for key in ("test", "probe_train")}
     numbers |= {key: getattr(config.training, key) for key in ("batch", "images")}
+    numbers |= {key: getattr(config.model, key) for key in ("depth", "heads")}
     for at, label in enumerate(entry.worlds):
         _check_name("world", label, config.worlds, *here, "worlds", at)
         world = world_of(config, label)

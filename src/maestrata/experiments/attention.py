@@ -1,30 +1,29 @@
-"""Self-attention of the encoder's last block: how much stays under the same ancestor.
+"""Self-attention of a block of the encoder: how much stays under the same ancestor.
 
-The mean over heads, of the whole image. Of what a token's attention gives to *other* tokens, the mass on
-those that share its ancestor at level k is compared with the share of such tokens, which even attention
-would give them: (2^k - 1) / (n - 1) of n tokens. [CLS] has no ancestor: the token that it attends to most
-takes that place, and its own mass is left out, so that even attention gives the same share.
+One head or the mean of all, of the whole image. Of what a token's attention gives to *other* tokens, the
+mass on those that share its ancestor at level k is compared with the share of such tokens, which even
+attention would give them: (2^k - 1) / (n - 1) of n tokens. [CLS] has no ancestor: the token that it attends
+to most takes that place, and its own mass is left out, so that even attention gives the same share.
 """
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from maestrata.errors import ExperimentError
 from maestrata.experiments._features import PLAIN, models
 from maestrata.experiments.base import Job, Table
 from maestrata.geometry import TokenGrid
-from maestrata.model.mae import MAE, Block
-from maestrata.representation.encode import BATCH, image_tokens
+from maestrata.model.mae import MAE
+from maestrata.representation.attention import attention_weights
 from maestrata.resampling import mean_bootstrap
 
-SUMMARY = "attention of [CLS] and of tokens in the last block: mass on tokens of the same ancestor, and maps"
-SETTINGS = {"test": 1024, "token": 5, "shown": 2, "shown_world_seed": 100}
+SUMMARY = "attention of [CLS] and of tokens in one block: mass on tokens of the same ancestor, and maps"
+SETTINGS = {"layer": 0, "head": 0, "test": 1024, "token": 5, "shown": 2, "shown_world_seed": 100}
 RANGES = {
+    "layer": {"least": 0, "most": "depth"},
+    "head": {"least": 0, "most": "heads"},
     "test": {"least": 2},
     "token": {"least": 0, "below": "n_tokens"},
     "shown": {"least": 0, "most": 1000},
@@ -34,34 +33,6 @@ CELLS = True
 NEEDS = "images"
 
 Attention = NDArray[np.float32]
-
-
-@torch.no_grad()
-def attention_weights(model: MAE, images: NDArray[np.float32], batch: int = BATCH) -> Attention:
-    """Return the attention of the encoder's last block, of whole images.
-
-    Parameters
-    ----------
-    model : MAE
-    images : ndarray (n, channel, y, x)
-    batch : int
-        Images encoded at a time.
-
-    Returns
-    -------
-    ndarray of float32 (n, heads, 1 + n_tokens, 1 + n_tokens)
-        Queries, then keys, [CLS] first; each row sums to 1.
-    """
-    tokens = image_tokens(np.asarray(images, np.float32), model.cfg)
-    block = cast(Block, model.blocks[-1])
-    weights = []
-    for start in range(0, len(tokens), batch):
-        x = model.encode(torch.from_numpy(tokens[start : start + batch]), None, layers=True)[-2]
-        query, key, _ = block.qkv(block.norm1(x)).chunk(3, dim=-1)
-        query, key = block.split_heads(query), block.split_heads(key)  # (b, heads, 1 + t, d / heads)
-        scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
-        weights.append(scores.softmax(-1).numpy())
-    return np.concatenate(weights)
 
 
 def shared_mass(
@@ -93,8 +64,9 @@ def run(job: Job) -> Table:
     Parameters
     ----------
     job : Job
-        Its settings: `test` images; the chosen `token`; how many display images are `shown`, and in which
-        `shown_world_seed` alone.
+        Its settings: `layer`, the block, 1 to the depth of the encoder, or 0, the last one; `head`, 1 to the
+        number of heads, or 0, the mean of all; `test` images; the chosen `token`; how many display images are
+        `shown`, and in which `shown_world_seed` alone.
 
     Returns
     -------
@@ -118,14 +90,21 @@ def run(job: Job) -> Table:
     for level in range(1, world.levels):
         table.add("even", "token_mass", level, (2**level - 1) / (grid.n_tokens - 1))
     for arm, model, cell in models(job, table):
-        heads = attention_weights(model, images).mean(1)
-        _file_mass(table, arm, heads[..., 1:], grid, chosen, weights)
+        attention = _asked(job, model, images)
+        _file_mass(table, arm, attention[..., 1:], grid, chosen, weights)
         if shown and (cell is None or cell.patches.label == PLAIN):
-            display = attention_weights(model, world.sample(shown, "display").images).mean(1)
-            maps = {f"d{i}": rows for i, rows in enumerate(display)} | {"mean": heads.mean(0)}
+            display = _asked(job, model, world.sample(shown, "display").images)
+            maps = {f"d{i}": rows for i, rows in enumerate(display)} | {"mean": attention.mean(0)}
             for name, rows in maps.items():
                 _file_map(table, f"{arm}/{name}", rows, chosen)
     return table
+
+
+def _asked(job: Job, model: MAE, images: NDArray[np.float32]) -> Attention:
+    """Return the attention of the block and head that the settings name: (n, 1 + t, 1 + t)."""
+    layer, head = (int(job.settings[key]) for key in ("layer", "head"))
+    weights = attention_weights(model, images, layer or None)
+    return weights[:, head - 1] if head else weights.mean(1)
 
 
 def _file_mass(

@@ -3,7 +3,8 @@
 An experiment says in its constant ``RANGES`` what its settings may be: setting -> ``{"least": 2}``, with the
 names of `maestrata.settings.Range`. A limit may be the name of another number, or a list of names of which
 the smallest counts: a setting of the experiment, ``batch`` and ``images`` of the training, ``test`` and
-``probe_train`` of the evaluation, ``levels`` and ``n_tokens`` of the world. What two settings must be to each
+``probe_train`` of the evaluation, ``depth`` and ``heads`` of the encoder, ``levels`` and ``n_tokens`` of the
+world. What two settings must be to each
 other is a function below.
 """
 
@@ -66,7 +67,7 @@ def check_settings(
     world : World
         In which it is made.
     numbers : mapping
-        ``batch``, ``images``, ``test`` and ``probe_train`` of the run.
+        ``batch``, ``images``, ``test``, ``probe_train``, ``depth`` and ``heads`` of the run.
 
     Raises
     ------

@@ -21,10 +21,10 @@ from maestrata.figures.tokens import bare
 from maestrata.figures.words import decimals, estimate, short
 from maestrata.results import CubeSet, along_arms, along_levels
 
-TITLE = "Attention of the last block: mass under the same ancestor"
+TITLE = "Attention: mass under the same ancestor"
 CAPTION = (
-    "Whether attention of the last block stays with tokens that share an ancestor. Above, one row a "
-    "world: of the attention to other tokens, the share on those under the same ancestor at each level, "
+    "Whether attention of a block of the encoder stays with tokens that share an ancestor. Above, one row "
+    "a world: of the attention to other tokens, the share on those under the same ancestor at each level, "
     "for all tokens as queries, and for [CLS] around the token that it attends to most; dotted: what even "
     "attention gives. Curves above it, and above the untrained encoder, follow the hierarchy, or are "
     "local, which in these images is nearly the same. Below, maps over the tokens of the image, of one "
@@ -75,7 +75,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
         names = [by_ratio.looks[ratio].label for ratio in by_ratio.models[shown].values()]
         _draw_maps(parts[1], maps, [*names, ENCODERS[START].label], _chosen(cube))
     return sheet.done(TITLE, " ".join(filter(None, told)), [*by_ratio.legend, REFERENCES["even"]], [
-        f"mean over heads, whole image; {sheet.n_text()}",
+        f"{_block(cube)}, whole image; {sheet.n_text()}",
         sheet.intervals_text("bars and bands"),
         f"maps: {shown}, world seed {seed}, one scale for all, 1 = even; token {_chosen(cube)} outlined"
         if maps else "no maps in this run",
@@ -95,11 +95,23 @@ def _told(cube: xr.Dataset, world: str, models: Mapping[str, float]) -> str:
     )
 
 
+def _asked(cube: xr.Dataset, key: str) -> list[int]:
+    """Values of a setting: as the parts of the cube say, else the experiment's default."""
+    default: int = modules.constant("experiments", "attention", "SETTINGS")[key]
+    given = {int(settings.get(key, default)) for settings in stated(cube.attrs, "settings")}
+    return sorted(given) or [default]
+
+
 def _chosen(cube: xr.Dataset) -> int:
-    """Token whose attention is mapped: as the parts of the cube say, else the experiment's default."""
-    given = [settings.get("token") for settings in stated(cube.attrs, "settings")]
-    default: int = modules.constant("experiments", "attention", "SETTINGS")["token"]
-    return next((int(token) for token in given if token is not None), default)
+    """Token whose attention is mapped."""
+    return _asked(cube, "token")[0]
+
+
+def _block(cube: xr.Dataset) -> str:
+    """Say which block and which head the attention is of."""
+    layers = [f"block {layer}" if layer else "last block" for layer in _asked(cube, "layer")]
+    heads = [f"head {head}" if head else "mean over heads" for head in _asked(cube, "head")]
+    return f"{' and '.join(layers)}, {' and '.join(heads)}"
 
 
 def _maps(cube: xr.Dataset, arms: dict[str, list[str]]) -> tuple[str, int, dict[str, list[Map]]]:

@@ -22,6 +22,7 @@ from maestrata.model import vitmae
 from maestrata.model.mae import MAE
 from maestrata.model.sizes import Tokens
 from maestrata.model.stored import stated
+from maestrata.representation.attention import attention_weights
 from maestrata.representation.encode import BATCH, represent
 from maestrata.representation.rescaled import Rescaled
 from maestrata.training import weights
@@ -105,6 +106,37 @@ class Pretrained:
         at = self.depth if layer is None else layer
         ids = None if visible_ids is None else self._checked(visible_ids)
         return represent(self.mae, self.prepared(images, channels), ids, [at], batch)[at]
+
+    def attention(
+        self,
+        images: ArrayLike,
+        layer: int | None = None,
+        visible_ids: NDArray[np.int64] | None = None,
+        channels: Channels | None = None,
+        batch: int = BATCH,
+    ) -> NDArray[np.float32]:
+        """Return where tokens look: the self-attention of one block of the encoder, head by head.
+
+        Parameters
+        ----------
+        images, visible_ids, channels, batch
+            As of `encode`.
+        layer : int, optional
+            Block, 1 to `depth`, which is the default; its input is layer - 1 of `encode`, its output layer.
+
+        Returns
+        -------
+        ndarray of float32, (n, heads, 1 + k, 1 + k)
+            Queries, then keys, [CLS] first, then the visible tokens in the order of their ids; each row sums
+            to 1.
+
+        Raises
+        ------
+        ProbeError
+            As `encode`.
+        """
+        ids = None if visible_ids is None else self._checked(visible_ids)
+        return attention_weights(self.mae, self.prepared(images, channels), layer, ids, batch)
 
     def prepared(self, images: ArrayLike, channels: Channels | None = None) -> NDArray[np.float32]:
         """Return images as the model takes them: (n, channel, y, x) of float32, normalised.

@@ -60,13 +60,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     cells = [read_cell(text, world, label) for text in args.cells]
     recipe, samples = read_settings(args, Recipe), read_settings(args, Samples)
     numbers = {key: getattr(recipe, key) for key in ("batch", "images")}
+    numbers |= {key: getattr(sizes, key) for key in ("depth", "heads")} | asdict(samples)
     job = Job(
         world=world,
         seed=args.seed,
         cfg=MAEConfig.of(world, sizes),
         recipe=recipe,
         settings=check_settings(
-            args.experiment, args.settings, module.SETTINGS, module.RANGES, world, numbers | asdict(samples)
+            args.experiment, args.settings, module.SETTINGS, module.RANGES, world, numbers
         ),
         cells=tuple(sorted(cells, key=lambda c: (c.patches.size, c.patches.label, c.visible, c.seed))),
         **asdict(samples),

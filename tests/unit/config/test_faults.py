@@ -153,6 +153,8 @@ SETTINGS = [
     (experiment("invariance", "pairs: 0"), "pairs=0 must be at least 2", "experiments[0].settings.pairs"),
     (experiment("invariance", "pairs: many"), "pairs='many' must be a whole number", ""),
     (experiment("invariance", "pears: 3"), "setting 'pears' must be one of: pairs", ""),
+    (experiment("attention", "layer: 4"), "layer=4 must lie in [0, 3]", "in world 'additive'"),
+    (experiment("attention", "head: 3"), "head=3 must lie in [0, 2]", "in world 'additive'"),
     (experiment("attention", "token: 8"), "token=8 must lie in [0, 8)", "in world 'additive'"),
     (experiment("border", "patches: [3x3]"), "mask patch 3x3 must divide the 4x2 token grid", ""),
     (experiment("border", "images: 100"), "images=100 must lie in [128,", "experiments[0].settings.images"),
@@ -188,7 +190,7 @@ def test_the_settings_of_every_experiment_have_their_ranges() -> None:
     from maestrata.experiments.settings import check_settings
     from maestrata.worlds import make
 
-    numbers = {"batch": 256, "images": 240_000, "test": 8192, "probe_train": 8192}
+    numbers = {"batch": 256, "images": 240_000, "test": 8192, "probe_train": 8192, "depth": 3, "heads": 2}
     for name in modules.available("experiments"):
         defaults, ranges, kinds = (
             modules.constant("experiments", name, key) for key in ("SETTINGS", "RANGES", "WORLDS")

@@ -4,31 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
 from maestrata.errors import ExperimentError
 from maestrata.experiments import attention
-from maestrata.experiments.attention import attention_weights, shared_mass
-from maestrata.geometry import TokenGrid, patchify
+from maestrata.experiments.attention import shared_mass
+from maestrata.geometry import TokenGrid
+from maestrata.representation.attention import attention_weights
 from maestrata.worlds import make
 
 WORLD = make("gaussian_tree", 0, leaves=8)
-
-
-@torch.no_grad()
-def test_weights_are_those_that_the_last_block_applies(cells_job):
-    model = cells_job("attention", WORLD).cells[0].model()
-    images = WORLD.sample(5).images
-    weights = attention_weights(model, images, batch=2)
-    assert weights.shape == (5, 2, 9, 9)
-    np.testing.assert_allclose(weights.sum(-1), 1, rtol=1e-5)
-    tokens = torch.from_numpy(np.ascontiguousarray(patchify(images, 2)))
-    layers = model.encode(tokens, layers=True)
-    block, x = model.blocks[-1], layers[-2]
-    values = block.split_heads(block.qkv(block.norm1(x)).chunk(3, -1)[2])
-    x = x + block.proj((torch.from_numpy(weights) @ values).transpose(1, 2).flatten(2))
-    x = x + block.fc2(torch.nn.functional.gelu(block.fc1(block.norm2(x))))
-    np.testing.assert_allclose(model.norm(x), layers[-1], atol=1e-5)
 
 
 def test_even_attention_has_the_even_share():
@@ -67,6 +51,22 @@ def test_models_are_measured_and_mapped(cells_job):
                 assert sum(shares) == pytest.approx(1, abs=1e-5)
     hidden = attention.run(cells_job("attention", WORLD, test=60)).arrays()[0]
     assert hidden["arm"] == ["even", "1x1/v1", "1x1/v3", "random_init"]
+
+
+@pytest.mark.parametrize(("layer", "head"), [(1, 0), (1, 2), (2, 1)])
+def test_any_block_and_head_is_measured(cells_job, layer, head):
+    job = cells_job("attention", WORLD, test=60, token=2, shown=1, shown_world_seed=0, layer=layer, head=head)
+    axes, data = attention.run(job).arrays()
+    arm, model = job.cells[0].arm, job.cells[0].model()
+    every = attention_weights(model, WORLD.sample(60, "test").images, layer)
+    of_token = (every[:, head - 1] if head else every.mean(1))[:, 1 + 2, 1:]
+    level = axes["level"].index(1)
+    mass = data["value"][axes["arm"].index(arm), axes["quantity"].index("chosen_mass"), level]
+    assert mass == pytest.approx(shared_mass(of_token, WORLD.grid, 1, np.full(60, 2)).mean())
+    mean = of_token.mean(0)
+    at = [axes["arm"].index(f"{arm}/mean/t{t:02d}") for t in range(8)]
+    shares = data["value"][at, axes["quantity"].index("chosen_attention"), axes["level"].index(0)]
+    np.testing.assert_allclose(shares, mean / mean.sum(), rtol=1e-5)
 
 
 def test_a_token_that_is_not_there_is_refused(cells_job):
