@@ -1,11 +1,11 @@
-"""Whether a GPU gives the same bits twice: one cell trained two times, and how far the two are apart.
+"""Whether a GPU gives the same bits twice, and how far it is from the CPU.
 
-    python benchmarks/gpu_determinism.py [--config config/config.yaml] [--images 60000]
+    python benchmarks/gpu_determinism.py [--images 60000]
 
-Trains the first cell of a config twice on CUDA, as the workflow does (bfloat16 autocast, deterministic
-kernels), and once on the CPU. Prints as JSON the largest difference of any weight and of any loss between the
-two runs on the GPU, which is 0 where the device keeps the promise, and between GPU and CPU, which is not.
-Without a CUDA device it says so and measures nothing.
+One cell of a grammar is trained on its own, as the workflow does it (bfloat16 autocast, deterministic
+kernels), two times on CUDA and once on the CPU; and as a stack of four, as a sweep does it: alone, again, and
+beside two other stacks. Prints as JSON the largest difference of any weight and of any loss: 0 where the
+device keeps the promise. Without a CUDA device it says so and measures nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import argparse
 import json
 import os
 import sys
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 # read when CUDA starts: set later, cuBLAS picks its own workspaces, and sums may be taken in another order
@@ -26,57 +26,69 @@ sys.path.insert(0, str(ROOT / "src"))
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
-from maestrata.config.grid import build_cells  # noqa: E402
-from maestrata.config.load import load_config  # noqa: E402
 from maestrata.masks import MaskPatches  # noqa: E402
 from maestrata.model.mae import MAE, MAEConfig  # noqa: E402
+from maestrata.model.sizes import Sizes  # noqa: E402
+from maestrata.training.recipe import Recipe  # noqa: E402
+from maestrata.training.stacked import StackedTrainer, StackResult  # noqa: E402
+from maestrata.training.together import train_together  # noqa: E402
 from maestrata.training.train import train  # noqa: E402
 from maestrata.worlds import make  # noqa: E402
 
-Run = tuple[MAE, np.ndarray]  # what `train` returns
+VISIBLE = 4
+WORLDS = [make("grammar_tree", seed, leaves=8) for seed in range(4)]
+PATCHES = MaskPatches(WORLDS[0].grid)
+CFG = MAEConfig.of(WORLDS[0], Sizes(width=32, decoder_width=32))
+
+Run = tuple[dict[str, torch.Tensor], np.ndarray]  # weights and losses
 
 
 def apart(one: Run, other: Run) -> dict[str, float]:
     """Return the largest absolute differences of the weights and of the losses of two runs."""
-    (model, losses), (again, its) = one, other
-    theirs = dict(again.named_parameters())
     weights = [
-        float((w.detach().cpu().float() - theirs[name].detach().cpu().float()).abs().max())
-        for name, w in model.named_parameters()
+        float((w.cpu().float() - other[0][name].cpu().float()).abs().max()) for name, w in one[0].items()
     ]
-    return {"weights": max(weights), "losses": float(np.abs(losses - its).max())}
+    return {"weights": max(weights), "losses": float(np.abs(one[1] - other[1]).max())}
+
+
+def single(recipe: Recipe, device: str) -> Run:
+    """Train one model on its own."""
+    trained: tuple[MAE, np.ndarray] = train(WORLDS[0], PATCHES, VISIBLE, 0, CFG, recipe, device)
+    return {name: p.detach() for name, p in trained[0].named_parameters()}, trained[1]
+
+
+def stacks(recipe: Recipe, count: int) -> Run:
+    """Train `count` stacks of four side by side, and return the first."""
+
+    def maker(seed: int) -> StackedTrainer:
+        return StackedTrainer(WORLDS, [seed] * 4, PATCHES, VISIBLE, CFG, recipe, torch.device("cuda"))
+
+    named = iter([(seed, partial(maker, seed)) for seed in range(count)])
+    results: dict[int, StackResult] = {
+        seed: result for seed, result, _ in train_together(named, count, torch.device("cuda"))
+    }
+    return results[0].weights, results[0].losses
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--config", type=Path, default=ROOT / "config" / "config.yaml")
     parser.add_argument("--images", type=int, default=60_000)
     args = parser.parse_args()
     if not torch.cuda.is_available():
         print("nothing measured: torch finds no CUDA device here")
         return
-    config = load_config(args.config)
-    planned = build_cells(config)[0]
-    cell = planned.cell
-    entry = config.worlds[cell.world]
-    world = make(entry.kind, cell.world_seed, **entry.settings)
-    patches = MaskPatches.parse(cell.patch, world.grid)
-    cfg = MAEConfig.of(world, config.model)
-    recipe = replace(planned.training, images=args.images)
-
-    def once(device: str) -> Run:
-        return train(world, patches, cell.visible, cell.seed, cfg, recipe, device)
-
-    first, second = once("cuda"), once("cuda")
+    recipe = Recipe(images=args.images)
+    first, stack = single(recipe, "cuda"), stacks(recipe, 1)
     report = {
         "device": torch.cuda.get_device_name(),
         "torch": torch.__version__,
-        "cell": cell.stem,
         "images": args.images,
-        "twice on the GPU": apart(first, second),
-        "GPU and CPU": apart(first, once("cpu")),
+        "one model, twice": apart(first, single(recipe, "cuda")),
+        "one model, GPU and CPU": apart(first, single(recipe, "cpu")),
+        "a stack, twice": apart(stack, stacks(recipe, 1)),
+        "a stack, alone and beside two": apart(stack, stacks(recipe, 3)),
     }
     print(json.dumps(report, indent=1))
 

@@ -2,10 +2,10 @@
 
     python benchmarks/training_gpu.py --out benchmarks/results/training_gpu.json
 
-Every row is one (patch, ratio) cell of 64-token images: the time of a step of a stack (median of the timed
-blocks of steps), images per second over the stack, and the peer's time of a step for one model of the same
+Every row is one masking ratio and number of stacks side by side: the time of a step (median of the timed
+blocks of steps), images per second over all stacks, and the peer's time of a step for one model of the same
 sizes, batch and optimiser (its own defaults otherwise, bf16 autocast, fused AdamW, the same images made on
-the device). The ratio is images per second of the stack over those of the peer.
+the device). The ratio is images per second of the stacks over those of the peer.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ import json
 import statistics
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from maestrata.geometry import patchify
 from maestrata.masks import MaskPatches, draw_masks, visible_count
 from maestrata.model.mae import MAEConfig
+from maestrata.model.sizes import Sizes
 from maestrata.training.noise import DeviceNoise, unpack
 from maestrata.training.recipe import Recipe
 from maestrata.training.stacked import StackedTrainer
@@ -29,42 +31,49 @@ from maestrata.worlds import make
 BATCH = Recipe.batch
 
 
-def time_stack(cell: dict, members: int, steps: int, options: dict) -> dict:
-    """Time `steps` steps of a stack, in five blocks, after a warm-up."""
+def trainer(cell: dict, members: int, recipe: Recipe, **options: Any) -> StackedTrainer:
+    """Return a stack for a cell: two training seeds of every world seed."""
     device = torch.device("cuda")
-    worlds = [make(cell["world"], k // 2, leaves=cell["leaves"]) for k in range(members)]
-    seeds = [k % 2 for k in range(members)]
+    worlds = [make(cell["world"], k // 2, **cell["settings"]) for k in range(members)]
     patches = MaskPatches.parse(cell["patch"], worlds[0].grid)
     visible = visible_count(patches.n_patches, cell["mask_ratio"])
-    recipe = Recipe(images=BATCH * steps * 8, batch=BATCH)
-    cfg = MAEConfig(
-        worlds[0].grid.height, worlds[0].grid.width, worlds[0].token_values, **cell.get("model", {})
+    cfg = MAEConfig.of(worlds[0], Sizes(**cell["model"]))
+    return StackedTrainer(
+        worlds, [k % 2 for k in range(members)], patches, visible, cfg, recipe, device, **options
     )
+
+
+def time_stacks(cell: dict, members: int, at_once: int, steps: int, compiled: bool) -> dict:
+    """Time `steps` steps of `at_once` equal stacks side by side: five blocks, after a warm-up."""
+    recipe = Recipe(images=BATCH * steps * 8, batch=BATCH)
     torch.cuda.reset_peak_memory_stats()
-    trainer = StackedTrainer(worlds, seeds, patches, visible, cfg, recipe, device, **options)
-    trainer._set_rate(1e-3)
-    noise = trainer.noise
     started = time.perf_counter()
-    draws = noise.draw(0)
-    step = trainer._capture(draws) if trainer.captured else trainer._step
+    running = []
+    for _ in range(at_once):
+        stream = torch.cuda.Stream()
+        with torch.cuda.stream(stream):
+            running.append((stream, trainer(cell, members, recipe, compiled=compiled).steps()))
+            next(running[-1][1])
     torch.cuda.synchronize()
     ready = time.perf_counter() - started
     blocks = []
-    for b in range(6):
+    for _ in range(6):
         torch.cuda.synchronize()
         started = time.perf_counter()
-        for i in range(steps):
-            step(noise.draw(b * steps + i))
+        for _ in range(steps):
+            for stream, taken in running:
+                with torch.cuda.stream(stream):
+                    next(taken)
         torch.cuda.synchronize()
         blocks.append((time.perf_counter() - started) / steps)
     median = statistics.median(blocks[1:])
     return {
         **{k: v for k, v in cell.items() if k != "model"},
-        "visible": visible,
         "members": members,
+        "at_once": at_once,
         "step_ms": 1e3 * median,
         "step_ms_range": [1e3 * min(blocks[1:]), 1e3 * max(blocks[1:])],
-        "images_per_s": members * recipe.batch / median,
+        "images_per_s": at_once * members * recipe.batch / median,
         "start_s": ready,
         "peak_gb": torch.cuda.max_memory_allocated() / 1e9,
     }
@@ -75,12 +84,12 @@ def time_peer(cell: dict, steps: int) -> dict:
     from transformers import ViTMAEConfig, ViTMAEForPreTraining
 
     device = torch.device("cuda")
-    world = make(cell["world"], 0, leaves=cell["leaves"])
+    world = make(cell["world"], 0, **cell["settings"])
     patches = MaskPatches(world.grid)
     n = world.grid.n_tokens
     visible = visible_count(n, cell["mask_ratio"])
-    side, pixels = world.image_shape[1], world.token_pixels
-    cfg = MAEConfig()
+    side, pixels = world.image_shape[1], world.token_pixels  # of square images, as the peer wants them
+    cfg = MAEConfig.of(world, Sizes(**cell["model"]))
     peer = ViTMAEForPreTraining(
         ViTMAEConfig(
             hidden_size=cfg.width,
@@ -140,22 +149,30 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--world", default="additive_tree")
-    parser.add_argument("--leaves", type=int, default=64)
-    parser.add_argument("--members", type=int, nargs="+", default=[24])
-    parser.add_argument("--ratios", type=float, nargs="+", default=[0.1, 0.25, 0.5, 0.75, 0.9])
+    parser.add_argument("--world", default="grammar_tree")
+    parser.add_argument("--settings", type=json.loads, default={"leaves": 16}, help="of the world")
+    parser.add_argument("--width", type=int, default=64, help="of encoder and decoder")
+    parser.add_argument("--members", type=int, default=24)
+    parser.add_argument("--at-once", type=int, nargs="+", default=[1, 3], help="stacks side by side")
+    parser.add_argument("--ratios", type=float, nargs="+", default=[0.1, 0.5, 0.9])
     parser.add_argument("--patch", default="1x1")
     parser.add_argument("--steps", type=int, default=50, help="steps in a timed block; five blocks")
-    parser.add_argument("--peer-steps", type=int, default=200, help="0 leaves the peer out")
+    parser.add_argument("--peer-steps", type=int, default=100, help="0 leaves the peer out")
     parser.add_argument("--eager", action="store_true", help="do not compile")
     args = parser.parse_args()
     check_masks_equal()
     rows = []
     for ratio in args.ratios:
-        cell = {"world": args.world, "leaves": args.leaves, "patch": args.patch, "mask_ratio": ratio}
+        cell = {
+            "world": args.world,
+            "settings": args.settings,
+            "patch": args.patch,
+            "mask_ratio": ratio,
+            "model": {"width": args.width, "decoder_width": args.width},
+        }
         peer = time_peer(cell, args.peer_steps) if args.peer_steps else {}
-        for members in args.members:
-            row = {**time_stack(cell, members, args.steps, {"compiled": not args.eager}), **peer}
+        for at_once in args.at_once:
+            row = {**time_stacks(cell, args.members, at_once, args.steps, not args.eager), **peer}
             if peer:
                 row["ratio"] = row["images_per_s"] / row["peer_images_per_s"]
             rows.append(row)

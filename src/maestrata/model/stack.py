@@ -119,7 +119,7 @@ class MAEStack:
     dtype : torch.dtype
         Of matrix products and attention.
     compiled : bool
-        Fuse element-wise work with `torch.compile` (pays on a GPU): once for every number of tokens.
+        Fuse element-wise work with `torch.compile` (pays on a GPU): once for all visible counts.
     rolled : bool
         Targets are those of the next image of the batch, as `null_trained` has them.
     """
@@ -141,12 +141,14 @@ class MAEStack:
 
     def losses(self, w: Weights, tokens: Tensor, visible_ids: Tensor, masked_ids: Tensor) -> Tensor:
         """Mean squared error of every member over its masked tokens' values, (M,)."""
+        target = target_values(self.cfg, tokens.roll(-1, 1) if self.rolled else tokens, masked_ids)
         if self._losses is not losses:
-            torch._dynamo.mark_dynamic(visible_ids, 2)
-            torch._dynamo.mark_dynamic(masked_ids, 2)
+            for ids in (visible_ids, masked_ids):  # a single one is compiled by itself: it broadcasts
+                torch._dynamo.maybe_mark_dynamic(ids, 2)
+            torch._dynamo.maybe_mark_dynamic(target, 2)
         return self._losses(
-            self.cfg, w, tokens, visible_ids, masked_ids, self.positions, self.decoder_positions, self.dtype,
-            self.rolled,
+            self.cfg, w, tokens, target, visible_ids, masked_ids, self.positions, self.decoder_positions,
+            self.dtype,
         )  # fmt: skip
 
 
@@ -203,15 +205,14 @@ def losses(
     cfg: MAEConfig,
     w: Weights,
     tokens: Tensor,
+    target: Tensor,
     visible_ids: Tensor,
     masked_ids: Tensor,
     positions: Tensor,
     decoder_positions: Tensor,
     dtype: torch.dtype,
-    rolled: bool,
 ) -> Tensor:
-    """Mean squared error of every member over its masked tokens' values, (M,); see `MAEStack`."""
-    target = target_values(cfg, tokens.roll(-1, 1) if rolled else tokens, masked_ids)
+    """Mean squared error of every member against its target (M, b, m, v), (M,); see `MAEStack`."""
     encoded = encode(cfg, w, tokens, visible_ids, positions, dtype)
     prediction = decode(cfg, w, encoded, visible_ids, masked_ids, decoder_positions, dtype)
     return (prediction - target).square().mean((1, 2, 3))

@@ -18,9 +18,11 @@ import json
 import multiprocessing
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -36,18 +38,27 @@ from maestrata.steps.regress import write_reconstructions
 from maestrata.training.recipe import PlannedCell, plainest
 from maestrata.training.stacked import StackedTrainer, StackResult
 from maestrata.training.stacks import Sweep, group, split, stack_limit
+from maestrata.training.together import train_together
 from maestrata.training.weights import load_mae, save_weights
 
 
-def train(
-    sweep: Sweep, planned: Sequence[PlannedCell], device: torch.device, null: bool = False
-) -> StackResult:
-    """Train one stack, of the cells or of the control `null_trained` with their recipe and masks."""
-    cells, recipe = [one.cell for one in planned], planned[0].training
-    worlds = [sweep.world(cell) for cell in cells]
-    patches = MaskPatches.parse(cells[0].patch, worlds[0].grid)
-    cfg, seeds = MAEConfig.of(worlds[0], sweep.model), [cell.seed for cell in cells]
-    return StackedTrainer(worlds, seeds, patches, cells[0].visible, cfg, recipe, device, null=null).run()
+class Stack(NamedTuple):
+    """Cells that train as one model, or the control `null_trained` with their recipe and masks."""
+
+    cells: list[PlannedCell]
+    null: bool
+
+    def trainer(self, sweep: Sweep, device: torch.device) -> StackedTrainer:
+        """Return what trains it."""
+        cells, recipe = [one.cell for one in self.cells], self.cells[0].training
+        worlds = [sweep.world(cell) for cell in cells]
+        patches = MaskPatches.parse(cells[0].patch, worlds[0].grid)
+        cfg, seeds = MAEConfig.of(worlds[0], sweep.model), [cell.seed for cell in cells]
+        return StackedTrainer(worlds, seeds, patches, cells[0].visible, cfg, recipe, device, null=self.null)
+
+    def __str__(self) -> str:
+        more = f" and {len(self.cells) - 1} more" if len(self.cells) > 1 else ""
+        return f"{'null_trained ' * self.null}{self.cells[0].cell.stem}{more}"
 
 
 def score(sweep: Sweep, planned: PlannedCell, device: str, name: str) -> None:
@@ -107,75 +118,90 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1), help="evaluation processes"
     )
+    parser.add_argument(
+        "--at-once",
+        type=int,
+        default=None,
+        help="stacks that train side by side (default: 3 on a GPU, else 1)",
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--score-on", default="cpu", help="where the evaluation encodes images: cpu, cuda")
     args = parser.parse_args(argv)
 
+    # read when CUDA starts: later it is ignored, and sums may be taken in another order from run to run
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     started = time.monotonic()
     sweep, device = Sweep.read(args.plan), torch.device(args.device)
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-    longest, tasks = 0.0, []
-    done = trained = left = 0
+    on_gpu = device.type == "cuda"
+    name = torch.cuda.get_device_name(device) if on_gpu else "cpu"
+    at_once = args.at_once or (3 if on_gpu else 1)
+    longest, left, trained = 0.0, 0, 0
+    tasks: list[Future[None]] = []
     stale = Stale(sweep)
     # fresh interpreters: a forked one cannot use the GPU
     with ProcessPoolExecutor(args.workers, multiprocessing.get_context("spawn")) as pool:
-        work = [(cells, True) for cells in group(stale.controls())]
-        work += [(cells, False) for cells in group(sweep.cells)]
-        for planned, null in work:
-            first, recipe = planned[0].cell, planned[0].training
-            world = sweep.world(first)
-            patches = MaskPatches.parse(first.patch, world.grid)
-            cfg = MAEConfig.of(world, sweep.model)
-            limit = args.stack or sweep.stack
-            limit = limit or stack_limit(cfg, patches, first.visible, recipe.batch, device)
-            for members in split(planned, limit):
-                if null or [one for one in members if stale.weights(one)]:  # each is told
-                    if time.monotonic() - started + longest > 60 * args.minutes:
-                        left += len(members)
-                        continue
-                    clock = time.monotonic()
-                    result = train(sweep, members, device, null)
-                    took = time.monotonic() - clock
-                    longest = max(longest, took)
-                    trained += len(members)
-                    rate = len(members) * recipe.images / took
-                    which = f"{'null_trained ' * null}{members[0].cell.stem} and {len(members) - 1} more"
-                    print(f"{which}: {took:.1f} s, {rate:,.0f} images/s", flush=True)
-                    save(sweep, members, result, cfg, name, null)
-                for one in members:
-                    if null or stale.scores(one):
-                        task = score_shared if null else score
-                        tasks.append(pool.submit(task, sweep, one, args.device, name))
-                done += 0 if null else len(members)
-                for begun in tasks:  # a score that fails is told now, not after hours of training
-                    if begun.done():
-                        begun.result()
+
+        def submit(stack: Stack) -> None:
+            for one in stack.cells:
+                if stack.null or stale.scores(one):
+                    task = score_shared if stack.null else score
+                    tasks.append(pool.submit(task, sweep, one, args.score_on, name))
+
+        def to_train() -> Iterator[tuple[Stack, Callable[[], StackedTrainer]]]:
+            nonlocal left
+            for stack in stacks(sweep, stale, args.stack or sweep.stack, device, at_once):
+                # each cell is asked, so that each is told
+                if not stack.null and not [one for one in stack.cells if stale.weights(one)]:
+                    submit(stack)
+                elif time.monotonic() - started + longest > 60 * args.minutes:
+                    left += len(stack.cells)
+                else:
+                    yield stack, partial(stack.trainer, sweep, device)
+
+        for stack, result, seconds in train_together(to_train(), at_once, device):
+            longest = max(longest, seconds)
+            trained += len(stack.cells)
+            rate = len(stack.cells) * stack.cells[0].training.images / seconds
+            print(f"{stack}: {seconds:.1f} s, {rate:,.0f} images/s", flush=True)
+            save(sweep, stack, result, name)
+            submit(stack)
+            for begun in tasks:  # a score that fails is told now, not after hours of training
+                if begun.done():
+                    begun.result()
+        training = time.monotonic() - started
         wait(tasks)
-    total = len(sweep.cells)
     summary = {
-        "cells": total,
-        "done": done,
+        "cells": len(sweep.cells),
         "trained_now": trained,
         "seconds": time.monotonic() - started,
+        "seconds_of_training": training,
         "device": name,
     }
     print(json.dumps(summary, allow_nan=False), flush=True)
-    print("not done: call again to go on" if left else "done", flush=True)
+    print(f"{left} models not done: call again to go on" if left else "done", flush=True)
 
 
-def save(
-    sweep: Sweep,
-    planned: Sequence[PlannedCell],
-    result: StackResult,
-    cfg: MAEConfig,
-    device: str,
-    null: bool = False,
-) -> None:
+def stacks(
+    sweep: Sweep, stale: Stale, most: int | None, device: torch.device, at_once: int
+) -> Iterator[Stack]:
+    """Yield the stacks of a sweep, of at most `most` members (None: what memory holds), controls first."""
+    groups = [(cells, True) for cells in group(stale.controls())]
+    groups += [(cells, False) for cells in group(sweep.cells)]
+    for planned, null in groups:
+        first, recipe = planned[0].cell, planned[0].training
+        world = sweep.world(first)
+        patches, cfg = MaskPatches.parse(first.patch, world.grid), MAEConfig.of(world, sweep.model)
+        limit = most or max(1, stack_limit(cfg, patches, first.visible, recipe.batch, device) // at_once)
+        yield from (Stack(members, null) for members in split(planned, limit))
+
+
+def save(sweep: Sweep, stack: Stack, result: StackResult, device: str) -> None:
     """Write the weights of every member of a stack, and the history of a cell."""
-    model = MAE(cfg)
+    model = MAE(MAEConfig.of(sweep.world(stack.cells[0].cell), sweep.model))
     weights = {name: tensor.cpu() for name, tensor in result.weights.items()}
-    for k, one in enumerate(planned):
+    for k, one in enumerate(stack.cells):
         model.load_state_dict({name: tensor[k] for name, tensor in weights.items()})
-        if null:
+        if stack.null:
             save_weights(model, null_path(sweep, one.cell), about(sweep, one, "controls", device))
             continue
         folder = folder_of(sweep, one.cell)

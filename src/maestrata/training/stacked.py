@@ -8,7 +8,7 @@ member k equals a run on its own with the same noise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,6 +109,7 @@ class StackedTrainer:
             device,
         )
         self._images = _image_maker(self.worlds, device)
+        self._history = torch.zeros(recipe.steps, len(seeds), device=device)
         groups = [
             {"params": [flat], "weight_decay": decay}
             for flat, decay in zip(self.weights.flat, (recipe.weight_decay, 0.0), strict=True)
@@ -162,20 +163,30 @@ class StackedTrainer:
 
     def run(self) -> StackResult:
         """Train all members, and return them."""
-        steps, members = self.recipe.steps, len(self.seeds)
-        history = torch.zeros(steps, members, device=self.device)
+        for _ in self.steps():
+            pass
+        return self.result()
+
+    def steps(self) -> Iterator[int]:
+        """Take the steps of the recipe, and yield the number of those taken after each."""
+        members = len(self.seeds)
         run: Callable[[dict[str, Tensor]], Tensor] = self._step
-        with ProgressBar(self._name(0, members), steps, self.recipe.batch * members) as progress:
-            for step in range(steps):
+        with ProgressBar(self._name(0, members), self.recipe.steps, self.recipe.batch * members) as progress:
+            for step in range(self.recipe.steps):
                 draws = {name: draw.to(self.device) for name, draw in self.noise.draw(step).items()}
                 if step == 0 and self.captured:
                     run = self._capture(draws)
                 self._set_rate(learning_rate(self.recipe, step))
-                history[step].copy_(run(draws))
+                self._history[step].copy_(run(draws))
                 if progress.due(step + 1):
-                    self._check(history[: step + 1])
-                    progress.show(step + 1, float(history[step].mean()))
-        return StackResult({n: w.detach() for n, w in self.weights.named().items()}, history.cpu().numpy())
+                    self._check(self._history[: step + 1])
+                    progress.show(step + 1, float(self._history[step].mean()))
+                yield step + 1
+
+    def result(self) -> StackResult:
+        """Return the members as they are."""
+        weights = {name: w.detach() for name, w in self.weights.named().items()}
+        return StackResult(weights, self._history.cpu().numpy())
 
     def _set_rate(self, rate: float) -> None:
         if self.device.type == "cuda":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -15,6 +17,7 @@ from maestrata.training.controls import train_null
 from maestrata.training.noise import DeviceNoise, StreamNoise, unpack
 from maestrata.training.recipe import Recipe, decays
 from maestrata.training.stacked import StackedTrainer, clip_per_member
+from maestrata.training.together import train_together
 from maestrata.training.train import train
 from maestrata.worlds.base import World
 
@@ -159,6 +162,28 @@ def test_a_loss_that_is_not_finite_names_the_member() -> None:
         trainer.weights.flat[0][1].fill_(float("nan"))
     with pytest.raises(TrainingError, match=r"w1/p1x1/v3/s5: the loss is nan at step 0 of 12"):
         trainer.run()
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_stacks_side_by_side_learn_what_each_learns_alone(at_once: int) -> None:
+    """Stacks of different lengths that take turns end as they would alone, and one begins as one ends."""
+    recipes = {"short": RECIPE, "long": Recipe(images=16 * 40, batch=16), "last": RECIPE}
+    begun: list[str] = []
+
+    def maker(name: str, k: int) -> StackedTrainer:
+        begun.append(name)
+        return _stack(_worlds("gaussian_tree", [k]), [k], recipe=recipes[name])
+
+    makers = iter([(name, partial(maker, name, k)) for k, name in enumerate(recipes)])
+    ended = {}
+    for name, result, seconds in train_together(makers, at_once, CPU):
+        ended[name] = result
+        assert seconds > 0
+        assert len(begun) <= len(ended) + at_once - 1
+    assert list(ended) == (list(recipes) if at_once == 1 else ["short", "last", "long"])
+    for k, (name, recipe) in enumerate(recipes.items()):
+        alone = _stack(_worlds("gaussian_tree", [k]), [k], recipe=recipe).run()
+        assert np.array_equal(ended[name].losses, alone.losses)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU: the step is captured as a CUDA graph")
