@@ -12,6 +12,9 @@ skill     R2 of a level's latents from the trained model's primary features, as 
           of given images the accuracy of the linear probe of their class on the mean token.
 goal      A level; of given images the labels, or the level of the whole image, which is judged by the class,
           of which the adviser then knows nothing.
+scale     Side of a block in pixels. `--goal scale` takes the level whose blocks come nearest, and so it is
+          judged by that level. Given images have no latents: only the scale of the whole image is judged, by
+          the class.
 regret    Skill of the best way to mask of the sweep, minus that of the one chosen.
 adviser   The choice of the greatest gain, also where it abstains.
 policy    The adviser, and r = .75 with one-token patches where it abstains.
@@ -33,6 +36,7 @@ import numpy as np
 import xarray as xr
 
 from maestrata import worlds
+from maestrata.advice.decide import block_sides
 from maestrata.advice.images import read_images
 from maestrata.advice.survey import Survey
 from maestrata.cells import PatchShape, answers
@@ -54,15 +58,15 @@ FIRST_SEED = 100
 IMAGES, GIVEN = 8192, 2048
 """Images that the adviser sees: of worlds that are drawn, and of given images, as many as people may have."""
 RESULTS = Path(__file__).parent / "results"
-UNSEEN = "class, by level"
-"""The class of given images, where the adviser is asked for the level of the whole image."""
+LABELS, UNSEEN = "class", "class, by level"
+"""The class of given images, where the adviser is asked for labels, or for the level of the whole image."""
 Mask = tuple[str, int]  # label of the mask patch, visible patches
 Key = tuple[str, float]  # label of the mask patch, realised ratio
 
 
 @dataclass
 class Sweep:
-    """A world's sweep: by goal the skill of every way to mask; goals by steps below the whole image."""
+    """A world's sweep: by goal steps below the whole image, pixels, and the skill of every way to mask."""
 
     family: str
     label: str
@@ -70,6 +74,7 @@ class Sweep:
     settings: dict[str, Any]
     world_seed: int
     below: dict[str, int]
+    scale: dict[str, float]
     model: bool
     skill: dict[str, dict[Mask, float]] = field(default_factory=dict)
     ratio: dict[Mask, float] = field(default_factory=dict)
@@ -98,7 +103,14 @@ def skills(cube: xr.Dataset, world: World) -> dict[str, xr.DataArray]:
         r2 = scores(cube).r2.mean("seed")
         return {f"level {level}": r2.sel(level=level) for level in range(1, world.grid.levels + 1)}
     accuracy = scores(cube).accuracy.max("level").mean("seed")
-    return {"class": accuracy, UNSEEN: accuracy}
+    return {LABELS: accuracy, UNSEEN: accuracy}
+
+
+def below_and_scale(world: World, goals: Iterable[str]) -> tuple[dict[str, int], dict[str, float]]:
+    """Return by goal its steps below the whole image, and its scale; labels have none."""
+    sides = block_sides(world.grid, world.token_pixels).tolist()
+    below = {goal: len(sides) - int(goal.split()[1]) if world.latent else 0 for goal in goals}
+    return below, {goal: sides[-1 - steps] for goal, steps in below.items() if goal != LABELS}
 
 
 def read_sweeps(folder: Path, models: Iterable[str]) -> list[Sweep]:
@@ -116,9 +128,8 @@ def read_sweeps(folder: Path, models: Iterable[str]) -> list[Sweep]:
             if world.latent and seed < FIRST_SEED:
                 continue
             by_goal = skills(here.sel(world_seed=seed), world)
-            levels = world.grid.levels
-            below = {g: levels - int(g.split()[1]) if world.latent else 0 for g in by_goal}
-            sweep = Sweep(FAMILIES[kind], label, kind, settings, seed, below, label in set(models))
+            below, scale = below_and_scale(world, by_goal)
+            sweep = Sweep(FAMILIES[kind], label, kind, settings, seed, below, scale, label in set(models))
             for size in here.patch_size.values.tolist():
                 sides = (int(cube[f"patch_{side}"].sel(patch_size=size)) for side in ("height", "width"))
                 _read(sweep, here.sel(world_seed=seed, patch_size=size), by_goal, world, PatchShape(*sides))
@@ -224,6 +235,7 @@ def judge(sweep: Sweep, goal: str, advice: dict[str, Any], others: list[Sweep]) 
         "world_seed": sweep.world_seed,
         "goal": goal,
         "below": sweep.below[goal],
+        "scale": sweep.scale.get(goal),
         "model": sweep.model,
         "best": best,
         "chosen": chosen,
@@ -308,9 +320,13 @@ def page(rows: list[dict[str, Any]], sweeps: list[Sweep], command: str) -> str:
     def family(row: dict[str, Any]) -> str:
         return row["family"]
 
+    def pixels(row: dict[str, Any]) -> str:
+        return f"{row['scale']:.2g} pixels"
+
     main = [row for row in rows if not row["below"] and row["goal"] != UNSEEN]
     unseen = [row for row in rows if row["goal"] == UNSEEN]
     lower = [row for row in rows if row["below"]]
+    scaled = sorted((row for row in rows if row["scale"]), key=lambda row: row["scale"])
     families = sorted({row["family"] for row in rows})
     lines = [
         "# Advice, validated", "", f"`{command}`", "",
@@ -331,6 +347,12 @@ def page(rows: list[dict[str, Any]], sweeps: list[Sweep], command: str) -> str:
         if part:
             lines += ["", f"## {title}", "", *table(part, world), "", *sureness(part, world)]
             lines += ["", "The adviser's regret, paired by family:", "", *beside(part)] * (part is lower)
+    lines += ["", "## Goal scale", ""]
+    lines += [
+        "`--goal scale` takes the level whose blocks come nearest to the pixels asked for, so these are the "
+        "rows above, by the side of a block. Given images have no latents: of their scales that of the whole "
+        "image alone is judged, by the class.", "", *table(scaled, pixels), "", *sureness(scaled, pixels),
+    ]  # fmt: skip
     head = "| world | seed | models below their gate | best | chosen | constant | regret | abstains |"
     lines += ["", "## Choices, whole image", "", head, "|---" * 8 + "|"]
     known = {(sweep.label, sweep.world_seed): sweep for sweep in sweeps}

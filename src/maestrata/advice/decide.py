@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from maestrata.advice.images import Images, read_images
 from maestrata.advice.result import Advice
 from maestrata.advice.survey import RATIOS, Survey
 from maestrata.errors import AdviceError, one_of
+from maestrata.geometry import TokenGrid
 
 Goal = Literal["level", "scale", "labels"]
 
@@ -49,7 +50,7 @@ def advise(
     level : int, optional
         1 (pairs of tokens) to the level of the whole image, which is the default.
     scale : float, optional
-        Side of a block in pixels, for the goal ``scale``.
+        Side of a block in pixels, for the goal ``scale``: the level whose blocks come nearest is taken.
     token_pixels : int, optional
         Side of a token; by default the smallest of at least 2 pixels with at most 64 tokens.
     ratios : sequence of float
@@ -99,10 +100,21 @@ def wanted_level(given: Images, goal: Goal, level: int | None, scale: float | No
         ):
             raise AdviceError(f"level={level!r} must lie in 1..{top}, the level of the whole image")
         return top if level is None else level
-    shapes = [given.grid.block_shape(one) for one in range(1, top + 1)]
-    sides = given.token_pixels * np.sqrt(np.prod(shapes, 1))
+    sides = block_sides(given.grid, given.token_pixels)
     if scale is None or isinstance(scale, bool) or not sides[0] / 2 <= scale <= 2 * sides[-1]:
         raise AdviceError(
             f"scale={scale!r} must be a number of pixels from {sides[0]:.3g} to {sides[-1]:.3g}"
         )
     return 1 + int(np.abs(np.log(sides / scale)).argmin())
+
+
+def block_sides(grid: TokenGrid, token_pixels: int) -> NDArray[np.float64]:
+    """Return the scale of every level (L,): side in pixels of a square as large as one of its blocks.
+
+    Examples
+    --------
+    >>> block_sides(TokenGrid(4, 4), 2).round(1).tolist()
+    [2.8, 4.0, 5.7, 8.0]
+    """
+    shapes = [grid.block_shape(level) for level in range(1, grid.levels + 1)]
+    return np.asarray(token_pixels * np.sqrt(np.prod(shapes, 1)))

@@ -11,6 +11,8 @@ import pytest
 
 import maestrata
 from maestrata import worlds
+from maestrata.advice.decide import wanted_level
+from maestrata.advice.images import Images
 from maestrata.advice.result import EXPERIMENTAL, FAMILIES, REGRET, SWEEPS, Row, decide
 from maestrata.cli import main
 from maestrata.errors import AdviceError
@@ -67,6 +69,18 @@ def test_labels_and_scale(images):
     assert told.goal == "labels" and told.best is told.rows[1]
     scaled = maestrata.advise(images, goal="scale", scale=3, ratios=(0.25, 0.75), patches=("1x1",))
     assert scaled.goal.startswith("level 1, blocks of 2x1")
+    level = maestrata.advise(images, level=1, ratios=(0.25, 0.75), patches=("1x1",))
+    assert scaled.rows == level.rows and scaled.rows != told.rows
+
+
+@pytest.mark.parametrize(("leaves", "pixels"), [(8, 2), (16, 2), (16, 8), (64, 1)])
+def test_a_scale_is_the_level_of_the_nearest_block(leaves, pixels):
+    grid = worlds.make("gaussian_tree", 0, leaves=leaves).grid
+    given = Images(np.zeros((1, 1, 1, 1), np.float32), None, grid, pixels, "images")
+    for level in range(1, grid.levels + 1):
+        side = pixels * 2 ** (level / 2)  # a block of 2**level tokens
+        for near in (0.85, 1, 1.18):  # half-way to the next is 2**(1/4) = 1.19
+            assert wanted_level(given, "scale", None, near * side) == level
 
 
 def test_it_says_how_good_it_measured():
