@@ -8,6 +8,7 @@ member sees does not depend on the other members.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import prod
 from typing import Protocol
 
@@ -48,9 +49,15 @@ def unpack(
         part = flat[:, start : start + count].view(members, batch, *spec.shape)
         at[spec.kind] += count
         if spec.kind == "choice":
-            part = (part * part.new_tensor(spec.high)).long()
+            part = (part * _counts(spec.high, part.device)).long()
         noise[level] = part
     return noise, uniform[:, at["choice"] :].view(members, batch, n_patches)
+
+
+@lru_cache(maxsize=256)
+def _counts(high: tuple[int, ...], device: torch.device) -> Tensor:
+    """Return numbers of choices on a device: kept, since a CUDA graph cannot copy them there."""
+    return torch.tensor(high, dtype=torch.float32, device=device)
 
 
 class DeviceNoise:

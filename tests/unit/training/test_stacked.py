@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from maestrata import worlds
 from maestrata.errors import TrainingError
@@ -162,6 +164,31 @@ def test_a_loss_that_is_not_finite_names_the_member() -> None:
         trainer.weights.flat[0][1].fill_(float("nan"))
     with pytest.raises(TrainingError, match=r"w1/p1x1/v3/s5: the loss is nan at step 0 of 12"):
         trainer.run()
+
+
+class _Made(TorchDispatchMode):
+    """Counts the tensors that are made of Python numbers, or read as such."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if any(part in func.__name__ for part in ("lift_fresh", "_local_scalar_dense", "nonzero")):
+            self.names.append(func.__name__)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(
+    "kind", ["grammar_tree", "symbol_tree", "sign_hidden", "latent_dag", "invertible_tree"]
+)
+def test_a_step_copies_nothing_to_the_device_and_waits_for_nothing(kind: str) -> None:
+    """What a CUDA graph cannot capture does not happen in a step, from the second on."""
+    trainer = _stack(_worlds(kind, [0, 1]), [0, 0], MAEConfig(4, 2, 12, 16, 1, decoder_width=16))
+    trainer._step(trainer.noise.draw(0))
+    with _Made() as made:
+        trainer._step(trainer.noise.draw(0))
+    assert not made.names
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 3])
