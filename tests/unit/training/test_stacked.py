@@ -185,9 +185,10 @@ class _Made(TorchDispatchMode):
 def test_a_step_copies_nothing_to_the_device_and_waits_for_nothing(kind: str) -> None:
     """What a CUDA graph cannot capture does not happen in a step, from the second on."""
     trainer = _stack(_worlds(kind, [0, 1]), [0, 0], MAEConfig(4, 2, 12, 16, 1, decoder_width=16))
-    trainer._step(trainer.noise.draw(0))
+    draws = trainer.noise.draw(0)
+    trainer._step(draws)
     with _Made() as made:
-        trainer._step(trainer.noise.draw(0))
+        trainer._step(draws)
     assert not made.names
 
 
