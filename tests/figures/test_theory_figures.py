@@ -19,6 +19,8 @@ from maestrata.figures import registry
 from maestrata.figures.looks import level_look
 from maestrata.figures.save import save
 from maestrata.figures.style import Style
+from maestrata.figures.tokens import node_places
+from maestrata.figures.words import decimals
 from maestrata.results import CubeSet
 from maestrata.steps import theory, worlds
 
@@ -141,6 +143,22 @@ def test_curves_are_those_of_the_cube(cubes: CubeSet) -> None:
     ):
         drawn = [line.get_ydata() for line in figure.axes[panel].lines if len(line.get_xdata()) == 3]
         assert any(np.allclose(y, expected) for y in drawn), panel
+
+
+def test_a_tree_from_images_is_drawn_and_told(tmp_path: Path) -> None:
+    world = ["--world-kind", "digits", "--world-settings", '{"tree": "estimated"}']
+    theory.main([*world, "--masks", '{"1x1": [0.25, 0.5]}', "--output", str(tmp_path / "theory.nc")])
+    worlds.main([*world, "--samples", "4", "--output", str(tmp_path / "world.nc")])
+    cube, graph = open_cube(tmp_path / "theory.nc"), open_cube(tmp_path / "world.nc")
+    place = node_places(graph)
+    assert sorted(place[place[:, 1] == 0, 0]) == list(range(16))
+    for parent, child in zip(graph.edge_parent.values, graph.edge_child.values, strict=True):
+        assert place[parent, 1] > place[child, 1]
+    for sure, said in ((1.0, "of the tree estimated from the images"), (0.0, "of the grid's tree, since")):
+        cube["tree_estimated"][:] = sure
+        for name in NAMES:
+            text = all_text(draw(name, CubeSet([cube, graph])))
+            assert said in text and f"median support {decimals(cube.tree_support.item())}" in text
 
 
 def test_worlds_that_do_not_fit(cubes: CubeSet) -> None:

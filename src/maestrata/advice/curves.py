@@ -25,11 +25,11 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
 from maestrata.advice.factors import Factors, with_products
-from maestrata.advice.tree import Tree
 from maestrata.geometry import TokenGrid
 from maestrata.masks import MaskPatches, realised_ratio, visible_count
 from maestrata.random import stream
 from maestrata.theory.ensembles import MaskEnsemble, mask_ensemble
+from maestrata.worlds.latent_tree import Tree
 
 Floats = NDArray[np.float64]
 Single = NDArray[np.float32]

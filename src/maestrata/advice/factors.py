@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from maestrata.advice.tree import Tree
+from maestrata.worlds.latent_tree import Tree
 
 Floats = NDArray[np.float64]
 T = TypeVar("T", bound=np.floating)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,22 +11,21 @@ from sklearn.covariance import ledoit_wolf_shrinkage
 
 from maestrata.advice.curves import Curves, MaskCell, mask_cells, pixel_share
 from maestrata.advice.factors import Factors, find_factors
-from maestrata.advice.features import TokenFeatures, token_features
 from maestrata.advice.images import Images
 from maestrata.advice.result import Advice, Row, decide
-from maestrata.advice.tree import Tree, covariance_of, find_tree, token_distances
 from maestrata.errors import AdviceError
 from maestrata.geometry import TokenGrid
 from maestrata.random import stream
 from maestrata.resampling import bootstrap_weights
 from maestrata.theory.linear import linear_mae, linear_r2
+from maestrata.worlds.latent_tree import REPLICATES, Tree, estimate_tree
+from maestrata.worlds.token_features import token_features
 
 Floats = NDArray[np.float64]
 
 RATIOS = (0.1, 0.25, 0.5, 0.75, 0.9)
 MOST_MASKS, LEAST_MASKS = 24, 6  # of each way to mask: few where tokens are many
 FITTED = 0.75  # of the images; the others measure
-REPLICATES = 20
 LEAST_IMAGES = 500
 TIE = 0.05
 """Ways to mask whose gain may be within this share of the best one's are not told apart."""
@@ -71,7 +69,7 @@ class Survey:
             )
         self._given, self._seed = given, seed
         features = token_features(given.images, given.grid, given.token_pixels, stream(seed, "probe"))
-        self.tree = _tree(features, seed)
+        self.tree = estimate_tree(features, seed)
         fitted = int(FITTED * n)
         onehot = _onehot(given.labels) if labels else None
         factors = find_factors(self.tree, features.features, fitted, onehot)
@@ -117,22 +115,6 @@ class Survey:
             numbers = (supply, wanted, value, value - spread, value + spread, self._linear[at][i])
             rows.append(Row(cell.patches.label, cell.ratio, cell.visible, *numbers, bool(tied[i])))
         return tuple(rows)
-
-
-def _tree(features: TokenFeatures, seed: int) -> Tree:
-    values = np.concatenate(features.features, 1)
-    ends = np.cumsum([0, *(part.shape[1] for part in features.features)])
-    columns = [np.arange(a, b) for a, b in pairwise(ends)]
-    shrinkage = ledoit_wolf_shrinkage(values)
-    weights = bootstrap_weights(seed, len(values), REPLICATES)
-
-    def distances(replicate: int) -> Floats:
-        counted = weights[replicate - 1] if replicate else None
-        # a replicate holds fewer different images, so that chance gives more
-        n = len(values) / (2 if replicate else 1)
-        return token_distances(covariance_of(values, shrinkage, counted), columns, n)
-
-    return find_tree(features.grid, distances, REPLICATES)
 
 
 def _onehot(labels: NDArray[Any] | None) -> Floats | None:

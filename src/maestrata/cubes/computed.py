@@ -94,6 +94,18 @@ COMPUTED: dict[str, Kind] = {
                 (*RATIO, "level"), "R2 of the level from features of the reduced-rank linear MAE", within=R2
             ),
             "linear_rank": float64(("world", "world_seed"), "rank of that linear MAE", within=POSITIVE),
+            "tree_support": float64(
+                ("world", "world_seed"),
+                "of the tree estimated from images: share of bootstrap trees with a split of it, median",
+                within=SHARE,
+                optional=True,
+            ),
+            "tree_estimated": float64(
+                ("world", "world_seed"),
+                "whether levels are those of that tree (1), or of the grid's, as it was not sure (0)",
+                within=SHARE,
+                optional=True,
+            ),
             "example_masked": float64(
                 ("world", "world_seed", "example", "node"), "token is masked in the example", within=SHARE
             ),

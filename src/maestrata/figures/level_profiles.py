@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from maestrata.figures.looks import BLUE, ORANGE, VERMILION, Look, cycle, level_look
 from maestrata.figures.sheet import Sheet, ratio_axis, small_legend
 from maestrata.figures.style import Style
-from maestrata.figures.theorem import INTERVALS, VERSIONS, masks_text, points, there
+from maestrata.figures.theorem import INTERVALS, VERSIONS, masks_text, points, there, tree_text
 from maestrata.figures.words import decimals, listed, patch_text, realised_text, short
 from maestrata.results import CubeSet, levels_with
 
@@ -79,6 +79,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
         f"world {shown.world.values}, world seed {int(shown.world_seed)}; n = "
         f"{masks_text(shown.n_masks)} masks at each point; {INTERVALS}",
         realised_text(shown),
+        *tree_text(shown),
     ])  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from maestrata.errors import FigureError
 from maestrata.figures.looks import Look, level_look
 from maestrata.figures.sheet import Sheet
 from maestrata.figures.style import Style
-from maestrata.figures.theorem import VERSIONS
+from maestrata.figures.theorem import VERSIONS, tree_text
 from maestrata.figures.tokens import bare, is_tree, node_places
 from maestrata.figures.words import listed, span
 from maestrata.results import CubeSet
@@ -44,8 +44,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     top = max(int(world.node_level.max()) for world in worlds)  # of all: one legend serves every graph
     sheet = Sheet.grid(style, len(rows), len(examples), panel_height=1.1)
     for axes, (world, (reading, tie, name)) in zip(sheet.axes, rows, strict=True):
-        label = str(world.attrs["world"])
-        shown = theory.sel(world=label, world_seed=int(world.attrs["world_seed"]))
+        label, shown = str(world.attrs["world"]), _of(theory, world)
         stacked = name.replace(", ", ",\n")
         axes[0].set_ylabel(stacked, rotation=0, ha="right", va="center")
         for ax, example in zip(axes, examples, strict=True):
@@ -63,13 +62,19 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     legend += [member.handle(**dot) for member in members]
     return sheet.done(TITLE, _told(theory, worlds[0]), legend, [
         f"n = {len(examples)} fixed masks, computed exactly: no intervals",
+        *(text for world in worlds for text in tree_text(_of(theory, world))),
     ])  # fmt: skip
+
+
+def _of(theory: xr.Dataset, world: xr.Dataset) -> xr.Dataset:
+    """Theory of the world and world seed of a file."""
+    return theory.sel(world=str(world.attrs["world"]), world_seed=int(world.attrs["world_seed"]))
 
 
 def _told(theory: xr.Dataset, world: xr.Dataset) -> str:
     """Say at which levels the separating set lies under each mask."""
     reading, tie, _ = VERSIONS[0]
-    at = theory.sel(world=str(world.attrs["world"]), world_seed=int(world.attrs["world_seed"]))
+    at = _of(theory, world)
     in_c = at.example_in_c.sel(reading=reading, tie=tie, node=world.node.values).transpose("example", "node")
     levels = world.node_level.values
     told = [
@@ -101,8 +106,8 @@ def _graph(ax: Axes, world: xr.Dataset, masked: xr.DataArray, in_c: xr.DataArray
     place = node_places(world)
     lines = place[np.stack([world.edge_parent.values, world.edge_child.values], 1)]
     ax.add_collection(LineCollection(list(lines), colors=EDGE, linewidths=0.6, zorder=1))
-    top = int(world.node_level.max())
-    size = min(22.0, 420.0 / 2**top)
+    top, n_tokens = int(world.node_level.max()), int((world.node_level == 0).sum())
+    size = min(22.0, 420.0 / n_tokens)
     for name, (x, y) in zip(world.node.values, place, strict=True):
         if y == 0:
             color = MASKED if float(masked.sel(node=name)) else "white"
@@ -112,4 +117,4 @@ def _graph(ax: Axes, world: xr.Dataset, masked: xr.DataArray, in_c: xr.DataArray
         else:
             ax.scatter(x, y, s=0.5 * size, color="white", edgecolors="#aaaaaa", linewidths=0.6, zorder=2)
     bare(ax)
-    ax.set(xlim=(-0.8, 2**top - 0.2), ylim=(-0.5, top + 0.5))
+    ax.set(xlim=(-0.8, n_tokens - 0.2), ylim=(-0.5, top + 0.5))

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from maestrata.figures.looks import Look
 from maestrata.figures.style import curve
-from maestrata.figures.words import span
+from maestrata.figures.words import decimals, span
 
 VERSIONS = (
     ("separator", "highest", "separator, highest"),
@@ -34,6 +34,17 @@ def points(
     """Draw what was computed over random masks, with Monte Carlo intervals where there are errors."""
     ends = () if error is None else (mean - 1.96 * error, mean + 1.96 * error)
     curve(axes, x, mean, *ends, **(look.drawn | line))
+
+
+def tree_text(theory: xr.Dataset) -> list[str]:
+    """Say, of one world and world seed, whether levels are those of a tree that images were sure of."""
+    if "tree_estimated" not in theory or not np.isfinite(theory.tree_estimated):
+        return []
+    support = float(theory.tree_support)
+    sure = f"median support {decimals(support)}" if np.isfinite(support) else "fewer than 4 tokens"
+    if theory.tree_estimated == 1:
+        return [f"levels: of the tree estimated from the images, {sure}"]
+    return [f"levels: of the grid's tree, since the images are not sure of another ({sure})"]
 
 
 def masks_text(n_masks: xr.DataArray) -> str:

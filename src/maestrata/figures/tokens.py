@@ -25,11 +25,33 @@ def is_tree(world: xr.Dataset) -> bool:
 def node_places(world: xr.Dataset) -> NDArray[np.float64]:
     """Place every node above the middle of its tokens, these in the order in which the tree has them.
 
+    Of a graph that is no tree, that is the tree over the grid.
+
     Returns
     -------
     ndarray (nodes, 2)
         x in tokens, y the level.
     """
+    return _places_in_tree(world) if is_tree(world) else _places_in_grid(world)
+
+
+def _places_in_tree(world: xr.Dataset) -> NDArray[np.float64]:
+    """Lay out a tree from its edges; children stand in the order of their first tokens."""
+    level = world.node_level.values
+    below: dict[int, list[int]] = {int(at): [int(at)] for at in np.flatnonzero(level == 0)}
+    children: dict[int, list[int]] = {}
+    for parent, child in np.stack([world.edge_parent.values, world.edge_child.values], 1).tolist():
+        children.setdefault(parent, []).append(child)
+    for node in np.argsort(level, kind="stable").tolist():
+        if node in children:
+            parts = sorted((below[child] for child in children[node]), key=min)
+            below[node] = [token for part in parts for token in part]
+    place = {token: x for x, token in enumerate(below[int(level.argmax())])}
+    x = [np.mean([place[token] for token in below[node]]) for node in range(len(level))]
+    return np.stack([x, level.astype(np.float64)], 1)
+
+
+def _places_in_grid(world: xr.Dataset) -> NDArray[np.float64]:
     grid = grid_of(world)
     order = [0]
     for level in range(grid.levels, 0, -1):

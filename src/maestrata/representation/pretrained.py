@@ -115,25 +115,14 @@ class Pretrained:
         channels: Channels | None = None,
         batch: int = BATCH,
     ) -> NDArray[np.float32]:
-        """Return where tokens look: the self-attention of one block of the encoder, head by head.
+        """Return the self-attention of one block, 1 to `depth` (the default): whose output is that layer.
 
-        Parameters
-        ----------
-        images, visible_ids, channels, batch
-            As of `encode`.
-        layer : int, optional
-            Block, 1 to `depth`, which is the default; its input is layer - 1 of `encode`, its output layer.
+        Parameters, errors: as of `encode`.
 
         Returns
         -------
         ndarray of float32, (n, heads, 1 + k, 1 + k)
-            Queries, then keys, [CLS] first, then the visible tokens in the order of their ids; each row sums
-            to 1.
-
-        Raises
-        ------
-        ProbeError
-            As `encode`.
+            Queries, then keys, each [CLS] first, then the visible tokens; each row sums to 1.
         """
         ids = None if visible_ids is None else self._checked(visible_ids)
         return attention_weights(self.mae, self.prepared(images, channels), layer, ids, batch)

@@ -58,11 +58,12 @@ def redraw(world: World, sample: Sample) -> dict[str, NDArray[Any]]:
 
 def describe(world: World) -> dict[str, NDArray[Any]]:
     """Return the nodes of a world's graph and its edges, as positions on the nodes."""
-    names = [name for level in range(world.levels + 1) for name in world.node_names(level)]
+    graph = world.graph
+    # by level, and by the number at the end of the name
+    names = sorted(graph.nodes, key=lambda name: (graph.level(name), int(name[1:].rpartition(".")[2])))
     at = {name: position for position, name in enumerate(names)}
-    edges = np.array([(at[parent], at[child]) for parent, child in world.graph.edges])
-    levels = np.repeat(list(world.n_nodes), list(world.n_nodes.values()))
-    parent, child = edges.T
+    parent, child = np.array([(at[parent], at[child]) for parent, child in graph.edges]).T
+    levels = np.array([graph.level(name) for name in names])
     return {"node": np.array(names), "node_level": levels, "edge_parent": parent, "edge_child": child}
 
 

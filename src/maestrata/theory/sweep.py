@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from maestrata.graphs import tree_graph
 from maestrata.masks import MaskPatches, MaskSweep, realised_ratio, visible_count
 from maestrata.random import stream
 from maestrata.theory.arrays import GraphArrays
@@ -64,6 +66,10 @@ class WorldTheory:
         self.rho = float(world.settings.get("rho", _RHO))
         self.tokens = token_of_leaf(world.graph, world.grid)
         self.moments = second_moments(world, moment_samples) if world.has_covariance else None
+        # a tree that is estimated may be higher than the grid's, at whose root classes are filed
+        if self.moments is not None and self.levels > world.levels:
+            top = np.where(self.moments.level == world.levels, self.levels, self.moments.level)
+            self.moments = replace(self.moments, level=top)
         self.meeting = meeting_level(self.arrays, self.tokens)
 
     def at(self, patches: MaskPatches, mask_ratio: float) -> dict[str, NDArray[np.float64]]:
@@ -99,7 +105,8 @@ class WorldTheory:
     def _shared(self, patches: MaskPatches, ratio: float, visible: int) -> dict[str, NDArray[Any]]:
         """Variables whose first axis is the drawing."""
         by_drawing = []
-        regular = self.world.graph.is_tree and patches.level is not None and self.arrays.monotone
+        dyadic = self.arrays.graph == tree_graph(self.world.grid, self.world.dims)
+        regular = dyadic and patches.level is not None and self.arrays.monotone
         for i, drawing in enumerate(DRAWINGS):
             rng = self._masks(patches, visible, i)
             ensemble = mask_ensemble(patches, ratio, drawing, self.samples, rng, self.enumerate_up_to)
@@ -163,6 +170,10 @@ def sweep(theory: WorldTheory, asked: MaskSweep) -> tuple[dict[str, list[Any]], 
         "example": list(EXAMPLES),
         "node": nodes,
     }
+    tree = getattr(theory.world, "tree", None)  # of given images
+    if tree is not None:
+        data["tree_support"] = np.asarray(tree.support)
+        data["tree_estimated"] = np.asarray(float(tree.kind == "estimated"))
     data |= {"twin_rho": np.asarray(theory.rho), "linear_rank": np.asarray(theory.linear_rank)}
     sizes = tuple(map(len, asked.coords.values()))
     for at, patches, ratio in asked:

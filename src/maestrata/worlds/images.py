@@ -7,8 +7,8 @@ function of the images themselves:
   the share `test`, else to the training images. What else is in the set does not matter, and copies of an
   image are on one side. World seeds are splits.
 - **Normalisation.** Each channel has mean 0 and variance 1 over all images of the set.
-- **Graph.** The binary tree over the tokens; nothing is known of its nodes. The class of an image is filed
-  at the root, whose block is the whole image.
+- **Graph.** The binary tree over the tokens, or one that is estimated from the training images; nothing is
+  known of its nodes. The class of an image is filed at the root, whose block is the whole image.
 
 Models are trained on images of the training split, drawn with replacement and augmented. Probes are fitted on
 images of the training split, each once and as it is, and scored on those of the test split.
@@ -17,21 +17,29 @@ images of the training split, each once and as it is, and scored on those of the
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from copy import copy
-from typing import Any, ClassVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maestrata.errors import WorldError
+from maestrata.errors import WorldError, one_of
+from maestrata.graphs import LatentGraph
+from maestrata.random import stream as named_stream
 from maestrata.worlds._augment import Augmentation, augment, fitted_shape, refit
 from maestrata.worlds._source import Source
+from maestrata.worlds._survey import survey
 from maestrata.worlds.base import GREY_LEVELS, Noise, Sample, Target, TargetKind, World
 from maestrata.worlds.checks import check_number
 
-CHUNK = 256  # images read at a time
+if TYPE_CHECKING:
+    from maestrata.worlds.latent_tree import Tree
+
 DIGITS = 16  # of the digest of a set
+TREES = ("grid", "estimated")
+TREE_TOKENS, TREE_IMAGES = 64, 4096  # most that a tree is estimated over, and from
 
 
 class ImageWorld(World):
@@ -53,6 +61,9 @@ class ImageWorld(World):
         the largest such grid from the middle, ``pad`` repeats the outer pixels up to the smallest.
     test : float
         Share of test images.
+    tree : str
+        Tree over the tokens that the theory is of: that of the ``grid``, or ``estimated`` from the training
+        images where these are sure of it (`maestrata.worlds.latent_tree`), over at most 64 tokens.
     shift, flip, crop
         How training images vary, as of `maestrata.worlds._augment.Augmentation`.
     data : mapping, optional
@@ -87,6 +98,7 @@ class ImageWorld(World):
         token_pixels: int = 8,
         fit: str = "exact",
         test: float = 0.25,
+        tree: str = "grid",
         shift: int = 0,
         flip: bool = False,
         crop: float = 1.0,
@@ -97,10 +109,18 @@ class ImageWorld(World):
         self.augmentation = Augmentation(shift, flip, crop)
         self.channels = source.shape[0]
         height, width = fitted_shape(f"{self.name}: {source.where}", source.shape[1:], token_pixels, fit)
-        shared = {"fit": fit, "test": test, **self.augmentation.settings(self.name, height)}
+        tokens = (height // token_pixels) * (width // token_pixels)
+        if tree not in TREES:
+            raise WorldError(f"{self.name}: tree={one_of(tree, TREES)}")
+        if tree == "estimated" and tokens > TREE_TOKENS:
+            raise WorldError(
+                f"{self.name}: tree='estimated' needs at most {TREE_TOKENS} tokens an image, and there are "
+                f"{tokens}: set a larger token_pixels, or tree: grid"
+            )
+        shared = {"fit": fit, "test": test, "tree": tree, **self.augmentation.settings(self.name, height)}
         super().__init__(
             seed,
-            leaves=(height // token_pixels) * (width // token_pixels),
+            leaves=tokens,
             token_pixels=token_pixels,
             settings={**(own or {}), **shared},
         )
@@ -138,44 +158,7 @@ class ImageWorld(World):
         return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()[:DIGITS]
 
     def _survey(self, digest: str) -> dict[str, Any]:
-        """Read every image once, check it, and take the moments of the channels."""
-        source = self.source
-        if source.labels is not None and len(source.classes) < 2:
-            raise WorldError(
-                f"{self.name}: {source.where} holds images of one class alone ({source.classes[0]}): two are "
-                "needed for a class probe; for images without classes set labels: false"
-            )
-        total, squares = np.zeros(self.channels), np.zeros(self.channels)
-        low, high = np.inf, -np.inf
-        for rows in _chunks(len(source)):
-            images = source.read(rows).astype(np.float64)
-            bad = ~np.isfinite(images).all((1, 2, 3))
-            if bad.any():
-                raise WorldError(
-                    f"{self.name}: {source.named(int(rows[bad.argmax()]))} holds NaN or infinity: every "
-                    "value must be a number"
-                )
-            low, high = min(low, images.min()), max(high, images.max())
-            total += images.sum((0, 2, 3))
-            squares += np.square(images).sum((0, 2, 3))
-        count = len(source) * np.prod(source.shape[1:])
-        mean = total / count
-        deviation = np.sqrt(np.maximum(squares / count - mean**2, 0))
-        if not (deviation > 1e-6 * np.maximum(1, abs(mean))).all():
-            channel = int((deviation <= 1e-6 * np.maximum(1, abs(mean))).argmax())
-            raise WorldError(
-                f"{self.name}: channel {channel} of {source.where} is {mean[channel]:g} in every image: "
-                "images must vary"
-            )
-        return {
-            "digest": digest,
-            "images": len(source),
-            "classes": len(source.classes),
-            "mean": mean.tolist(),
-            "deviation": deviation.tolist(),
-            "low": float(low),
-            "high": float(high),
-        }
+        return {"digest": digest, **survey(self.name, self.source)}
 
     # splits
 
@@ -198,8 +181,26 @@ class ImageWorld(World):
         """Return the same set, split by another seed, without reading it again."""
         other = copy(self)
         other.seed = seed
+        other.__dict__.pop("tree", None)  # of the training images of the other split
         other._split()
         return other
+
+    @cached_property
+    def tree(self) -> Tree | None:
+        """The estimated tree, or that of the grid in its place; None where none was asked for."""
+        if self.settings["tree"] == "grid":
+            return None
+        from maestrata.worlds.latent_tree import estimate_tree  # slow to import
+        from maestrata.worlds.token_features import token_features
+
+        images = self.sample(min(self.images or TREE_IMAGES, TREE_IMAGES), "theory").images
+        waves = named_stream(self.seed, "probe")
+        return estimate_tree(token_features(images, self.grid, self.token_pixels, waves), self.seed)
+
+    @property
+    def graph(self) -> LatentGraph:
+        """The tree over the tokens."""
+        return super().graph if self.tree is None else self.tree.graph
 
     def check_counts(self, probe_train: int, test: int) -> None:
         """Refuse more images than there are to fit probes on, or to score them on.
@@ -273,8 +274,3 @@ class ImageWorld(World):
     def forward(self, params: Mapping[str, Any], noise: Noise) -> tuple[Any, dict[int, Any]]:
         """Raise WorldError: images are read, not made."""
         raise WorldError(f"{self.name}: images that are given cannot be made from noise")
-
-
-def _chunks(n: int) -> Iterator[NDArray[np.int64]]:
-    for start in range(0, n, CHUNK):
-        yield np.arange(start, min(start + CHUNK, n))

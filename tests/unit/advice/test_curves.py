@@ -8,9 +8,9 @@ import pytest
 from maestrata import worlds
 from maestrata.advice.curves import Curves, mask_cells, pixel_share
 from maestrata.advice.factors import canonical, find_factors, standard
-from maestrata.advice.features import token_features
-from maestrata.advice.tree import dyadic_tree
 from maestrata.geometry import TokenGrid
+from maestrata.worlds.latent_tree import dyadic_tree
+from maestrata.worlds.token_features import token_features
 
 N, FITTED = 4000, 3000
 

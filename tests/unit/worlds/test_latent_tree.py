@@ -5,15 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maestrata.advice.tree import (
-    covariance_of,
-    dyadic_tree,
-    find_tree,
-    neighbour_joining,
-    splits,
-    token_distances,
-)
 from maestrata.geometry import TokenGrid
+from maestrata.worlds.latent_tree import dyadic_tree, find_tree, neighbour_joining, splits
+from maestrata.worlds.token_features import covariance_of, token_distances
 
 CLADES = [{0, 5}, {1, 2}, {3, 6}, {0, 5, 1, 2}, {3, 6, 4, 7}, {4, 7}]
 

@@ -1,4 +1,4 @@
-"""Tokens of images as numbers whose covariance is taken: pixels, and what is not linear in them.
+"""Tokens of images as numbers: their features, and how strongly these depend on one another.
 
 Dependence between tokens need not be linear in pixels. So each token is given by its leading principal scores
 and by those of random Fourier features of them (Rahimi and Recht, 2007), position by position.
@@ -73,3 +73,60 @@ def _principal(values: Floats, most: int) -> Floats:
     variance, axes = np.linalg.eigh(values.T @ values / len(values))
     kept = variance > SMALLEST * max(variance[-1], 1e-30)
     return values @ axes[:, kept][:, ::-1][:, :most]
+
+
+def token_distances(covariance: Floats, columns: list[NDArray[np.int64]], n: float) -> Floats:
+    """Return minus the logarithm of how strongly tokens depend on one another, (tokens, tokens).
+
+    Parameters
+    ----------
+    covariance : float array (d, d)
+        Of the features of all tokens.
+    columns : list of int arrays
+        Features of each token.
+    n : float
+        Images it was taken from. Of two independent tokens of p and q features the canonical correlations
+        squared add up to p q / n by chance, which is taken off.
+
+    Notes
+    -----
+    The strength is the root of the mean squared canonical correlation. What chance alone could give is held
+    at that, so that tokens with nothing in common are all equally far. So is a token that never varies, which
+    has no features.
+    """
+    roots = [_inverse_root(covariance[np.ix_(c, c)]) for c in columns]
+    white = np.zeros_like(covariance)
+    for c, root in zip(columns, roots, strict=True):
+        white[c] = root @ covariance[c]
+    count = len(columns)
+    distances = np.zeros((count, count))
+    for i, j in zip(*np.triu_indices(count, 1), strict=True):
+        a, b = columns[i], columns[j]
+        if not (len(a) and len(b)):
+            distances[i, j] = distances[j, i] = np.inf
+            continue
+        chance = len(a) * len(b) / n
+        squares = np.square(white[np.ix_(a, b)] @ roots[j]).sum() - chance
+        least = 2 * np.sqrt(2 * len(a) * len(b)) / n  # two standard errors of a sum of chi squares
+        share = max(squares, least) / min(len(a), len(b))
+        distances[i, j] = distances[j, i] = -0.5 * np.log(min(share, 1.0))
+    finite = np.isfinite(distances)
+    return np.where(finite, distances, distances[finite].max())
+
+
+def _inverse_root(matrix: Floats) -> Floats:
+    values, vectors = np.linalg.eigh(matrix)
+    # above 0: a bootstrap sample may hold no image that varies here
+    least = max(1e-9 * values.max(initial=0), 1e-12)
+    scaled: Floats = vectors / np.sqrt(np.maximum(values, least)) @ vectors.T
+    return scaled
+
+
+def covariance_of(values: Floats, shrinkage: float, weights: NDArray[np.floating] | None = None) -> Floats:
+    """Return the covariance of values (n, d), each image counted `weights` times, shrunk to its diagonal."""
+    w = np.ones(len(values)) if weights is None else np.asarray(weights, np.float64)
+    w = w / w.sum()
+    centred = values - w @ values
+    s: Floats = (1 - shrinkage) * ((centred * w[:, None]).T @ centred)
+    s[np.diag_indices_from(s)] /= 1 - shrinkage
+    return s

@@ -9,16 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
 from maestrata.geometry import TokenGrid
+from maestrata.graphs import LatentGraph
+from maestrata.resampling import bootstrap_weights
+from maestrata.worlds.token_features import TokenFeatures, covariance_of, token_distances
 
 Floats = NDArray[np.float64]
 Split = frozenset[int]
 
+REPLICATES = 20
 SUPPORT = 0.7
 """Share of the bootstrap trees in which the median split must stand for an estimated tree to be used."""
 
@@ -68,6 +73,25 @@ class Tree:
         """Level of the root."""
         return self.blocks[-1].level
 
+    @property
+    def graph(self) -> LatentGraph:
+        """The tree as a graph, named as that of a grid: ``x{token}``, and ``z{level}.{i}`` for inner nodes.
+
+        The level of a node is that of the graph, its longest path to a token: where the tree is not balanced,
+        above log2 of its tokens. Nodes of a level are counted by their first tokens.
+        """
+        height = [0] * len(self.blocks)
+        levels: dict[int, list[int]] = {}
+        for place, block in self.inner():  # children come before parents
+            height[place] = 1 + max(height[half] for half in block.halves or ())
+            levels.setdefault(height[place], []).append(place)
+        names = {place: f"x{place}" for place, block in enumerate(self.blocks) if block.halves is None}
+        for level, places in levels.items():
+            ordered = sorted(places, key=lambda place: self.blocks[place].leaves)
+            names |= {place: f"z{level}.{i}" for i, place in enumerate(ordered)}
+        down = reversed(list(self.inner()))
+        return LatentGraph([(names[at], names[half]) for at, block in down for half in block.halves or ()])
+
     def inner(self, level: int | None = None) -> Iterator[tuple[int, Block]]:
         """Yield the inner nodes with their positions, of one level or of all."""
         for place, block in enumerate(self.blocks):
@@ -84,6 +108,32 @@ def dyadic_tree(grid: TokenGrid, support: float = float("nan")) -> Tree:
         for leaves, (left, right) in zip(grid.blocks(level), grid.children(level), strict=True):
             blocks.append(Block(tuple(leaves.tolist()), (below + int(left), below + int(right))))
     return Tree(tuple(blocks), "dyadic", support)
+
+
+def estimate_tree(features: TokenFeatures, seed: int) -> Tree:
+    """Estimate the tree over the tokens of images, or take the dyadic one where its splits are not sure.
+
+    Parameters
+    ----------
+    features : TokenFeatures
+    seed : int
+        Of the bootstrap samples.
+    """
+    from sklearn.covariance import ledoit_wolf_shrinkage  # slow to import, and most worlds need no tree
+
+    values = np.concatenate(features.features, 1)
+    ends = np.cumsum([0, *(part.shape[1] for part in features.features)])
+    columns = [np.arange(a, b) for a, b in pairwise(ends)]
+    shrinkage = ledoit_wolf_shrinkage(values)
+    weights = bootstrap_weights(seed, len(values), REPLICATES)
+
+    def distances(replicate: int) -> Floats:
+        counted = weights[replicate - 1] if replicate else None
+        # a replicate holds fewer different images, so that chance gives more
+        n = len(values) / (2 if replicate else 1)
+        return token_distances(covariance_of(values, shrinkage, counted), columns, n)
+
+    return find_tree(features.grid, distances, REPLICATES)
 
 
 def find_tree(grid: TokenGrid, distances: Callable[[int], Floats], replicates: int) -> Tree:
@@ -189,53 +239,3 @@ def _farthest(tree: nx.Graph, start: int) -> int:
         tree, start, weight="length"
     ).items()
     return max(reached, key=lambda item: item[1])[0]
-
-
-def token_distances(covariance: Floats, columns: list[NDArray[np.int64]], n: float) -> Floats:
-    """Return minus the logarithm of how strongly tokens depend on one another, (tokens, tokens).
-
-    Parameters
-    ----------
-    covariance : float array (d, d)
-        Of the features of all tokens.
-    columns : list of int arrays
-        Features of each token.
-    n : float
-        Images it was taken from. Of two independent tokens of p and q features the canonical correlations
-        squared add up to p q / n by chance, which is taken off.
-
-    Notes
-    -----
-    The strength is the root of the mean squared canonical correlation. What chance alone could give is held
-    at that, so that tokens with nothing in common are all equally far.
-    """
-    roots = [_inverse_root(covariance[np.ix_(c, c)]) for c in columns]
-    white = np.zeros_like(covariance)
-    for c, root in zip(columns, roots, strict=True):
-        white[c] = root @ covariance[c]
-    count = len(columns)
-    distances = np.zeros((count, count))
-    for i, j in zip(*np.triu_indices(count, 1), strict=True):
-        a, b = columns[i], columns[j]
-        chance = len(a) * len(b) / n
-        squares = np.square(white[np.ix_(a, b)] @ roots[j]).sum() - chance
-        least = 2 * np.sqrt(2 * len(a) * len(b)) / n  # two standard errors of a sum of chi squares
-        share = max(squares, least) / min(len(a), len(b))
-        distances[i, j] = distances[j, i] = -0.5 * np.log(min(share, 1.0))
-    return distances
-
-
-def _inverse_root(matrix: Floats) -> Floats:
-    values, vectors = np.linalg.eigh(matrix)
-    scaled: Floats = vectors / np.sqrt(np.maximum(values, 1e-9 * values[-1])) @ vectors.T
-    return scaled
-
-
-def covariance_of(values: Floats, shrinkage: float, weights: NDArray[np.floating] | None = None) -> Floats:
-    """Return the covariance of values (n, d), each image counted `weights` times, shrunk to its diagonal."""
-    w = np.ones(len(values)) if weights is None else np.asarray(weights, np.float64)
-    w = w / w.sum()
-    centred = values - w @ values
-    s: Floats = (1 - shrinkage) * ((centred * w[:, None]).T @ centred)
-    s[np.diag_indices_from(s)] /= 1 - shrinkage
-    return s
