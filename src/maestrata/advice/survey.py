@@ -69,6 +69,13 @@ class Survey:
             )
         self._given, self._seed = given, seed
         features = token_features(given.images, given.grid, given.token_pixels, stream(seed, "probe"))
+        still = [token for token, part in enumerate(features.pixels) if not part.shape[1]]
+        if still:
+            at = divmod(still[0], given.grid.width)
+            raise AdviceError(
+                f"{given.about}: {len(still)} of them never vary, the first at row {at[0]}, column {at[1]}: "
+                "crop the images, or take a larger token_pixels"
+            )
         self.tree = estimate_tree(features, seed)
         fitted = int(FITTED * n)
         onehot = _onehot(given.labels) if labels else None

@@ -68,10 +68,14 @@ def token_features(
 
 
 def _principal(values: Floats, most: int) -> Floats:
-    """Leading principal scores of values (n, v): (n, at most `most`), the greatest variance first."""
+    """Leading principal scores of values (n, v): (n, at most `most`), the greatest variance first.
+
+    None of values that never vary, but for rounding.
+    """
+    rounding = 1e-12 * np.square(values).sum(1).mean()
     values = values - values.mean(0)
     variance, axes = np.linalg.eigh(values.T @ values / len(values))
-    kept = variance > SMALLEST * max(variance[-1], 1e-30)
+    kept = variance > max(SMALLEST * variance[-1], rounding)
     return values @ axes[:, kept][:, ::-1][:, :most]
 
 

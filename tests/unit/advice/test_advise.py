@@ -63,6 +63,13 @@ def test_noise_cannot_be_told():
     assert advice.reason.startswith("cannot tell: visible tokens explain")
 
 
+def test_tokens_that_never_vary_are_named(images):
+    blank = images.copy()
+    blank[:, :, 2:4, 2:4] = 255
+    with pytest.raises(AdviceError, match="1 of them never vary, the first at row 1, column 1"):
+        maestrata.advise(blank, ratios=(0.25, 0.75), patches=("1x1",))
+
+
 def test_labels_and_scale(images):
     labels = worlds.make("symbol_tree", 0, leaves=8, root=2).sample(1500, "theory").latents[3][:, 0, 0]
     told = maestrata.advise(images, labels, goal="labels", ratios=(0.25, 0.75), patches=("1x1",))

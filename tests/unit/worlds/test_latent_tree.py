@@ -7,7 +7,7 @@ import pytest
 
 from maestrata.geometry import TokenGrid
 from maestrata.worlds.latent_tree import dyadic_tree, find_tree, neighbour_joining, splits
-from maestrata.worlds.token_features import covariance_of, token_distances
+from maestrata.worlds.token_features import covariance_of, token_distances, token_features
 
 CLADES = [{0, 5}, {1, 2}, {3, 6}, {0, 5, 1, 2}, {3, 6, 4, 7}, {4, 7}]
 
@@ -113,3 +113,13 @@ def test_shrinkage_leaves_the_variances():
     np.testing.assert_allclose(shrunk[0, 1], 0.75 * plain[0, 1])
     twice = covariance_of(np.concatenate([values, values[:10]]), 0.0)
     np.testing.assert_allclose(covariance_of(values, 0.0, np.r_[np.full(10, 2), np.ones(40)]), twice)
+
+
+def test_a_token_that_never_varies_has_no_features():
+    """Whatever its value: what rounding leaves of it is none."""
+    images = np.random.default_rng(0).standard_normal((501, 1, 8, 4)).astype(np.float32)
+    for value in (0, 0.3, 255):
+        images[:, :, :2, :2] = value
+        features = token_features(images, TokenGrid(4, 2), 2, np.random.default_rng(0))
+        assert features.pixels[0].shape == features.features[0].shape == (501, 0)
+        assert all(part.shape[1] > 0 for part in (*features.pixels[1:], *features.features[1:]))
