@@ -21,13 +21,13 @@ from maestrata.results.primary import CLASS
 TITLE = "Class of given images, by masking ratio"
 TARGETS = (CLASS, "texture", "layout")
 CAPTION = (
-    "Which masking ratio tells most of the class of given images. Share of test images whose "
-    "class a probe tells, against the realised masking ratio in training. Left: "
-    "by mask patch, the linear probe on the mean of all tokens (last layer, whole image). Right: at the "
-    "smallest mask patch, by probe: linear on the mean of all tokens and on all tokens, kernel, attentive. "
-    "Lines: the linear probe on the network before training, on the same network trained on targets of other "
-    "images, and on pixels. Of composites, whose class is the shape, texture and layout follow. Worlds are "
-    "splits of the images."
+    "Which masking ratio tells most of the class of given images. Share of test images whose class a "
+    "probe tells, against the realised masking ratio in training. Left: by mask patch, the linear probe "
+    "on the mean of all tokens (last layer, whole image). Right: at the smallest mask patch, by probe: "
+    "linear on the mean of all tokens and on all tokens, kernel, attentive, as far as the run has them. "
+    "Lines: the linear probe on the network before training, on the same network trained on targets of "
+    "other images, and on pixels. Of composites, whose class is the shape, texture and layout follow. "
+    "Worlds are splits of the images."
 )
 NEEDS = ("regression", "experiments/image_quality")  # of runs on given images
 
@@ -64,7 +64,8 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     sizes = sorted({(place.patch_size, place.offset) for place in places(cube)})
     looks = {size: _patch_look(cube, *size) for size in sizes}
     told = []
-    probes = [cycle(len(looks) + i, name) for i, name in enumerate(PROBES)]
+    asked = {name: how for name, how in PROBES.items() if how.get("probe", "ridge") in cube["probe"].values}
+    probes = [cycle(len(looks) + i, name) for i, name in enumerate(asked)]
     for (left, right), (place, target) in zip(sheet.axes, rows, strict=False):
         _lines(sheet, (left, right), cube, place.world, target)
         for (size, offset), look in looks.items():
@@ -74,7 +75,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
                 best = int(np.argmax(s.mean))
                 at = f"r = {short(float(s.x[best]))}, accuracy {estimate(s, best)}"
                 told.append(f"{place.world}: the mean token tells the {target} best at {at}.")
-        for look, changes in zip(probes, PROBES.values(), strict=True):
+        for look, changes in zip(probes, asked.values(), strict=True):
             _curve(sheet, right, _taken(cube, target=target, **changes).sel(place._asdict()), look)
         left.set(title=f"{place.world}: {target}, by mask patch", ylabel="accuracy")
         right.set(title="by probe")

@@ -85,6 +85,16 @@ def test_orders_and_intervals_are_those_of_the_numbers(page: str) -> None:
     assert "| masked tokens | .05 [.05, .05] |" in page  # loss over variance
 
 
+def test_the_papers_numbers_are_those_of_the_ratios_that_were_asked_for() -> None:
+    few = CubeSet([regression().sel(mask_ratio=[0.25, 0.75, 0.9])])
+    page = "\n".join(published_images.report("given", few))
+    assert "| *the paper: linear probe, %* | 53.58 | 67.41 | 62.97 | r = .75 > r = .9 > r = .25 |" in page
+    assert "linear, mean token: 3 of 3 (by split 3, 3, 3)" in page
+    other = regression().sel(mask_ratio=[0.25, 0.75, 0.9]).assign_coords(mask_ratio=[0.3, 0.75, 0.9])
+    page = "\n".join(published_images.report("given", CubeSet([other])))
+    assert "linear, mean token" in page and "the paper: linear probe" not in page
+
+
 def test_few_patches_are_beside_the_papers_order_in_words(page: str) -> None:
     assert "4 tokens > 1 token |" in page
     assert "The paper: 62.57, 68.96, 73.31 %" in page
