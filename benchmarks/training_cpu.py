@@ -130,17 +130,16 @@ def stack(cfg: MAEConfig, visible: int, recipe: Recipe, members: int) -> Callabl
     images = torch.from_numpy(
         np.stack([world.sample(recipe.batch, stream="train").images for world in worlds])
     )
-    trainer._images = lambda noise: images
-    draws = trainer.noise.draw(0)
-    masks = draws["uniform"].shape
+    tokens = patchify(images, worlds[0].token_pixels)
+    shape = (members, recipe.batch, patches.n_patches)
     step = 0
 
     def run() -> None:
         nonlocal step
-        draws["uniform"] = torch.from_numpy(stream(0, "masks", 0, step).random(masks, dtype="float32"))
+        uniforms = torch.from_numpy(stream(0, "masks", 0, step).random(shape, dtype="float32"))
         with fast_float32():
             trainer._set_rate(learning_rate(recipe, step))
-            trainer._step(draws)
+            trainer._step(tokens, *draw_masks(patches, visible, uniforms))
         step += 1
 
     return run

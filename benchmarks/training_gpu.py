@@ -23,7 +23,7 @@ from maestrata.geometry import patchify
 from maestrata.masks import MaskPatches, draw_masks, visible_count
 from maestrata.model.mae import MAEConfig
 from maestrata.model.sizes import Sizes
-from maestrata.training.noise import DeviceNoise, unpack
+from maestrata.training.noise import CHUNK, DeviceNoise, unpack
 from maestrata.training.recipe import Recipe
 from maestrata.training.stacked import StackedTrainer
 from maestrata.worlds import make
@@ -111,9 +111,11 @@ def time_peer(cell: dict, steps: int) -> dict:
     noise = DeviceNoise(world, [(0, 0)], BATCH, patches.n_patches, device)
     params = world.convert_params(torch.zeros((), device=device))
 
+    draws = noise.draw(0)
+
     def step(i: int) -> None:
-        draws = noise.draw(i)
-        parts, _ = unpack(world, BATCH, n, draws["normal"], draws["uniform"])
+        normal, uniform = draws["normal"][:, i % CHUNK], draws["uniform"][:, i % CHUNK]
+        parts, _ = unpack(world, BATCH, n, normal, uniform)
         images = world.forward(params, {level: p[0] for level, p in parts.items()})[0]
         with torch.autocast("cuda", torch.bfloat16):
             loss = peer(pixel_values=images).loss

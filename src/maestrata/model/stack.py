@@ -22,12 +22,15 @@ from maestrata.model.mae import LAYER_NORM_EPS, MAE, MAEConfig, take_tokens, tar
 
 Weights = Mapping[str, Tensor]
 
+SHORT = 32
+"""Tokens an image up to which a GPU attends by batched products."""
+
 
 class FlatWeights:
     """The weights of M models in two flat tensors (M, size): those that weight decay acts on, and the others.
 
     With two tensors instead of one for every layer, clipping and the optimiser are a few kernels instead of
-    hundreds.
+    hundreds. Matrices lie there transposed, as their gradients come: no copy turns these round.
 
     Parameters
     ----------
@@ -53,7 +56,7 @@ class FlatWeights:
         shapes = {name: tuple(w.shape) for name, w in states[0].items()}
         self._layout = [{n: s for n, s in shapes.items() if decayed(n, s) is flag} for flag in (True, False)]
         self.flat = [
-            torch.stack([torch.cat([state[n].detach().flatten() for n in part]) for state in states])
+            torch.stack([torch.cat([_flat(state[name].detach()) for name in part]) for state in states])
             .to(device)
             .requires_grad_()
             for part in self._layout
@@ -65,8 +68,13 @@ class FlatWeights:
         for flat, part in zip(self.flat, self._layout, strict=True):
             pieces = flat.split([prod(shape) for shape in part.values()], 1)
             for (name, shape), piece in zip(part.items(), pieces, strict=True):
-                out[name] = piece.view(-1, *shape)
+                out[name] = piece.view(-1, *shape[::-1]).mT if len(shape) == 2 else piece.view(-1, *shape)
         return out
+
+
+def _flat(w: Tensor) -> Tensor:
+    """Return a parameter as it lies in `FlatWeights`."""
+    return (w.mT if w.ndim == 2 else w).flatten()
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -83,17 +91,25 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> T
     return (normal * weight.view(shape) + bias.view(shape)).to(dtype)
 
 
-def attention(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
-    """Self-attention within each image: q (M, b, s, d), k and v (M, b, t, d) -> (M, b, s, d)."""
+def attention(q: Tensor, k: Tensor, v: Tensor, heads: int, fused: bool = True) -> Tensor:
+    """Self-attention within each image: q (M, b, s, d), k and v (M, b, t, d) -> (M, b, s, d).
+
+    By PyTorch's fused kernel, or by batched products.
+    """
 
     def split(x: Tensor) -> Tensor:  # 4-D, as the fused kernels want it: (M * b, heads, t, d / heads)
         return x.flatten(0, 1).unflatten(-1, (heads, -1)).transpose(1, 2)
 
-    out = F.scaled_dot_product_attention(split(q), split(k), split(v))
+    queries, keys, values = split(q), split(k), split(v)
+    if fused:
+        out = F.scaled_dot_product_attention(queries, keys, values)
+    else:
+        scores = (queries @ keys.mT).float() * queries.shape[-1] ** -0.5
+        out = scores.softmax(-1).to(v.dtype) @ values
     return out.transpose(1, 2).reshape(q.shape)
 
 
-def block(w: Weights, x: Tensor, heads: int, last: int, dtype: torch.dtype) -> Tensor:
+def block(w: Weights, x: Tensor, heads: int, last: int, dtype: torch.dtype, fused: bool = True) -> Tensor:
     """Transformer block of every member at the last `last` tokens (0: at all of them)."""
     d = x.shape[-1]
     h = layer_norm(x, w["norm1.weight"], w["norm1.bias"], dtype)
@@ -103,7 +119,7 @@ def block(w: Weights, x: Tensor, heads: int, last: int, dtype: torch.dtype) -> T
         q = linear(h[:, :, -last:], w["qkv.weight"][:, :d], w["qkv.bias"][:, :d])
         k, v = linear(h, w["qkv.weight"][:, d:], w["qkv.bias"][:, d:]).chunk(2, -1)
         x = x[:, :, -last:]
-    x = x + linear(attention(q, k, v, heads), w["proj.weight"], w["proj.bias"])
+    x = x + linear(attention(q, k, v, heads, fused), w["proj.weight"], w["proj.bias"])
     h = layer_norm(x, w["norm2.weight"], w["norm2.bias"], dtype)
     hidden = F.gelu(linear(h, w["fc1.weight"], w["fc1.bias"]))
     return x + linear(hidden, w["fc2.weight"], w["fc2.bias"])
@@ -119,7 +135,7 @@ class MAEStack:
     dtype : torch.dtype
         Of matrix products and attention.
     compiled : bool
-        Fuse element-wise work with `torch.compile` (pays on a GPU): once for all visible counts.
+        Fuse element-wise work with `torch.compile` (pays on a GPU): once for all visible counts and numbers of members.
     rolled : bool
         Targets are those of the next image of the batch, as `null_trained` has them.
     """
@@ -133,6 +149,8 @@ class MAEStack:
         rolled: bool = False,
     ) -> None:
         self.cfg, self.rolled = cfg, rolled
+        # at 17 tokens of 32 values a head products take two thirds of the time of the fused kernel (H100)
+        self.fused = torch.device(device).type == "cpu" or cfg.n_tokens > SHORT
         self.dtype = dtype
         self._losses = _compiled_losses(cfg, dtype) if compiled else losses
         model = MAE(cfg)
@@ -143,12 +161,14 @@ class MAEStack:
         """Mean squared error of every member over its masked tokens' values, (M,)."""
         target = target_values(self.cfg, tokens.roll(-1, 1) if self.rolled else tokens, masked_ids)
         if self._losses is not losses:
-            for ids in (visible_ids, masked_ids):  # a single one is compiled by itself: it broadcasts
-                torch._dynamo.maybe_mark_dynamic(ids, 2)
-            torch._dynamo.maybe_mark_dynamic(target, 2)
+            # numbers of members and of visible tokens are left open; a single one is compiled by itself
+            for tensor in (*w.values(), tokens, target, visible_ids, masked_ids):
+                torch._dynamo.maybe_mark_dynamic(tensor, 0)
+            for tensor in (target, visible_ids, masked_ids):
+                torch._dynamo.maybe_mark_dynamic(tensor, 2)
         return self._losses(
             self.cfg, w, tokens, target, visible_ids, masked_ids, self.positions, self.decoder_positions,
-            self.dtype,
+            self.dtype, self.fused,
         )  # fmt: skip
 
 
@@ -168,6 +188,7 @@ def encode(
     visible_ids: Tensor,
     positions: Tensor,
     dtype: torch.dtype,
+    fused: bool = True,
 ) -> Tensor:
     """Encode the visible tokens (M, b, k) of every member: (M, b, 1 + k, d)."""
     visible = take_tokens(tokens, visible_ids).to(dtype)
@@ -175,7 +196,7 @@ def encode(
     cls = (w["cls_token"] + positions[0])[:, None, None].expand(-1, x.shape[1], 1, -1)
     x = torch.cat([cls, x], 2)  # (M, b, 1 + k, d), float32
     for i in range(cfg.depth):
-        x = block(_inner(w, f"blocks.{i}."), x, cfg.heads, 0, dtype)
+        x = block(_inner(w, f"blocks.{i}."), x, cfg.heads, 0, dtype, fused)
     return layer_norm(x, w["norm.weight"], w["norm.bias"], torch.float32)
 
 
@@ -187,6 +208,7 @@ def decode(
     masked_ids: Tensor,
     positions: Tensor,
     dtype: torch.dtype,
+    fused: bool = True,
 ) -> Tensor:
     """Predict the masked tokens' values (M, b, m, v) from the encoded visible ones (M, b, 1 + k, d)."""
     m = masked_ids.shape[-1]
@@ -196,7 +218,9 @@ def decode(
     y = torch.cat([z[:, :, :1] + positions[0], visible, masked], 2)  # (M, b, 1 + n, e)
     final = cfg.decoder_depth - 1
     for i in range(cfg.decoder_depth):
-        y = block(_inner(w, f"decoder_blocks.{i}."), y, cfg.decoder_heads, m if i == final else 0, dtype)
+        y = block(
+            _inner(w, f"decoder_blocks.{i}."), y, cfg.decoder_heads, m if i == final else 0, dtype, fused
+        )
     y = layer_norm(y, w["decoder_norm.weight"], w["decoder_norm.bias"], dtype)
     return linear(y, w["head.weight"], w["head.bias"]).float()
 
@@ -211,8 +235,9 @@ def losses(
     positions: Tensor,
     decoder_positions: Tensor,
     dtype: torch.dtype,
+    fused: bool = True,
 ) -> Tensor:
     """Mean squared error of every member against its target (M, b, m, v), (M,); see `MAEStack`."""
-    encoded = encode(cfg, w, tokens, visible_ids, positions, dtype)
-    prediction = decode(cfg, w, encoded, visible_ids, masked_ids, decoder_positions, dtype)
+    encoded = encode(cfg, w, tokens, visible_ids, positions, dtype, fused)
+    prediction = decode(cfg, w, encoded, visible_ids, masked_ids, decoder_positions, dtype, fused)
     return (prediction - target).square().mean((1, 2, 3))

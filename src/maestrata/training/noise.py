@@ -1,6 +1,6 @@
 """Where a stack gets its noise: NumPy streams, as a run on its own does, or generators on the device.
 
-A source is asked for one step at a time and gives, for all members at once, the noise of the world and the
+A source is asked for some steps at a time and gives, for all members at once, the noise of the world and the
 uniforms from which masks are drawn. Each member has streams of its own, keyed as in a run on its own: what a
 member sees does not depend on the other members.
 """
@@ -14,18 +14,24 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from maestrata.random import integer_seed, stream
 from maestrata.training.data import mask_uniforms
 from maestrata.worlds.base import World
 
+CHUNK = 16  # steps whose noise is drawn, and whose images are made, at once
+
 
 class NoiseSource(Protocol):
-    """Noise of a step, for all members."""
+    """Noise of `CHUNK` steps, for all members."""
 
     def draw(self, step: int) -> dict[str, Tensor]:
-        """Return flat draws of one step: ``normal`` (M, a), ``uniform`` (M, c); see `unpack`."""
+        """Return flat draws of the steps from `step` on: ``normal`` (M, CHUNK, a), ``uniform`` (M, CHUNK, c).
+
+        See `unpack`. Steps are asked for in order, `CHUNK` apart, from 0.
+        """
         ...
 
 
@@ -39,7 +45,15 @@ def sizes(world: World, batch: int, n_patches: int) -> tuple[int, int]:
 def unpack(
     world: World, batch: int, n_patches: int, normal: Tensor, uniform: Tensor
 ) -> tuple[dict[int, Tensor], Tensor]:
-    """Cut flat draws into the world's noise ``level -> (M, b, nodes, dim)`` and mask uniforms (M, b, N)."""
+    """Cut flat draws (M, a), (M, c) of a step of each of M members, or of M steps, for the world.
+
+    Returns
+    -------
+    noise : dict
+        Level -> (M, b, nodes, dim).
+    uniforms : Tensor (M, b, N)
+        Of which masks are made.
+    """
     noise, at = {}, {"normal": 0, "choice": 0}
     members = normal.shape[0]
     for level in sorted(world.noise_spec, reverse=True):
@@ -61,7 +75,7 @@ def _counts(high: tuple[int, ...], device: torch.device) -> Tensor:
 
 
 class DeviceNoise:
-    """Draws on the device, one generator per member, many steps at a time.
+    """Draws on the device, one generator per member.
 
     Parameters
     ----------
@@ -71,8 +85,7 @@ class DeviceNoise:
         Members.
     batch, n_patches : int
     device : torch.device
-    chunk : int
-        Steps drawn at once. A member's noise depends on it, and on the kind of device.
+        A member's noise depends on its kind.
     """
 
     def __init__(
@@ -82,9 +95,7 @@ class DeviceNoise:
         batch: int,
         n_patches: int,
         device: torch.device,
-        chunk: int = 16,
     ) -> None:
-        self.chunk = chunk
         self._generators = []
         for world_seed, seed in keys:
             pair = [torch.Generator(device), torch.Generator(device)]
@@ -92,17 +103,15 @@ class DeviceNoise:
             pair[1].manual_seed(integer_seed(seed, "masks", world_seed))
             self._generators.append(pair)
         normal, uniform = sizes(world, batch, n_patches)
-        self._normal = torch.empty(len(keys), chunk, normal, device=device)
-        self._uniform = torch.empty(len(keys), chunk, uniform, device=device)
+        self._normal = torch.empty(len(keys), CHUNK, normal, device=device)
+        self._uniform = torch.empty(len(keys), CHUNK, uniform, device=device)
 
     def draw(self, step: int) -> dict[str, Tensor]:
-        """Return the draws of `step`; steps are asked for in order, from 0."""
-        at = step % self.chunk
-        if at == 0:
-            for k, (data, masks) in enumerate(self._generators):
-                self._normal[k].normal_(generator=data)
-                self._uniform[k].uniform_(generator=masks)
-        return {"normal": self._normal[:, at], "uniform": self._uniform[:, at]}
+        """Return the draws of the next steps; they are overwritten by the next call."""
+        for k, (data, masks) in enumerate(self._generators):
+            self._normal[k].normal_(generator=data)
+            self._uniform[k].uniform_(generator=masks)
+        return {"normal": self._normal, "uniform": self._uniform}
 
 
 class StreamNoise:
@@ -112,18 +121,26 @@ class StreamNoise:
         self.worlds, self.seeds, self.batch, self.n_patches = worlds, seeds, batch, n_patches
 
     def draw(self, step: int) -> dict[str, Tensor]:
-        """Return the draws of `step`, in any order of steps."""
-        normal, uniform = [], []
-        for world, seed in zip(self.worlds, self.seeds, strict=True):
-            noise = world.draw(self.batch, stream(world.seed, "train", seed, step))
-            masks = mask_uniforms(world, seed, step, (self.batch, self.n_patches))
-            levels = sorted(noise, reverse=True)
-            normal.append(np.concatenate([noise[i].ravel() for i in levels if noise[i].dtype.kind == "f"]))
-            # a choice c of h is carried as (c + 1/2) / h, which `unpack` turns back into c
-            chosen = [
-                ((noise[i] + 0.5) / np.asarray(world.noise_spec[i].high)).astype(np.float32).ravel()
-                for i in levels
-                if noise[i].dtype.kind != "f"
-            ]
-            uniform.append(np.concatenate([*chosen, masks.ravel()]))
-        return {"normal": torch.from_numpy(np.stack(normal)), "uniform": torch.from_numpy(np.stack(uniform))}
+        """Return the draws of the steps from `step` on, whichever these are."""
+        drawn = [
+            [self._member(world, seed, at) for at in range(step, step + CHUNK)]
+            for world, seed in zip(self.worlds, self.seeds, strict=True)
+        ]
+        return {
+            name: torch.from_numpy(np.stack([np.stack([one[i] for one in member]) for member in drawn]))
+            for i, name in enumerate(("normal", "uniform"))
+        }
+
+    def _member(self, world: World, seed: int, step: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the normal and the uniform draws of one member's step, flat."""
+        noise = world.draw(self.batch, stream(world.seed, "train", seed, step))
+        masks = mask_uniforms(world, seed, step, (self.batch, self.n_patches))
+        levels = sorted(noise, reverse=True)
+        normal = [noise[i].ravel() for i in levels if noise[i].dtype.kind == "f"]
+        # a choice c of h is carried as (c + 1/2) / h, which `unpack` turns back into c
+        chosen = [
+            ((noise[i] + 0.5) / np.asarray(world.noise_spec[i].high)).astype(np.float32).ravel()
+            for i in levels
+            if noise[i].dtype.kind != "f"
+        ]
+        return np.concatenate(normal), np.concatenate([*chosen, masks.ravel()])

@@ -1,9 +1,9 @@
 """Train the seeds and worlds of one (patch, ratio) cell as one stacked model.
 
-On a GPU the images are made and kept on the device, the element-wise work is compiled, and the whole step
-(images, masks, losses, gradients, clipping, AdamW) is captured once as a CUDA graph and replayed. Clipping
-and weight decay act per member, and AdamW is element-wise, so a member neither helps nor harms the others:
-member k equals a run on its own with the same noise.
+On a GPU the images and masks of some steps are made at once and stay there, the element-wise work is
+compiled, and the step (losses, gradients, clipping, AdamW) is captured once as a CUDA graph and replayed.
+Clipping and weight decay act per member, and AdamW is element-wise, so a member neither helps nor harms the
+others: member k equals a run on its own with the same noise.
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ from maestrata.model.stack import FlatWeights, MAEStack
 from maestrata.training.bar import ProgressBar
 from maestrata.training.data import initial_model
 from maestrata.training.loop import check_finite
-from maestrata.training.noise import DeviceNoise, NoiseSource, StreamNoise, unpack
+from maestrata.training.noise import CHUNK, DeviceNoise, NoiseSource, StreamNoise, unpack
 from maestrata.training.recipe import Recipe, decays, learning_rate
 from maestrata.worlds.base import World
+
+Batch = tuple[Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -119,12 +121,23 @@ class StackedTrainer:
             groups, lr=self._lr if on_gpu else 0.0, betas=recipe.betas, fused=True, capturable=on_gpu
         )
 
-    def _step(self, draws: dict[str, Tensor]) -> Tensor:
-        """Take one step on the draws of a `NoiseSource`, and return the members' losses (M,)."""
-        world, batch = self.worlds[0], self.recipe.batch
-        noise, uniforms = unpack(world, batch, self.patches.n_patches, **draws)
-        tokens = patchify(self._images(noise), world.token_pixels)  # (M, b, n, v)
-        visible_ids, masked_ids = draw_masks(self.patches, self.visible, uniforms)
+    def _batches(self, draws: dict[str, Tensor]) -> Batch:
+        """Make what the next steps are fed with, each (CHUNK, M, b, ...), of the draws of a `NoiseSource`."""
+        world, batch, members = self.worlds[0], self.recipe.batch, len(self.worlds)
+        flat = {name: draw.to(self.device).flatten(0, 1) for name, draw in draws.items()}
+        noise, uniforms = unpack(world, batch, self.patches.n_patches, **flat)
+        # a member's images of all steps are made at once, as one large batch: by few kernels
+        images = self._images({i: n.reshape(members, CHUNK * batch, *n.shape[2:]) for i, n in noise.items()})
+        made = (
+            patchify(images, world.token_pixels),
+            *draw_masks(self.patches, self.visible, uniforms),
+        )
+        every = [part.view(members, CHUNK, batch, *part.shape[2:]) for part in made]
+        tokens, visible_ids, masked_ids = (part.transpose(0, 1).contiguous() for part in every)
+        return tokens, visible_ids, masked_ids
+
+    def _step(self, tokens: Tensor, visible_ids: Tensor, masked_ids: Tensor) -> Tensor:
+        """Take one step, and return the members' losses (M,)."""
         losses = self.model.losses(self.weights.named(), tokens, visible_ids, masked_ids)
         self.optimiser.zero_grad(set_to_none=True)
         losses.sum().backward()
@@ -132,20 +145,20 @@ class StackedTrainer:
         self.optimiser.step()
         return losses.detach()
 
-    def _capture(self, draws: dict[str, Tensor]) -> Callable[[dict[str, Tensor]], Tensor]:
+    def _capture(self, *batch: Tensor) -> Callable[..., Tensor]:
         """Capture one step as a CUDA graph; the warm-up steps that this takes are undone."""
-        static = {name: draw.clone() for name, draw in draws.items()}
+        static = [part.clone() for part in batch]
         before = [w.detach().clone() for w in self.weights.flat]
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
             for _ in range(3):
-                self._step(static)
+                self._step(*static)
         torch.cuda.current_stream().wait_stream(side)
         self.optimiser.zero_grad(set_to_none=True)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
-            losses = self._step(static)
+            losses = self._step(*static)
         with torch.no_grad():
             for w, kept in zip(self.weights.flat, before, strict=True):
                 w.copy_(kept)
@@ -153,9 +166,9 @@ class StackedTrainer:
                 for value in state.values():
                     value.zero_()
 
-        def replay(draws: dict[str, Tensor]) -> Tensor:
-            for name, draw in draws.items():
-                static[name].copy_(draw)
+        def replay(*batch: Tensor) -> Tensor:
+            for here, part in zip(static, batch, strict=True):
+                here.copy_(part)
             graph.replay()
             return losses
 
@@ -169,15 +182,17 @@ class StackedTrainer:
 
     def steps(self) -> Iterator[int]:
         """Take the steps of the recipe, and yield the number of those taken after each."""
-        members = len(self.seeds)
-        run: Callable[[dict[str, Tensor]], Tensor] = self._step
-        with ProgressBar(self._name(0, members), self.recipe.steps, self.recipe.batch * members) as progress:
-            for step in range(self.recipe.steps):
-                draws = {name: draw.to(self.device) for name, draw in self.noise.draw(step).items()}
+        members, recipe = len(self.seeds), self.recipe
+        run: Callable[..., Tensor] = self._step
+        with ProgressBar(self._name(0, members), recipe.steps, recipe.batch * members) as progress:
+            for step in range(recipe.steps):
+                if step % CHUNK == 0:
+                    batches = self._batches(self.noise.draw(step))
+                batch = [part[step % CHUNK] for part in batches]
                 if step == 0 and self.captured:
-                    run = self._capture(draws)
-                self._set_rate(learning_rate(self.recipe, step))
-                self._history[step].copy_(run(draws))
+                    run = self._capture(*batch)
+                self._set_rate(learning_rate(recipe, step))
+                self._history[step].copy_(run(*batch))
                 if progress.due(step + 1):
                     self._check(self._history[: step + 1])
                     progress.show(step + 1, float(self._history[step].mean()))

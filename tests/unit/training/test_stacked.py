@@ -16,7 +16,7 @@ from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAE, MAEConfig
 from maestrata.model.stack import FlatWeights, MAEStack
 from maestrata.training.controls import train_null
-from maestrata.training.noise import DeviceNoise, StreamNoise, unpack
+from maestrata.training.noise import CHUNK, DeviceNoise, StreamNoise, unpack
 from maestrata.training.recipe import Recipe, decays
 from maestrata.training.stacked import StackedTrainer, clip_per_member
 from maestrata.training.together import train_together
@@ -47,12 +47,14 @@ def _seen(name: str, weight: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("norm_pixels", [False, True])
-def test_stack_computes_what_each_model_computes(norm_pixels: bool) -> None:
-    """Losses and gradients of member k are those of a model with its weights."""
+@pytest.mark.parametrize("fused", [False, True])
+def test_stack_computes_what_each_model_computes(norm_pixels: bool, fused: bool) -> None:
+    """Losses and gradients of member k are those of a model with its weights, however it attends."""
     cfg = MAEConfig(4, 2, 12, width=16, depth=2, heads=2, decoder_width=16, norm_pixels=norm_pixels)
     models = [MAE(cfg).initialise(torch.Generator().manual_seed(k)) for k in range(3)]
     flat = FlatWeights(models, decays)
     stack = MAEStack(cfg)
+    stack.fused = fused
     generator = torch.Generator().manual_seed(9)
     tokens = torch.randn(3, 5, 8, 12, generator=generator)
     order = torch.rand(3, 5, 8, generator=generator).argsort(-1)
@@ -110,17 +112,18 @@ def test_noise_of_a_member_does_not_depend_on_the_others() -> None:
     """Device noise of a member is the same in any stack, and differs between members and chunks."""
     world = worlds.make("grammar_tree", 0, leaves=8)
 
-    def draw(keys: list[tuple[int, int]], steps: int) -> list[dict[str, torch.Tensor]]:
-        source = DeviceNoise(world, keys, batch=4, n_patches=8, device=CPU, chunk=2)
-        return [{k: v.clone() for k, v in source.draw(step).items()} for step in range(steps)]
+    def draw(keys: list[tuple[int, int]], chunks: int) -> list[dict[str, torch.Tensor]]:
+        source = DeviceNoise(world, keys, batch=4, n_patches=8, device=CPU)
+        return [{k: v.clone() for k, v in source.draw(k * CHUNK).items()} for k in range(chunks)]
 
-    both, second = draw([(0, 0), (0, 1)], 5), draw([(0, 1)], 5)
-    for step in range(5):
+    both, second = draw([(0, 0), (0, 1)], 2), draw([(0, 1)], 2)
+    for chunk in range(2):
         for name in ("normal", "uniform"):
-            assert torch.equal(both[step][name][1], second[step][name][0])
-            assert not torch.equal(both[step][name][0], both[step][name][1])
-    assert not torch.equal(both[0]["normal"], both[2]["normal"])
-    noise, uniforms = unpack(world, 4, 8, both[0]["normal"], both[0]["uniform"])
+            assert torch.equal(both[chunk][name][1], second[chunk][name][0])
+            assert not torch.equal(both[chunk][name][0], both[chunk][name][1])
+    assert not torch.equal(both[0]["normal"], both[1]["normal"])
+    assert not torch.equal(both[0]["normal"][:, 0], both[0]["normal"][:, 1])
+    noise, uniforms = unpack(world, 4, 8, both[0]["normal"][:, 0], both[0]["uniform"][:, 0])
     assert uniforms.shape == (2, 4, 8)
     for level, spec in world.noise_spec.items():
         assert noise[level].shape == (2, 4, *spec.shape)
@@ -134,8 +137,8 @@ def test_stream_noise_carries_choices_exactly() -> None:
     from maestrata.random import stream
 
     drawn = world.draw(32, stream(3, "train", 1, 7))
-    flat = StreamNoise([world], [1], 32, 8).draw(7)
-    noise, _ = unpack(world, 32, 8, flat["normal"], flat["uniform"])
+    flat = StreamNoise([world], [1], 32, 8).draw(5)
+    noise, _ = unpack(world, 32, 8, flat["normal"][:, 2], flat["uniform"][:, 2])
     for level, values in drawn.items():
         np.testing.assert_array_equal(noise[level][0].numpy(), values)
 
@@ -186,9 +189,10 @@ def test_a_step_copies_nothing_to_the_device_and_waits_for_nothing(kind: str) ->
     """What a CUDA graph cannot capture does not happen in a step, from the second on."""
     trainer = _stack(_worlds(kind, [0, 1]), [0, 0], MAEConfig(4, 2, 12, 16, 1, decoder_width=16))
     draws = trainer.noise.draw(0)
-    trainer._step(draws)
+    tokens, visible_ids, masked_ids = trainer._batches(draws)
+    trainer._step(tokens[0], visible_ids[0], masked_ids[0])
     with _Made() as made:
-        trainer._step(draws)
+        trainer._step(*(part[1] for part in trainer._batches(draws)))
     assert not made.names
 
 
