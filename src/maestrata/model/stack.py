@@ -135,8 +135,7 @@ class MAEStack:
     dtype : torch.dtype
         Of matrix products and attention.
     compiled : bool
-        Fuse element-wise work with `torch.compile` (pays on a GPU): once for all visible counts and numbers of
-        members.
+        Fuse element-wise work with `torch.compile` (pays on a GPU): once for all visible counts and members.
     rolled : bool
         Targets are those of the next image of the batch, as `null_trained` has them.
     """
