@@ -9,16 +9,18 @@ float32.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from math import prod
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from maestrata.model.mae import LAYER_NORM_EPS, MAE, MAEConfig, take_tokens, target_values
+
+log = logging.getLogger(__name__)
 
 Weights = Mapping[str, Tensor]
 
@@ -30,7 +32,7 @@ class FlatWeights:
     """The weights of M models in two flat tensors (M, size): those that weight decay acts on, and the others.
 
     With two tensors instead of one for every layer, clipping and the optimiser are a few kernels instead of
-    hundreds. Matrices lie there transposed, as their gradients come: no copy turns these round.
+    hundreds.
 
     Parameters
     ----------
@@ -56,7 +58,7 @@ class FlatWeights:
         shapes = {name: tuple(w.shape) for name, w in states[0].items()}
         self._layout = [{n: s for n, s in shapes.items() if decayed(n, s) is flag} for flag in (True, False)]
         self.flat = [
-            torch.stack([torch.cat([_flat(state[name].detach()) for name in part]) for state in states])
+            torch.stack([torch.cat([state[n].detach().flatten() for n in part]) for state in states])
             .to(device)
             .requires_grad_()
             for part in self._layout
@@ -68,13 +70,8 @@ class FlatWeights:
         for flat, part in zip(self.flat, self._layout, strict=True):
             pieces = flat.split([prod(shape) for shape in part.values()], 1)
             for (name, shape), piece in zip(part.items(), pieces, strict=True):
-                out[name] = piece.view(-1, *shape[::-1]).mT if len(shape) == 2 else piece.view(-1, *shape)
+                out[name] = piece.view(-1, *shape)
         return out
-
-
-def _flat(w: Tensor) -> Tensor:
-    """Return a parameter as it lies in `FlatWeights`."""
-    return (w.mT if w.ndim == 2 else w).flatten()
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -104,8 +101,9 @@ def attention(q: Tensor, k: Tensor, v: Tensor, heads: int, fused: bool = True) -
     if fused:
         out = F.scaled_dot_product_attention(queries, keys, values)
     else:
-        scores = (queries @ keys.mT).float() * queries.shape[-1] ** -0.5
-        out = scores.softmax(-1).to(v.dtype) @ values
+        queries, keys, values = (x.flatten(0, 1) for x in (queries, keys, values))
+        scores = torch.bmm(queries, keys.mT).float() * queries.shape[-1] ** -0.5
+        out = torch.bmm(scores.softmax(-1).to(v.dtype), values).unflatten(0, (-1, heads))
     return out.transpose(1, 2).reshape(q.shape)
 
 
@@ -135,7 +133,7 @@ class MAEStack:
     dtype : torch.dtype
         Of matrix products and attention.
     compiled : bool
-        Fuse element-wise work with `torch.compile` (pays on a GPU): once for all visible counts and members.
+        Fuse element-wise work with `torch.compile` (pays on a GPU): once for all visible counts.
     rolled : bool
         Targets are those of the next image of the batch, as `null_trained` has them.
     """
@@ -152,7 +150,7 @@ class MAEStack:
         # at 17 tokens of 32 values a head products take two thirds of the time of the fused kernel (H100)
         self.fused = torch.device(device).type == "cpu" or cfg.n_tokens > SHORT
         self.dtype = dtype
-        self._losses = _compiled_losses(cfg, dtype) if compiled else losses
+        self._compiled = _compiled(cfg, dtype) if compiled else None
         model = MAE(cfg)
         self.positions = model.positions.to(device)
         self.decoder_positions = model.decoder_positions.to(device)
@@ -160,21 +158,46 @@ class MAEStack:
     def losses(self, w: Weights, tokens: Tensor, visible_ids: Tensor, masked_ids: Tensor) -> Tensor:
         """Mean squared error of every member over its masked tokens' values, (M,)."""
         target = target_values(self.cfg, tokens.roll(-1, 1) if self.rolled else tokens, masked_ids)
-        if self._losses is not losses:
-            # numbers of members and of visible tokens are left open; a single one is compiled by itself
-            for tensor in (*w.values(), tokens, target, visible_ids, masked_ids):
-                torch._dynamo.maybe_mark_dynamic(tensor, 0)
-            for tensor in (target, visible_ids, masked_ids):
+        function: Callable[..., Tensor] = losses
+        if self._compiled is not None and not self._compiled.failed:
+            function = self._compiled.losses
+            for tensor in (target, visible_ids, masked_ids):  # a single token is compiled by itself
                 torch._dynamo.maybe_mark_dynamic(tensor, 2)
-        return self._losses(
+        return function(
             self.cfg, w, tokens, target, visible_ids, masked_ids, self.positions, self.decoder_positions,
             self.dtype, self.fused,
         )  # fmt: skip
 
+    def uncompile(self, error: Exception) -> None:
+        """Go on without the compiler, here and in later stacks of this size, and say so.
+
+        Raises
+        ------
+        Exception
+            The error itself, where the compiler had no part in it.
+        """
+        if self._compiled is None or self._compiled.failed:
+            raise error
+        self._compiled.failed = True
+        log.warning("PyTorch's compiler failed; going on without it, slower: %s", _first_line(error))
+
+
+class _Compiled:
+    """`losses` by PyTorch's compiler, and whether it has failed."""
+
+    def __init__(self) -> None:
+        self.losses: Callable[..., Tensor] = torch.compile(losses)
+        self.failed = False
+
 
 @lru_cache(maxsize=8)
-def _compiled_losses(cfg: MAEConfig, dtype: torch.dtype) -> Any:
-    return torch.compile(losses)
+def _compiled(cfg: MAEConfig, dtype: torch.dtype) -> _Compiled:
+    return _Compiled()
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def _inner(w: Weights, prefix: str) -> dict[str, Tensor]:

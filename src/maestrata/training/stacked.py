@@ -138,11 +138,19 @@ class StackedTrainer:
 
     def _step(self, tokens: Tensor, visible_ids: Tensor, masked_ids: Tensor) -> Tensor:
         """Take one step, and return the members' losses (M,)."""
+        try:
+            losses = self._gradients(tokens, visible_ids, masked_ids)
+        except RuntimeError as error:
+            self.model.uncompile(error)
+            losses = self._gradients(tokens, visible_ids, masked_ids)
+        clip_per_member(self.weights.flat, self.recipe.clip)
+        self.optimiser.step()
+        return losses
+
+    def _gradients(self, tokens: Tensor, visible_ids: Tensor, masked_ids: Tensor) -> Tensor:
         losses = self.model.losses(self.weights.named(), tokens, visible_ids, masked_ids)
         self.optimiser.zero_grad(set_to_none=True)
         losses.sum().backward()
-        clip_per_member(self.weights.flat, self.recipe.clip)
-        self.optimiser.step()
         return losses.detach()
 
     def _capture(self, *batch: Tensor) -> Callable[..., Tensor]:

@@ -14,7 +14,7 @@ from maestrata import worlds
 from maestrata.errors import TrainingError
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAE, MAEConfig
-from maestrata.model.stack import FlatWeights, MAEStack
+from maestrata.model.stack import FlatWeights, MAEStack, _compiled
 from maestrata.training.controls import train_null
 from maestrata.training.noise import CHUNK, DeviceNoise, StreamNoise, unpack
 from maestrata.training.recipe import Recipe, decays
@@ -194,6 +194,33 @@ def test_a_step_copies_nothing_to_the_device_and_waits_for_nothing(kind: str) ->
     with _Made() as made:
         trainer._step(*(part[1] for part in trainer._batches(draws)))
     assert not made.names
+
+
+def test_a_stack_goes_on_where_the_compiler_fails(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It trains as without, says so once, and asks the compiler no more; an error of another origin stays."""
+    calls = []
+
+    def fail(*args: Any) -> torch.Tensor:
+        calls.append(1)
+        raise RuntimeError("no kernel\nfor this")
+
+    monkeypatch.setattr(torch, "compile", lambda function: fail)
+    _compiled.cache_clear()
+    members = _worlds("gaussian_tree", [0])
+    patches = MaskPatches(members[0].grid)
+    for _ in range(2):
+        trainer = StackedTrainer(members, [0], patches, 3, CFG, RECIPE, CPU, compiled=True)
+        assert np.array_equal(trainer.run().losses, _stack(members, [0]).run().losses)
+    assert len(calls) == 1
+    assert [r.getMessage() for r in caplog.records if r.levelname == "WARNING"] == [
+        "PyTorch's compiler failed; going on without it, slower: RuntimeError: no kernel"
+    ]
+    monkeypatch.setattr(trainer.model, "losses", fail)
+    with pytest.raises(RuntimeError, match="no kernel"):
+        trainer._step(*(part[0] for part in trainer._batches(trainer.noise.draw(0))))
+    _compiled.cache_clear()
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 3])
