@@ -281,7 +281,8 @@ def table(rows: list[dict[str, Any]], by: By) -> list[str]:
         cells = [mean(row["regret"][rule] for row in part) for rule in rules]
         lines.append(f"| {group} | {len(part)} | " + " | ".join(cells) + " |")
     families = len({row["family"] for row in rows})
-    cells = [mean(over_families(rows, rule)) for rule in rules]
+    means = [over_families(rows, rule) for rule in rules]
+    cells = [mean(values) if len(values) == families else "-" for values in means]
     lines.append(f"| *mean over families* | {families} | " + " | ".join(cells) + " |")
     return lines
 
