@@ -27,6 +27,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r target text; do \
 		printf '%-20s %s\n' "$$target" "$$text"; done
 	@echo 'Settings: PYTHON=python3.12, CONFIG=config/smoke.yaml, CORES=2, WHEELHOUSE=folder (docs/install.md)'
+	@echo '          STACK=6: train six models at a time first, which is faster (docs/training.md)'
 
 venv: ## make .venv with pip alone, so that you can install the build of torch that you want there
 	@$(SETUP) venv
@@ -41,6 +42,8 @@ config-there:
 	@test -f "$(CONFIG)" || { echo "maestrata: CONFIG=$(CONFIG) is not a file" >&2; exit 2; }
 
 reproduce: config-there install ## install, run the whole workflow on CONFIG, say where the results are
+	$(if $(STACK),$(RUN) python -m maestrata plan "$(CONFIG)" | \
+		$(RUN) python -m maestrata.steps.sweep --plan /dev/stdin --device cpu --stack $(STACK))
 	$(RUN) python -m snakemake --cores $(CORES) --configfile "$(CONFIG)" $(ARGS)
 	@$(RUN) python -m maestrata report "$(CONFIG)" -- $(ARGS)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -122,3 +125,20 @@ def test_a_note_reaches_each_job_as_it_is_written(pristine: Checkout) -> None:
     config.write_text(f"extends: smoke.yaml\nnote: {json.dumps(note)}\n")
     said = pristine.run("--dry-run", "--printshellcmds", config=("--configfile", "config/note.yaml"))
     assert said.count(shlex.quote(f"--note={note}")) == 5  # three figures, the verdicts and the explorer
+
+
+def test_what_is_trained_as_stacks_is_not_trained_again(checkout: Checkout) -> None:
+    """`make reproduce STACK=2` trains and scores the cells before Snakemake, which takes them as its own."""
+    results = checkout.folder / "results/smoke"
+    shutil.rmtree(results / "cells/additive")
+    shutil.rmtree(results / "controls/additive")
+    makers = {"pretrain", "regress", "controls"}
+    assert makers <= {job.partition(" ")[0] for job in checkout.planned()}
+    python = f'PYTHONPATH=src "{sys.executable}" -m maestrata'
+    stacked = (
+        f"{python} plan config/smoke.yaml | {python}.steps.sweep --plan /dev/stdin --device cpu --stack 2"
+    )
+    subprocess.run(["sh", "-c", stacked], cwd=checkout.folder, check=True, timeout=600)
+    left = {job.partition(" ")[0] for job in checkout.planned()}
+    assert "collect" in left
+    assert not makers & left
