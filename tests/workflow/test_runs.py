@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -127,18 +126,14 @@ def test_a_note_reaches_each_job_as_it_is_written(pristine: Checkout) -> None:
     assert said.count(shlex.quote(f"--note={note}")) == 5  # three figures, the verdicts and the explorer
 
 
-def test_what_is_trained_as_stacks_is_not_trained_again(checkout: Checkout) -> None:
+def test_what_is_trained_as_stacks_is_not_trained_again(fresh: Checkout) -> None:
     """`make reproduce STACK=2` trains and scores the cells before Snakemake, which takes them as its own."""
-    results = checkout.folder / "results/smoke"
-    shutil.rmtree(results / "cells/additive")
-    shutil.rmtree(results / "controls/additive")
     makers = {"pretrain", "regress", "controls"}
-    assert makers <= {job.partition(" ")[0] for job in checkout.planned()}
+    assert makers <= {job.partition(" ")[0] for job in fresh.planned()}
     python = f'PYTHONPATH=src "{sys.executable}" -m maestrata'
-    stacked = (
-        f"{python} plan config/smoke.yaml | {python}.steps.sweep --plan /dev/stdin --device cpu --stack 2"
-    )
-    subprocess.run(["sh", "-c", stacked], cwd=checkout.folder, check=True, timeout=600)
-    left = {job.partition(" ")[0] for job in checkout.planned()}
+    sweep = f"{python}.steps.sweep --plan /dev/stdin --device cpu --stack 2"
+    stacked = f"{python} plan config/smoke.yaml | {sweep}"
+    subprocess.run(["sh", "-c", stacked], cwd=fresh.folder, check=True, timeout=600)
+    left = {job.partition(" ")[0] for job in fresh.planned()}
     assert "collect" in left
     assert not makers & left

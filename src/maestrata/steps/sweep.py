@@ -27,10 +27,12 @@ from typing import NamedTuple
 import torch
 
 from maestrata.cells import Cell
+from maestrata.errors import TrainingError
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAE, MAEConfig
 from maestrata.regression.cell import score_cell, score_controls
 from maestrata.steps._evaluation import write_scores
+from maestrata.steps._machine import find_device
 from maestrata.steps._made import about, differences, evaluation_of, values_of
 from maestrata.steps._run import Parser, run
 from maestrata.steps._trained import write_run
@@ -124,14 +126,20 @@ def main(argv: Sequence[str] | None = None) -> None:
         default=None,
         help="stacks that train side by side (default: 3 on a GPU, else 1)",
     )
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--score-on", default="cpu", help="where the evaluation encodes images: cpu, cuda")
+    parser.add_argument("--device", default="auto", help="where models are trained: cpu, cuda or auto")
+    parser.add_argument(
+        "--score-on", default="cpu", help="where the evaluation encodes images: cpu, cuda or auto"
+    )
     args = parser.parse_args(argv)
 
     # read when CUDA starts: later it is ignored, and sums may be taken in another order from run to run
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     started = time.monotonic()
-    sweep, device = Sweep.read(args.plan), torch.device(args.device)
+    device, score_on = torch.device(find_device(args.device)), find_device(args.score_on)
+    for flag in ("stack", "at_once", "workers"):
+        if (count := getattr(args, flag)) is not None and count < 1:
+            raise TrainingError(f"--{flag.replace('_', '-')}: {count} must be at least 1")
+    sweep = Sweep.read(args.plan)
     on_gpu = device.type == "cuda"
     name = torch.cuda.get_device_name(device) if on_gpu else "cpu"
     at_once = args.at_once or (3 if on_gpu else 1)
@@ -145,7 +153,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             for one in stack.cells:
                 if stack.null or stale.scores(one):
                     task = score_shared if stack.null else score
-                    tasks.append(pool.submit(task, sweep, one, args.score_on, name))
+                    tasks.append(pool.submit(task, sweep, one, score_on, name))
 
         def to_train() -> Iterator[tuple[Stack, Callable[[], StackedTrainer]]]:
             nonlocal left

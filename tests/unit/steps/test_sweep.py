@@ -11,7 +11,7 @@ from maestrata import cli
 from maestrata.cells import Cell
 from maestrata.config.load import load_config
 from maestrata.cubes.io import open_cube
-from maestrata.errors import TrainingError
+from maestrata.errors import MaestrataError, TrainingError
 from maestrata.model.mae import MAEConfig
 from maestrata.model.stored import stated
 from maestrata.run.plan import Plan
@@ -151,3 +151,20 @@ def test_what_is_no_plan_is_refused(tmp_path: Path) -> None:
     path.write_text('{"root": "x"}')
     with pytest.raises(TrainingError, match=r"plan\.json is no sweep plan"):
         Sweep.read(path)
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--device", "tpu"], "device='tpu' must be cpu, cuda or auto"),
+        (["--score-on", "gpu"], "device='gpu' must be cpu, cuda or auto"),
+        (["--stack", "0"], "--stack: 0 must be at least 1"),
+        (["--at-once", "-1"], "--at-once: -1 must be at least 1"),
+    ],
+)
+def test_wrong_flags_are_told_and_nothing_is_written(tmp_path: Path, flags: list[str], said: str) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps(_plan(tmp_path / "run")))
+    with pytest.raises(MaestrataError, match=said):
+        sweep.main(["--plan", str(path), *flags])
+    assert not (tmp_path / "run").exists()
