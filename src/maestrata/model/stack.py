@@ -178,6 +178,9 @@ class MAEStack:
         """
         if self._compiled is None or self._compiled.failed:
             raise error
+        # another error, such as too little memory, is no reason to go on
+        if not isinstance(error, torch._dynamo.exc.TorchDynamoException):
+            raise error
         self._compiled.failed = True
         log.warning("PyTorch's compiler failed; going on without it, slower: %s", _first_line(error))
 

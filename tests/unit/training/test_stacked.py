@@ -200,11 +200,16 @@ def test_a_stack_goes_on_where_the_compiler_fails(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It trains as without, says so once, and asks the compiler no more; an error of another origin stays."""
+    from torch._dynamo.exc import TorchDynamoException
+
     calls = []
 
     def fail(*args: Any) -> torch.Tensor:
         calls.append(1)
-        raise RuntimeError("no kernel\nfor this")
+        raise TorchDynamoException("no kernel\nfor this")
+
+    def overflow(*args: Any) -> torch.Tensor:
+        raise RuntimeError("out of memory")
 
     monkeypatch.setattr(torch, "compile", lambda function: fail)
     _compiled.cache_clear()
@@ -215,10 +220,12 @@ def test_a_stack_goes_on_where_the_compiler_fails(
         assert np.array_equal(trainer.run().losses, _stack(members, [0]).run().losses)
     assert len(calls) == 1
     assert [r.getMessage() for r in caplog.records if r.levelname == "WARNING"] == [
-        "PyTorch's compiler failed; going on without it, slower: RuntimeError: no kernel"
+        "PyTorch's compiler failed; going on without it, slower: TorchDynamoException: no kernel"
     ]
-    monkeypatch.setattr(trainer.model, "losses", fail)
-    with pytest.raises(RuntimeError, match="no kernel"):
+    _compiled.cache_clear()
+    trainer = StackedTrainer(members, [0], patches, 3, CFG, RECIPE, CPU, compiled=True)
+    monkeypatch.setattr(trainer.model, "losses", overflow)
+    with pytest.raises(RuntimeError, match="out of memory"):
         trainer._step(*(part[0] for part in trainer._batches(trainer.noise.draw(0))))
     _compiled.cache_clear()
 
