@@ -77,6 +77,8 @@ class GaussianSurrogate(World):
         variance, axes = np.linalg.eigh(covariance)
         kept = variance > NEGLIGIBLE * variance[-1]
         factor = axes[:, kept] * np.sqrt(variance[kept])
+        # what is constant, such as a symbol that a node never takes: rounding would be scored as a dimension
+        factor[np.diag(covariance) <= NEGLIGIBLE**2 * variance[-1]] = 0
         self.params = {"factor": factor[None], "mean": mean}
         self.noise_spec = {self.levels: NoiseSpec("normal", (1, int(kept.sum())))}
 

@@ -101,6 +101,17 @@ def test_symbols_are_taken_one_hot():
     assert abs(links[0] - links[1]).max() < 0.03 < abs(links[0]).max()
 
 
+def test_symbols_that_a_node_never_takes_do_not_vary():
+    """Else rounding of 1e-16 is a dimension with an R2 of its own, which the world does not have."""
+    world = worlds.make("grammar_tree", 103, leaves=8, symbols=8, productions=2)
+    twin = GaussianSurrogate(world, 50_000)
+    sample, other = world.sample(20_000), twin.sample(2000)
+    taken = {k: np.eye(8, dtype=bool)[sample.latents[k][..., 0]].any(0) for k in (1, 2, 3)}
+    assert not taken[1].all() and not taken[2].all() and taken[3].all()
+    for level, seen in taken.items():
+        assert np.array_equal(np.ptp(other.latents[level], axis=0) > 0, seen)
+
+
 @pytest.mark.parametrize("kind", ["gaussian_tree", "additive_tree"])
 def test_the_best_prediction_in_it_is_linear(kind):
     """Of a Gaussian world the twin's is that of the world's own exact inference; else least squares."""
