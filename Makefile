@@ -4,6 +4,10 @@
 PYTHON ?= python3
 CONFIG ?= config/config.yaml
 CORES ?= all
+# models that train as one; with ARGS, options of Snakemake, the workflow alone runs
+STACK ?= 6
+STACKED := $(if $(ARGS),,$(filter-out 0,$(STACK)))
+WORKERS := $(if $(filter-out all,$(CORES)),--workers $(CORES))
 VENV := .venv
 HERE := $(CURDIR)
 # .venv first on PATH: the shell commands of the rules call plain `python`. What is imported is compiled once, for
@@ -27,7 +31,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r target text; do \
 		printf '%-20s %s\n' "$$target" "$$text"; done
 	@echo 'Settings: PYTHON=python3.12, CONFIG=config/smoke.yaml, CORES=2, WHEELHOUSE=folder (docs/install.md)'
-	@echo '          STACK=6: train six models at a time first, which is faster (docs/training.md)'
+	@echo '          STACK=0: train each model by itself, not six at a time (docs/training.md)'
 
 venv: ## make .venv with pip alone, so that you can install the build of torch that you want there
 	@$(SETUP) venv
@@ -42,8 +46,8 @@ config-there:
 	@test -f "$(CONFIG)" || { echo "maestrata: CONFIG=$(CONFIG) is not a file" >&2; exit 2; }
 
 reproduce: config-there install ## install, run the whole workflow on CONFIG, say where the results are
-	$(if $(STACK),$(RUN) python -m maestrata plan "$(CONFIG)" | \
-		$(RUN) python -m maestrata.steps.sweep --plan /dev/stdin --device cpu --stack $(STACK))
+	$(if $(STACKED),export $(RUN); plan="$$(python -m maestrata plan --leave-out-given "$(CONFIG)")" && printf '%s' "$$plan" | \
+		python -m maestrata.steps.sweep --plan /dev/stdin --device cpu --stack $(STACK) $(WORKERS))
 	$(RUN) python -m snakemake --cores $(CORES) --configfile "$(CONFIG)" $(ARGS)
 	@$(RUN) python -m maestrata report "$(CONFIG)" -- $(ARGS)
 

@@ -11,6 +11,11 @@ HELP = "plan of a sweep, for a machine without the workflow engine"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("config", nargs="+", help="config file; later ones change earlier ones")
+    parser.add_argument(
+        "--leave-out-given",
+        action="store_true",
+        help="leave out, not refuse, worlds whose images are given: only the workflow trains them",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -18,4 +23,4 @@ def run(args: argparse.Namespace) -> None:
     from maestrata.config.load import load_config
     from maestrata.run.sweep import sweep_plan
 
-    print(json.dumps(sweep_plan(load_config(*args.config)), allow_nan=False))
+    print(json.dumps(sweep_plan(load_config(*args.config), args.leave_out_given), allow_nan=False))

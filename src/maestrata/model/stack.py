@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from math import prod
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -23,45 +24,52 @@ from maestrata.model.mae import LAYER_NORM_EPS, MAE, MAEConfig, take_tokens, tar
 log = logging.getLogger(__name__)
 
 Weights = Mapping[str, Tensor]
+Part = TypeVar("Part")
 
 SHORT = 32
 """Tokens an image up to which a GPU attends by batched products."""
 
 
-class FlatWeights:
-    """The weights of M models in two flat tensors (M, size): those that weight decay acts on, and the others.
+class FlatWeights(Generic[Part]):
+    """The weights of M models in a few flat tensors (M, size), one for each part that is stepped alike.
 
-    With two tensors instead of one for every layer, clipping and the optimiser are a few kernels instead of
+    With a few tensors instead of one for every layer, clipping and the optimiser are a few kernels instead of
     hundreds.
 
     Parameters
     ----------
     models : sequence of MAE
         Of one size.
-    decayed : function (name, shape) -> bool
-        Whether weight decay acts on a parameter.
+    part : function (name, shape) -> hashable
+        Part that a parameter belongs to.
     device : torch.device or str
 
     Attributes
     ----------
-    flat : list of two tensors (M, size)
-        Leaves that take gradients: decayed, not decayed.
+    parts : list
+        In order of first appearance.
+    flat : list of tensors (M, size)
+        One a part: leaves that take gradients.
     """
 
     def __init__(
         self,
         models: Sequence[MAE],
-        decayed: Callable[[str, tuple[int, ...]], bool],
+        part: Callable[[str, tuple[int, ...]], Part],
         device: torch.device | str = "cpu",
     ) -> None:
         states = [dict(model.named_parameters()) for model in models]
-        shapes = {name: tuple(w.shape) for name, w in states[0].items()}
-        self._layout = [{n: s for n, s in shapes.items() if decayed(n, s) is flag} for flag in (True, False)]
+        layout: dict[Part, dict[str, tuple[int, ...]]] = {}
+        for name, w in states[0].items():
+            shape = tuple(w.shape)
+            layout.setdefault(part(name, shape), {})[name] = shape
+        self.parts: list[Part] = list(layout)
+        self._layout = list(layout.values())
         self.flat = [
-            torch.stack([torch.cat([state[n].detach().flatten() for n in part]) for state in states])
+            torch.stack([torch.cat([state[n].detach().flatten() for n in names]) for state in states])
             .to(device)
             .requires_grad_()
-            for part in self._layout
+            for names in self._layout
         ]
 
     def named(self) -> dict[str, Tensor]:

@@ -16,23 +16,36 @@ from maestrata.run.plan import Plan
 CODE = ("pretrain", STACK, "regress", "controls")
 
 
-def sweep_plan(config: Config) -> dict[str, Any]:
-    """Return what `maestrata.steps.sweep` carries out, as values that JSON holds."""
+def sweep_plan(config: Config, leave_out_given: bool = False) -> dict[str, Any]:
+    """Return what `maestrata.steps.sweep` carries out, as values that JSON holds.
+
+    Parameters
+    ----------
+    config : Config
+    leave_out_given : bool
+        Whether worlds whose images are given, which only the workflow trains, are left out or refused.
+
+    Raises
+    ------
+    ConfigError
+        If a world holds given images, which a sweep cannot draw.
+    """
     plan = Plan(config)
-    for label in config.worlds:
-        if not world_of(config, label).latent:
-            raise ConfigError(
-                f"world {label!r} holds images that are given, and a sweep makes its images on the GPU: "
-                "train it by the workflow (snakemake)"
-            )
-    worlds = {one.cell.world for one in plan.cells}
+    given = {label for label in config.worlds if not world_of(config, label).latent}
+    if given and not leave_out_given:
+        raise ConfigError(
+            f"world {min(given)!r} holds images that are given, and a sweep draws its images itself: "
+            "train it by the workflow (snakemake)"
+        )
+    cells = [one for one in plan.cells if one.cell.world not in given]
+    worlds = {one.cell.world for one in cells}
     return {
         "root": f"{config.results}/{config.run}",
         "worlds": {label: world.model_dump(mode="json") for label, world in config.worlds.items()},
         "model": asdict(config.model),
         "evaluation": asdict(config.evaluation),
         "stack": config.sweep.stack,
-        "cells": [one.cell.json | {"training": asdict(one.training)} for one in plan.cells],
+        "cells": [one.cell.json | {"training": asdict(one.training)} for one in cells],
         "code": {
             label: {rule: plan.code(rule, SimpleNamespace(world=label)) for rule in CODE}
             for label in sorted(worlds)

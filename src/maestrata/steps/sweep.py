@@ -3,10 +3,11 @@
     maestrata plan config/full.yaml > plan.json                     # where the config's libraries are
     python -m maestrata.steps.sweep --plan plan.json --minutes 9    # at the GPU; again until it says done
 
-Cells that differ in world seed and seed alone train as one stacked model; while the next stack trains, worker
-processes score the finished one with the same probes as the workflow. Each cell's files stand where the
-workflow puts them, so that `snakemake` afterwards only collects them. A call does whole stacks, begins none
-that would outlast ``--minutes``, and skips the cells that are done: call it again to go on.
+Cells that differ in world seed and seed alone train as one stacked model. On a GPU some stacks train side by
+side, and worker processes score those that are finished with the same probes as the workflow; on a CPU the
+worker processes do both, a stack each. Each cell's files stand where the workflow puts them, so that
+`snakemake` afterwards only collects them. A call does whole stacks, begins none that would outlast
+``--minutes``, and skips the cells that are done: call it again to go on.
 
 Every file records the values, seeds and code that it was made with. One that the plan would make otherwise
 now, since a value or the code changed, is made again, and said so.
@@ -18,26 +19,28 @@ import json
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor
+from concurrent.futures import wait as wait_for
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
-from maestrata.cells import Cell
 from maestrata.errors import TrainingError
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAE, MAEConfig
 from maestrata.regression.cell import score_cell, score_controls
 from maestrata.steps._evaluation import write_scores
 from maestrata.steps._machine import find_device
-from maestrata.steps._made import about, differences, evaluation_of, values_of
+from maestrata.steps._made import about, evaluation_of
 from maestrata.steps._run import Parser, run
+from maestrata.steps._stale import Stale, controls_path, folder_of, null_path
 from maestrata.steps._trained import write_run
 from maestrata.steps.regress import write_reconstructions
-from maestrata.training.recipe import PlannedCell, plainest
+from maestrata.training.loop import reproducible
+from maestrata.training.recipe import PlannedCell
 from maestrata.training.stacked import StackedTrainer, StackResult
 from maestrata.training.stacks import Sweep, group, split, stack_limit
 from maestrata.training.together import train_together
@@ -89,19 +92,12 @@ def score_shared(sweep: Sweep, planned: PlannedCell, device: str, name: str) -> 
     weights.unlink()
 
 
-def folder_of(sweep: Sweep, cell: Cell) -> Path:
-    """Where the files of a cell are."""
-    return sweep.root / "cells" / cell.stem
-
-
-def controls_path(sweep: Sweep, cell: Cell) -> Path:
-    """Where the controls of a cell are."""
-    return sweep.root / "controls" / cell.world / f"w{cell.world_seed}" / f"s{cell.seed}.nc"
-
-
-def null_path(sweep: Sweep, cell: Cell) -> Path:
-    """Where the weights of `null_trained` are, until it is scored."""
-    return controls_path(sweep, cell).with_suffix(".safetensors")
+def train(sweep: Sweep, stack: Stack, name: str) -> float:
+    """Train a stack on the CPU, write it, and return the seconds that it took; a worker's task."""
+    started = time.monotonic()
+    with reproducible("cpu"):
+        save(sweep, stack, stack.trainer(sweep, torch.device("cpu")).run(), name)
+    return time.monotonic() - started
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -118,13 +114,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         help="members in a stack (default: the plan's, or what memory holds)",
     )
     parser.add_argument(
-        "--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1), help="evaluation processes"
+        "--workers",
+        type=int,
+        default=None,
+        help="processes that score, and on a CPU train (default: one a core, one less beside a GPU)",
     )
     parser.add_argument(
         "--at-once",
         type=int,
         default=None,
-        help="stacks that train side by side (default: 3 on a GPU, else 1)",
+        help="stacks that train side by side (default: 3 on a GPU, else one a worker)",
     )
     parser.add_argument("--device", default="auto", help="where models are trained: cpu, cuda or auto")
     parser.add_argument(
@@ -142,12 +141,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     sweep = Sweep.read(args.plan)
     on_gpu = device.type == "cuda"
     name = torch.cuda.get_device_name(device) if on_gpu else "cpu"
-    at_once = args.at_once or (3 if on_gpu else 1)
+    workers = args.workers or max(1, (os.cpu_count() or 1) - on_gpu)
+    at_once = args.at_once or (3 if on_gpu else workers)
     longest, left, trained = 0.0, 0, 0
     tasks: list[Future[None]] = []
     stale = Stale(sweep)
     # fresh interpreters: a forked one cannot use the GPU
-    with ProcessPoolExecutor(args.workers, multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
 
         def submit(stack: Stack) -> None:
             for one in stack.cells:
@@ -155,23 +155,29 @@ def main(argv: Sequence[str] | None = None) -> None:
                     task = score_shared if stack.null else score
                     tasks.append(pool.submit(task, sweep, one, score_on, name))
 
-        def to_train() -> Iterator[tuple[Stack, Callable[[], StackedTrainer]]]:
+        every = list(stacks(sweep, stale, args.stack or sweep.stack, device, at_once if on_gpu else 1))
+        models = sum(len(stack.cells) for stack in every)
+
+        def to_train() -> Iterator[Stack]:
             nonlocal left
-            for stack in stacks(sweep, stale, args.stack or sweep.stack, device, at_once):
+            for stack in every:
                 # each cell is asked, so that each is told
                 if not stack.null and not [one for one in stack.cells if stale.weights(one)]:
                     submit(stack)
                 elif time.monotonic() - started + longest > 60 * args.minutes:
                     left += len(stack.cells)
                 else:
-                    yield stack, partial(stack.trainer, sweep, device)
+                    yield stack
 
-        for stack, result, seconds in train_together(to_train(), at_once, device):
+        if on_gpu:
+            finished = _train_here(sweep, to_train(), at_once, device, name)
+        else:
+            finished = _train_apart(pool, sweep, to_train(), at_once, name)
+        for stack, seconds in finished:
             longest = max(longest, seconds)
             trained += len(stack.cells)
             rate = len(stack.cells) * stack.cells[0].training.images / seconds
-            print(f"{stack}: {seconds:.1f} s, {rate:,.0f} images/s", flush=True)
-            save(sweep, stack, result, name)
+            print(f"{stack}: {seconds:.1f} s, {rate:,.0f} images/s; {trained} of {models} models", flush=True)
             submit(stack)
             for begun in tasks:  # a score that fails is told now, not after hours of training
                 if begun.done():
@@ -187,6 +193,31 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     print(json.dumps(summary, allow_nan=False), flush=True)
     print(f"{left} models not done: call again to go on" if left else "done", flush=True)
+
+
+def _train_here(
+    sweep: Sweep, stacks: Iterator[Stack], at_once: int, device: torch.device, name: str
+) -> Iterator[tuple[Stack, float]]:
+    """Train stacks side by side on the GPU, write each, and yield it with the seconds that it took."""
+    makers = ((stack, partial(stack.trainer, sweep, device)) for stack in stacks)
+    for stack, result, seconds in train_together(makers, at_once, device):
+        save(sweep, stack, result, name)
+        yield stack, seconds
+
+
+def _train_apart(
+    pool: ProcessPoolExecutor, sweep: Sweep, stacks: Iterator[Stack], at_once: int, name: str
+) -> Iterator[tuple[Stack, float]]:
+    """Train stacks in the processes of a pool, and yield each with the seconds that it took."""
+    running: dict[Future[float], Stack] = {}
+    while True:
+        # few in the queue at a time: what is finished is scored before the next one trains
+        while len(running) < at_once and (stack := next(stacks, None)) is not None:
+            running[pool.submit(train, sweep, stack, name)] = stack
+        if not running:
+            return
+        for done in wait_for(running, return_when=FIRST_COMPLETED).done:
+            yield running.pop(done), done.result()
 
 
 def stacks(
@@ -215,43 +246,6 @@ def save(sweep: Sweep, stack: Stack, result: StackResult, device: str) -> None:
         folder = folder_of(sweep, one.cell)
         files = (folder / "weights.safetensors", folder / "history.nc")
         write_run(model, result.losses[:, k], one.training, *files, about(sweep, one, "pretrain", device))
-
-
-class Stale:
-    """Which files are not there, or would be made otherwise now: a value, a seed or the code changed."""
-
-    def __init__(self, sweep: Sweep) -> None:
-        self._sweep = sweep
-
-    def weights(self, planned: PlannedCell) -> bool:
-        """Whether a cell is to be trained."""
-        return self._is(folder_of(self._sweep, planned.cell) / "weights.safetensors", planned, "pretrain")
-
-    def scores(self, planned: PlannedCell) -> bool:
-        """Whether a cell that is trained is to be scored."""
-        folder = folder_of(self._sweep, planned.cell)
-        path, weights = folder / "scores.nc", folder / "weights.safetensors"
-        older = path.is_file() and path.stat().st_mtime_ns < weights.stat().st_mtime_ns
-        return older or self._is(path, planned, "regress")
-
-    def controls(self) -> list[PlannedCell]:
-        """One cell for each file of controls that is to be made."""
-        sharing: dict[Path, list[PlannedCell]] = {}
-        for planned in self._sweep.cells:
-            sharing.setdefault(controls_path(self._sweep, planned.cell), []).append(planned)
-        each = ((path, self._plainest(cells)) for path, cells in sharing.items())
-        return [planned for path, planned in each if self._is(path, planned, "controls")]
-
-    def _plainest(self, cells: Sequence[PlannedCell]) -> PlannedCell:
-        return plainest(cells, self._sweep.world(cells[0].cell).grid.n_tokens)
-
-    def _is(self, path: Path, planned: PlannedCell, rule: str) -> bool:
-        code = self._sweep.code[planned.cell.world]
-        codes = [code[rule], *([code["stack"]] if rule == "pretrain" else [])]
-        why = differences(path, values_of(self._sweep, planned, rule), codes)
-        if why is not None and path.is_file():
-            print(f"{path} is made again: {why}", flush=True)
-        return why is not None
 
 
 def wait(tasks: Sequence[Future[None]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import sys
 import time
 from types import TracebackType
@@ -31,7 +32,8 @@ class ProgressBar:
         self._started = time.monotonic()
         self._next = done + max(1, steps // SHARES)
         self._bar = None
-        if sys.stderr.isatty():
+        # several processes would write over each other's bars
+        if sys.stderr.isatty() and multiprocessing.parent_process() is None:
             self._bar = tqdm(
                 total=steps * batch, initial=done * batch, unit="image", desc=name, unit_scale=True
             )

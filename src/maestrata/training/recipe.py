@@ -29,7 +29,11 @@ class Recipe:
         240_000, "images seen in all; fresh ones unless `samples` is set", least=1, most=MOST_IMAGES
     )
     batch: int = setting(64, "images in a step", least=1, most=MOST_ROWS)
+    optimiser: str = setting(
+        "adamw", "adamw, or muon: for the matrices of blocks (AdamW for the rest)", choices=("adamw", "muon")
+    )
     lr: float = setting(3e-3, "peak of the one-cycle schedule (AdamW)", above=0, below=1)
+    muon_lr: float = setting(0.02, "the same peak, of Muon", above=0, below=1)
     weight_decay: float = setting(0.05, "of matrices; nothing else is decayed", least=0, below=1)
     betas: tuple[float, float] = setting((0.9, 0.95), "of AdamW", least=0, below=1)
     warmup: float = setting(0.1, "share of steps in which the rate rises", least=0, below=1)
@@ -98,7 +102,10 @@ def plainest(cells: Iterable[PlannedCell], n_tokens: int) -> PlannedCell:
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
-    """Learning rate at `step` (0 to steps - 1): linear warm-up, then a cosine that ends at 0."""
+    """AdamW's learning rate at `step` (0 to steps - 1): linear warm-up, then a cosine that ends at 0.
+
+    Muon's is to it as `muon_lr` is to `lr`.
+    """
     rise = recipe.warmup * recipe.steps
     if step < rise:
         return recipe.lr * (step + 1) / (rise + 1)

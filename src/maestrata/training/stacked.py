@@ -1,15 +1,16 @@
 """Train the seeds and worlds of one (patch, ratio) cell as one stacked model.
 
 On a GPU the images and masks of some steps are made at once and stay there, the element-wise work is
-compiled, and the step (losses, gradients, clipping, AdamW) is captured once as a CUDA graph and replayed.
-Clipping and weight decay act per member, and AdamW is element-wise, so a member neither helps nor harms the
-others: member k equals a run on its own with the same noise.
+compiled, and the step (losses, gradients, clipping, optimiser) is captured once as a CUDA graph and replayed.
+Clipping and weight decay act per member, AdamW is element-wise, and Muon steps each matrix by itself, so a
+member neither helps nor harms the others: member k equals a run on its own with the same noise.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -25,8 +26,9 @@ from maestrata.model.stack import FlatWeights, MAEStack
 from maestrata.training.bar import ProgressBar
 from maestrata.training.data import initial_model
 from maestrata.training.loop import check_finite
+from maestrata.training.muon import muon_step, part_of
 from maestrata.training.noise import CHUNK, DeviceNoise, NoiseSource, StreamNoise, unpack
-from maestrata.training.recipe import Recipe, decays, learning_rate
+from maestrata.training.recipe import Recipe, learning_rate
 from maestrata.worlds.base import World
 
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -107,15 +109,16 @@ class StackedTrainer:
         self.model = MAEStack(cfg, device, dtype, on_gpu if compiled is None else compiled, null)
         self.weights = FlatWeights(
             [initial_model(cfg, seed, world.seed) for world, seed in zip(worlds, seeds, strict=True)],
-            decays,
+            partial(part_of, recipe),
             device,
         )
         self._images = _image_maker(self.worlds, device)
         self._history = torch.zeros(recipe.steps, len(seeds), device=device)
-        groups = [
-            {"params": [flat], "weight_decay": decay}
-            for flat, decay in zip(self.weights.flat, (recipe.weight_decay, 0.0), strict=True)
-        ]
+        decay = {True: recipe.weight_decay, False: 0.0}
+        pairs = list(zip(self.weights.parts, self.weights.flat, strict=True))
+        groups = [{"params": [w], "weight_decay": decay[p.decayed]} for p, w in pairs if p.matrix is None]
+        # matrices of one shape, and their momentum
+        self._matrices = [(p.matrix, w, torch.zeros_like(w)) for p, w in pairs if p.matrix is not None]
         self._lr = torch.zeros((), device=device)
         self.optimiser = torch.optim.AdamW(
             groups, lr=self._lr if on_gpu else 0.0, betas=recipe.betas, fused=True, capturable=on_gpu
@@ -145,11 +148,15 @@ class StackedTrainer:
             losses = self._gradients(tokens, visible_ids, masked_ids)
         clip_per_member(self.weights.flat, self.recipe.clip)
         self.optimiser.step()
+        rate = self._lr * (self.recipe.muon_lr / self.recipe.lr)
+        for shape, values, momentum in self._matrices:
+            assert values.grad is not None
+            muon_step(values, values.grad, momentum, shape, rate, self.recipe.weight_decay)
         return losses
 
     def _gradients(self, tokens: Tensor, visible_ids: Tensor, masked_ids: Tensor) -> Tensor:
         losses = self.model.losses(self.weights.named(), tokens, visible_ids, masked_ids)
-        self.optimiser.zero_grad(set_to_none=True)
+        self._drop_gradients()
         losses.sum().backward()
         return losses.detach()
 
@@ -163,7 +170,7 @@ class StackedTrainer:
             for _ in range(3):
                 self._step(*static)
         torch.cuda.current_stream().wait_stream(side)
-        self.optimiser.zero_grad(set_to_none=True)
+        self._drop_gradients()
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             losses = self._step(*static)
@@ -173,6 +180,8 @@ class StackedTrainer:
             for state in self.optimiser.state.values():
                 for value in state.values():
                     value.zero_()
+            for _, _, momentum in self._matrices:
+                momentum.zero_()
 
         def replay(*batch: Tensor) -> Tensor:
             for here, part in zip(static, batch, strict=True):
@@ -211,10 +220,13 @@ class StackedTrainer:
         weights = {name: w.detach() for name, w in self.weights.named().items()}
         return StackResult(weights, self._history.cpu().numpy())
 
+    def _drop_gradients(self) -> None:
+        for w in self.weights.flat:
+            w.grad = None
+
     def _set_rate(self, rate: float) -> None:
-        if self.device.type == "cuda":
-            self._lr.fill_(rate)
-        else:
+        self._lr.fill_(rate)
+        if self.device.type != "cuda":
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
 
