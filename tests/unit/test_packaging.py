@@ -161,10 +161,11 @@ def test_make_hands_its_settings_on() -> None:
     assert '"python3.12" scripts/environment.py venv' in recipe("venv", "PYTHON=3.12")
     assert '"/opt/my python" scripts/environment.py dev' in recipe("lint", "PYTHON=/opt/my python")
     assert 'runtime --wheelhouse "a folder"' in recipe("reproduce", "WHEELHOUSE=a folder")
-    assert "sweep" not in recipe("reproduce")
-    stacked = recipe("reproduce", "STACK=6")
-    assert "--plan /dev/stdin --device cpu --stack 6" in stacked
+    stacked = recipe("reproduce", "CORES=3")
+    assert "--plan /dev/stdin --device cpu --stack 6 --workers 3" in stacked
     assert stacked.index("steps.sweep") < stacked.index("-m snakemake")
+    for alone in ("STACK=0", "ARGS=--dry-run"):
+        assert "sweep" not in recipe("reproduce", alone)
     collecting = recipe("wheelhouse", "PYTHON=3.12", "SKIP_INSTALLED=torch, numpy")
     assert '"python3" scripts/environment.py venv' in collecting
     assert '--python 3.12 --skip "torch, numpy"' in collecting

@@ -127,11 +127,11 @@ def test_a_note_reaches_each_job_as_it_is_written(pristine: Checkout) -> None:
 
 
 def test_what_is_trained_as_stacks_is_not_trained_again(fresh: Checkout) -> None:
-    """`make reproduce STACK=2` trains and scores the cells before Snakemake, which takes them as its own."""
+    """`make reproduce` trains and scores the cells before Snakemake, which takes them as its own."""
     makers = {"pretrain", "regress", "controls"}
     assert makers <= {job.partition(" ")[0] for job in fresh.planned()}
     python = f'PYTHONPATH=src "{sys.executable}" -m maestrata'
-    sweep = f"{python}.steps.sweep --plan /dev/stdin --device cpu --stack 2"
+    sweep = f"{python}.steps.sweep --plan /dev/stdin --device cpu --stack 2 --workers 2"
     stacked = f"{python} plan config/smoke.yaml | {sweep}"
     subprocess.run(["sh", "-c", stacked], cwd=fresh.folder, check=True, timeout=600)
     left = {job.partition(" ")[0] for job in fresh.planned()}

@@ -79,6 +79,8 @@ def test_without_latents_there_are_no_limits_and_no_sweep_on_a_gpu(folder):
     assert {entry["world"] for entry in json.loads(plan.manifest("limits"))["cells"]} == {"made"}
     with pytest.raises(ConfigError, match="'photos' holds images that are given"):
         sweep_plan(load())
+    left = sweep_plan(load(), leave_out_given=True)
+    assert {cell["world"] for cell in left["cells"]} == {"made"} == set(left["code"])
 
 
 def test_more_images_than_there_are_are_refused(folder):
