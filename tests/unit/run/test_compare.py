@@ -135,7 +135,7 @@ def test_another_number_of_images_leaves_that_cell_out(
     assert compared.differing == []
     assert compared.apart == [
         "regression: world symbols, world seed 100, patch 1x1, ratio 0.75, seed 0 not compared: trained on "
-        "1,000 images here, 112,000 in the reference"
+        "1,000 images here, 64,000 in the reference"
     ]
 
 

@@ -82,7 +82,7 @@ def test_no_job_runs_alone_at_the_end_of_the_default_run(cores: int) -> None:
         by_chance.append(run(jobs, seconds, cores, lambda job, of=chance: of[id(job)]))
     assert max(by_priority) < 1.02
     # in an order left to chance, the last job may be a long one
-    assert max(by_chance) - 1 > 3 * (max(by_priority) - 1)
+    assert np.mean(by_chance) - 1 > 3 * (np.mean(by_priority) - 1)
 
 
 MEASURED = [

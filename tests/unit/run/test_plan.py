@@ -85,7 +85,7 @@ def test_flags_of_a_cell(plan: Plan) -> None:
     cell = job(world="grammar", world_seed="0", patch="1x1", visible="4", seed="0")
     assert plan.flags.world(cell).startswith("--world grammar --world-kind grammar_tree --world-settings")
     assert plan.flags.cell(cell) == "--patch 1x1 --visible 4 --seed 0"
-    assert "--images 160000 --batch 64 --lr 0.003" in plan.flags.training(cell)
+    assert "--images 160000 --batch 64 --optimiser muon --lr 0.003" in plan.flags.training(cell)
     assert "samples" not in plan.flags.training(cell)
 
 
@@ -99,7 +99,9 @@ def test_the_null_has_masks_and_recipe_of_the_plainest_cell() -> None:
     flags = {
         place["world"] + place["seed"]: plan.flags.null(job(**place)) for place in plan.places("controls")
     }
-    assert flags["grammar1"].startswith("--patch 1x1 --visible 4 --seed 1 --images 7000 --batch 128 --lr")
+    assert flags["grammar1"].startswith(
+        "--patch 1x1 --visible 4 --seed 1 --images 7000 --batch 128 --optimiser muon --lr"
+    )
     assert flags["grammar0"].startswith("--patch 1x1 --visible 4 --seed 0 --images 7000")
     assert flags["symbols0"].startswith("--patch 2x1 --visible 1 --seed 0 --images 8000")
 
