@@ -256,5 +256,12 @@ def wait(tasks: Sequence[Future[None]]) -> None:
             print(f"scored {i + 1}/{len(tasks)}", flush=True)
 
 
+def _until_stopped() -> None:
+    try:
+        main()
+    except KeyboardInterrupt:
+        raise TrainingError("stopped: finished files stay, and the same command goes on from them") from None
+
+
 if __name__ == "__main__":
-    run(main)
+    run(_until_stopped)

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from maestrata import cli
@@ -168,3 +174,28 @@ def test_wrong_flags_are_told_and_nothing_is_written(tmp_path: Path, flags: list
     with pytest.raises(MaestrataError, match=said):
         sweep.main(["--plan", str(path), *flags])
     assert not (tmp_path / "run").exists()
+
+
+def test_ctrl_c_ends_it_in_one_line(tmp_path: Path) -> None:
+    """The terminal interrupts the whole group; nothing half-written stays."""
+    plan = _plan(tmp_path / "run")
+    for cell in plan["cells"]:
+        cell["training"] = {"images": 10_000_000, "batch": 16}
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    command = [sys.executable, "-m", "maestrata.steps.sweep", "--plan", "plan.json", "--device", "cpu"]
+    running = subprocess.Popen(
+        [*command, "--workers", "1"],
+        cwd=tmp_path, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    until = time.monotonic() + 120
+    while not psutil.Process(running.pid).children() and time.monotonic() < until:  # until it has a pool
+        time.sleep(0.2)
+    time.sleep(1)
+    os.killpg(running.pid, signal.SIGINT)
+    said = running.communicate(timeout=60)[1]
+    assert running.returncode == 2
+    last = said.rstrip().splitlines()[-1]
+    assert (
+        last == "maestrata sweep: error: stopped: finished files stay, and the same command goes on from them"
+    )
+    assert not list(tmp_path.rglob("*.safetensors"))
