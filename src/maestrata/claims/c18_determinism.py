@@ -21,7 +21,7 @@ SAYS = (
 RULE = (
     "Best ratio of a world: where skill of the root peaks over r, mask patches of one token: the top of the "
     "parabola fitted to its five ratios, over the logit of r, in which they are evenly spaced; kept within "
-    ".1 and .9. Its least-squares slope over the ambiguity 1, sqrt 2 and 2 of worlds of one seed, below 0. "
+    ".1 and .9. Its least-squares slope over the ambiguity 1, sqrt 2 and 1.8 of worlds of one seed, below 0. "
     "Every world by itself: where the others choose, worlds of a kind agree on what noise chose. Primary "
     "features."
 )
@@ -30,7 +30,7 @@ USES = ("limits",)
 TRAINS = True
 
 RATIOS = (0.1, 0.25, 0.5, 0.75, 0.9)
-AMBIGUITY = {"certain": 1.0, "between": 2**0.5, "ambiguous": 2.0}
+AMBIGUITY = {"certain": 1.0, "between": 2**0.5, "ambiguous": 1.8}
 
 
 def _best(scores: Sequence[Numbers]) -> Numbers:
@@ -49,7 +49,7 @@ TESTS = (
 SECONDARY = (
     best("best ratio, ambiguity 1"),
     best("best ratio, ambiguity sqrt 2", world="between"),
-    best("best ratio, ambiguity 2", world="ambiguous", side="below"),
+    best("best ratio, ambiguity 1.8", world="ambiguous", side="below"),
 )
 
 
@@ -58,4 +58,4 @@ def sentence(contrasts: Mapping[str, Contrast]) -> str:
     told = [f"{c.estimate:.2f}" for test in SECONDARY if (c := contrasts.get(test.name)) and c.rows]
     means = f" (means: {', '.join(told)})" if told else ""
     slope = contrasts[TESTS[0].name].text(".2f")
-    return f"From ambiguity 1 to 2 the best ratio changes by {slope} a unit{means}."
+    return f"From ambiguity 1 to 1.8 the best ratio changes by {slope} a unit{means}."

@@ -455,7 +455,7 @@ def test_18_the_best_ratio_over_ambiguity():
     assert falling.verdict == "supported"
     best = [by_name(falling)[test.name].estimate for test in c18.SECONDARY]
     assert best == pytest.approx([0.8, 0.6, 0.3], abs=0.01)
-    x = np.array([1, 2**0.5, 2])
+    x = np.array([1, 2**0.5, 1.8])
     assert falling.deciding[0].estimate == pytest.approx(np.polyfit(x, [0.8, 0.6, 0.3], 1)[0], abs=0.02)
     assert falling.n_worlds == 12 and falling.deciding[0].rows[0].world_seed == 100
     assert verdict(c18, sweep(peaked(0.3, 0.5, 0.7), labels=AMBIGUOUS)).verdict == "contradicted"

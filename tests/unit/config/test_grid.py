@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from maestrata.claims.c18_determinism import AMBIGUITY
+from maestrata.claims.rule import WORLDS
 from maestrata.config.grid import build_cells
 from maestrata.config.load import load_config
 from maestrata.config.sections import Config
@@ -105,6 +107,13 @@ def test_the_default_run_decides_in_twelve_fresh_worlds_and_shows_every_other() 
 @pytest.mark.parametrize("world", ["symbols", "symbols_between", "symbols_ambiguous"])
 def test_the_evening_run_has_all_ratios_in_twelve_fresh_worlds(world: str) -> None:
     assert ratios_by_seed("evening", world) == dict.fromkeys(FRESH, RATIOS)
+
+
+@pytest.mark.parametrize("name", ["evening", "full"])
+def test_a_run_that_judges_claim_18_has_worlds_as_ambiguous_as_it_says(name: str) -> None:
+    worlds = load_config(CONFIGS / f"{name}.yaml").worlds
+    there = {role: worlds[WORLDS[role]].settings["ambiguity"] for role in AMBIGUITY}
+    assert there == pytest.approx(AMBIGUITY, abs=1e-4)
 
 
 def test_the_full_run_is_larger_and_trains_every_cell_twice() -> None:
