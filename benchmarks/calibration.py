@@ -124,7 +124,7 @@ def draw(found: list[dict[str, Any]], path: Path) -> None:
         effects = [e for e in found if not e["null"]]
         counts = [len({(e["tests"], e["scenario"]) for e in part}) for part in (nulls, effects)]
         figure, axes = style.figure(
-            2, 1, panel_height=0.17 * sum(counts) + 0.8, height_ratios=[count + 2 for count in counts]
+            2, 1, panel_height=0.085 * sum(counts) + 0.8, height_ratios=[count + 2 for count in counts]
         )
         left, right = axes[:, 0]
         listed(left, nulls, (("supported", "o", 0.0),))
@@ -137,11 +137,13 @@ def draw(found: list[dict[str, Any]], path: Path) -> None:
         right.set_xlim(0, 1.02)
         right.set_xlabel("share called supported")
         right.set_title("Effects: power (dashed: .8)")
-        style.title(figure, "Calibration of the verdicts")
         n = sorted({(e["kind"], e["simulations"]) for e in found})
-        style.footer(
+        worst = max(e["supported"] / e["simulations"] for e in nulls)
+        style.frame(
             figure,
-            [
+            "Calibration of the verdicts",
+            f"Judged alone, a simulated null is supported in at most {worst:.3f} of runs (allowed: .05).",
+            notes=[
                 "Circles: judged alone; diamonds, open: at the first step of Holm's correction over "
                 f"{FAMILY} claims. 12 worlds. Bars: exact 95 % binomial intervals.",
                 "; ".join(f"{kind}: {count:,} simulations each" for kind, count in n)
