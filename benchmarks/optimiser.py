@@ -58,7 +58,7 @@ TRIALS = [
         Trial("grammar", 0.5, images, optimiser)
         for images, optimiser in ((224_000, "adamw"), (120_000, "adamw"), (120_000, "muon"))
     ),
-    # at 2 no optimiser saves images; the evening run takes 1.8
+    # at 2 neither saves images; config.yaml takes 1.8
     *(
         Trial("symbols_ambiguous", 0.25, images, optimiser, ambiguity)
         for images, optimiser, ambiguity in (

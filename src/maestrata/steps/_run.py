@@ -37,10 +37,10 @@ _MOST_THREADS = 1024
 def run(main: Callable[[], Any]) -> NoReturn:
     """Run a step as a program: one thread unless the environment says otherwise, errors in one line.
 
-    A `MaestrataError`, a file that cannot be read, written or unpacked, or a lack of memory ends it with exit
-    status 2 and one line on standard error, without a traceback; any other exception is a bug and keeps its
-    traceback. Where standard error cannot be written either, being a log on the disk that is full, the line
-    goes to the terminal (`TERMINAL`).
+    A `MaestrataError`, a file that cannot be read, written or unpacked, a lack of memory or Ctrl-C ends it
+    with exit status 2 and one line on standard error, without a traceback; any other exception is a bug and
+    keeps its traceback. Where standard error cannot be written either, being a log on the disk that is full,
+    the line goes to the terminal (`TERMINAL`).
     """
     any_encoding()
     sys.excepthook = _tell_bug
@@ -62,6 +62,8 @@ def run(main: Callable[[], Any]) -> NoReturn:
         _fail(error)
     except MemoryError as error:
         _fail(str(error) or "out of memory")
+    except KeyboardInterrupt:
+        _fail("stopped: finished files stay, and the same command goes on from them")
     _leave(0)
 
 

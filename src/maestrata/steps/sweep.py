@@ -256,13 +256,5 @@ def wait(tasks: Sequence[Future[None]]) -> None:
             print(f"scored {i + 1}/{len(tasks)}", flush=True)
 
 
-def _until_stopped() -> None:
-    """Carry out a plan; Ctrl-C is no bug, and ends it in one line without a traceback."""
-    try:
-        main()
-    except KeyboardInterrupt:
-        raise TrainingError("stopped: finished files stay, and the same command goes on from them") from None
-
-
 if __name__ == "__main__":
-    run(_until_stopped)
+    run(main)

@@ -109,7 +109,7 @@ def test_the_evening_run_has_all_ratios_in_twelve_fresh_worlds(world: str) -> No
     assert ratios_by_seed("evening", world) == dict.fromkeys(FRESH, RATIOS)
 
 
-@pytest.mark.parametrize("name", ["evening", "full"])
+@pytest.mark.parametrize("name", ["config", "evening", "full"])
 def test_a_run_that_judges_claim_18_has_worlds_as_ambiguous_as_it_says(name: str) -> None:
     worlds = load_config(CONFIGS / f"{name}.yaml").worlds
     there = {role: worlds[WORLDS[role]].settings["ambiguity"] for role in AMBIGUITY}
