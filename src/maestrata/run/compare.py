@@ -13,7 +13,8 @@ that was seen is allowed:
 - PCA keeps as many components as the encoder is wide. Where the next one is about as strong, rounding may
   decide which is kept: seen .0046, allowed .015.
 - A trained model amplifies rounding step by step, until two trainings differ like two draws of the last
-  batches: seen .0098 of an R2, allowed .03. Training seeds differ by more.
+  batches: seen .0098 of an R2, allowed .03. Longer trainings by Muon differ by more, .17 at most
+  (docs/reruns.md): what is told of them may be the processor's.
 """
 
 from __future__ import annotations
