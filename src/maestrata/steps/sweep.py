@@ -22,6 +22,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor
 from concurrent.futures import wait as wait_for
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -146,8 +147,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     longest, left, trained = 0.0, 0, 0
     tasks: list[Future[None]] = []
     stale = Stale(sweep)
-    # fresh interpreters: a forked one cannot use the GPU
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+    with _pool(workers) as pool:
 
         def submit(stack: Stack) -> None:
             for one in stack.cells:
@@ -193,6 +193,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     print(json.dumps(summary, allow_nan=False), flush=True)
     print(f"{left} models not done: call again to go on" if left else "done", flush=True)
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Yield worker processes; Ctrl-C ends them too, where the pool would wait for what they do."""
+    # fresh interpreters: a forked one cannot use the GPU
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        try:
+            yield pool
+        except KeyboardInterrupt:
+            for worker in multiprocessing.active_children():
+                worker.terminate()
+            raise
 
 
 def _train_here(

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -176,8 +177,9 @@ def test_wrong_flags_are_told_and_nothing_is_written(tmp_path: Path, flags: list
     assert not (tmp_path / "run").exists()
 
 
-def test_ctrl_c_ends_it_in_one_line(tmp_path: Path) -> None:
-    """The terminal interrupts the whole group; nothing half-written stays."""
+@pytest.mark.parametrize("interrupt", [os.killpg, os.kill])
+def test_ctrl_c_ends_it_in_one_line(tmp_path: Path, interrupt: Callable[[int, int], None]) -> None:
+    """The terminal interrupts the whole group, `kill` the first process alone; nothing half-written stays."""
     plan = _plan(tmp_path / "run")
     for cell in plan["cells"]:
         cell["training"] = {"images": 10_000_000, "batch": 16}
@@ -191,7 +193,7 @@ def test_ctrl_c_ends_it_in_one_line(tmp_path: Path) -> None:
     while not psutil.Process(running.pid).children() and time.monotonic() < until:  # until it has a pool
         time.sleep(0.2)
     time.sleep(1)
-    os.killpg(running.pid, signal.SIGINT)
+    interrupt(running.pid, signal.SIGINT)
     said = running.communicate(timeout=60)[1]
     assert running.returncode == 2
     last = said.rstrip().splitlines()[-1]
