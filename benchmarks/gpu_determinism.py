@@ -1,6 +1,6 @@
 """Whether a GPU gives the same bits twice, and how far it is from the CPU.
 
-    python benchmarks/gpu_determinism.py [--images 60000]
+    python benchmarks/gpu_determinism.py [--images 60000] [--optimiser adamw]
 
 One cell of a grammar is trained on its own, as the workflow does it (bfloat16 autocast, deterministic
 kernels), two times on CUDA and once on the CPU; and as a stack of four, as a sweep does it: alone, again, and
@@ -75,16 +75,18 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--images", type=int, default=60_000)
+    parser.add_argument("--optimiser", choices=["adamw", "muon"], default="adamw")
     args = parser.parse_args()
     if not torch.cuda.is_available():
         print("nothing measured: torch finds no CUDA device here")
         return
-    recipe = Recipe(images=args.images)
+    recipe = Recipe(images=args.images, optimiser=args.optimiser)
     first, stack = single(recipe, "cuda"), stacks(recipe, 1)
     report = {
         "device": torch.cuda.get_device_name(),
         "torch": torch.__version__,
         "images": args.images,
+        "optimiser": args.optimiser,
         "one model, twice": apart(first, single(recipe, "cuda")),
         "one model, GPU and CPU": apart(first, single(recipe, "cpu")),
         "a stack, twice": apart(stack, stacks(recipe, 1)),

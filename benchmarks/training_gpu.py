@@ -2,10 +2,10 @@
 
     python benchmarks/training_gpu.py --out benchmarks/results/training_gpu.json
 
-Every row is one masking ratio and number of stacks side by side: the time of a step (median of the timed
-blocks of steps), images per second over all stacks, and the peer's time of a step for one model of the same
-sizes, batch and optimiser (its own defaults otherwise, bf16 autocast, fused AdamW, the same images made on
-the device). The ratio is images per second of the stacks over those of the peer.
+Every row is one optimiser, masking ratio and number of stacks side by side: the time of a step (median of the
+timed blocks of steps), images per second over all stacks, and the peer's time of a step for one model of the
+same sizes and batch (its own defaults otherwise, bf16 autocast, fused AdamW, the same images made on the
+device). The ratio is images per second of the stacks over those of the peer.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import argparse
 import json
 import statistics
 import time
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,9 @@ def trainer(cell: dict, members: int, recipe: Recipe, **options: Any) -> Stacked
     )
 
 
-def time_stacks(cell: dict, members: int, at_once: int, steps: int, compiled: bool) -> dict:
+def time_stacks(cell: dict, optimiser: str, members: int, at_once: int, steps: int, compiled: bool) -> dict:
     """Time `steps` steps of `at_once` equal stacks side by side: five blocks, after a warm-up."""
-    recipe = Recipe(images=BATCH * steps * 8, batch=BATCH)
+    recipe = Recipe(images=BATCH * steps * 8, batch=BATCH, optimiser=optimiser)
     torch.cuda.reset_peak_memory_stats()
     started = time.perf_counter()
     running = []
@@ -69,6 +70,7 @@ def time_stacks(cell: dict, members: int, at_once: int, steps: int, compiled: bo
     median = statistics.median(blocks[1:])
     return {
         **{k: v for k, v in cell.items() if k != "model"},
+        "optimiser": optimiser,
         "members": members,
         "at_once": at_once,
         "step_ms": 1e3 * median,
@@ -156,6 +158,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=64, help="of encoder and decoder")
     parser.add_argument("--members", type=int, default=24)
     parser.add_argument("--at-once", type=int, nargs="+", default=[1, 3], help="stacks side by side")
+    parser.add_argument("--optimisers", nargs="+", default=["adamw", "muon"], help="of the stacks")
     parser.add_argument("--ratios", type=float, nargs="+", default=[0.1, 0.5, 0.9])
     parser.add_argument("--patch", default="1x1")
     parser.add_argument("--steps", type=int, default=50, help="steps in a timed block; five blocks")
@@ -173,8 +176,9 @@ def main() -> None:
             "model": {"width": args.width, "decoder_width": args.width},
         }
         peer = time_peer(cell, args.peer_steps) if args.peer_steps else {}
-        for at_once in args.at_once:
-            row = {**time_stacks(cell, args.members, at_once, args.steps, not args.eager), **peer}
+        for optimiser, at_once in product(args.optimisers, args.at_once):
+            times = time_stacks(cell, optimiser, args.members, at_once, args.steps, not args.eager)
+            row = {**times, **peer}
             if peer:
                 row["ratio"] = row["images_per_s"] / row["peer_images_per_s"]
             rows.append(row)

@@ -38,6 +38,7 @@ from maestrata.steps._machine import find_device
 from maestrata.steps._made import about, evaluation_of
 from maestrata.steps._run import Parser, run
 from maestrata.steps._stale import Stale, controls_path, folder_of, null_path
+from maestrata.steps._time_left import TimeLeft
 from maestrata.steps._trained import write_run
 from maestrata.steps.regress import write_reconstructions
 from maestrata.training.loop import reproducible
@@ -53,6 +54,11 @@ class Stack(NamedTuple):
 
     cells: list[PlannedCell]
     null: bool
+
+    @property
+    def images(self) -> int:
+        """Images that its members see."""
+        return len(self.cells) * self.cells[0].training.images
 
     def trainer(self, sweep: Sweep, device: torch.device) -> StackedTrainer:
         """Return what trains it."""
@@ -144,7 +150,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     name = torch.cuda.get_device_name(device) if on_gpu else "cpu"
     workers = args.workers or max(1, (os.cpu_count() or 1) - on_gpu)
     at_once = args.at_once or (3 if on_gpu else workers)
-    longest, left, trained = 0.0, 0, 0
+    left, trained, time_left = 0, 0, TimeLeft(args.minutes, at_once)
     tasks: list[Future[None]] = []
     stale = Stale(sweep)
     with _pool(workers) as pool:
@@ -164,7 +170,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 # each cell is asked, so that each is told
                 if not stack.null and not [one for one in stack.cells if stale.weights(one)]:
                     submit(stack)
-                elif time.monotonic() - started + longest > 60 * args.minutes:
+                elif not time_left.enough_for(stack.images):
                     left += len(stack.cells)
                 else:
                     yield stack
@@ -174,9 +180,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         else:
             finished = _train_apart(pool, sweep, to_train(), at_once, name)
         for stack, seconds in finished:
-            longest = max(longest, seconds)
+            time_left.ended(stack.images, seconds)
             trained += len(stack.cells)
-            rate = len(stack.cells) * stack.cells[0].training.images / seconds
+            rate = stack.images / seconds
             print(f"{stack}: {seconds:.1f} s, {rate:,.0f} images/s; {trained} of {models} models", flush=True)
             submit(stack)
             for begun in tasks:  # a score that fails is told now, not after hours of training
