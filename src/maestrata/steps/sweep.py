@@ -130,7 +130,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--at-once",
         type=int,
         default=None,
-        help="stacks that train side by side (default: 3 on a GPU, else one a worker)",
+        help="stacks that train side by side (default: 6 on a GPU, else one a worker)",
     )
     parser.add_argument("--device", default="auto", help="where models are trained: cpu, cuda or auto")
     parser.add_argument(
@@ -149,7 +149,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     on_gpu = device.type == "cuda"
     name = torch.cuda.get_device_name(device) if on_gpu else "cpu"
     workers = args.workers or max(1, (os.cpu_count() or 1) - on_gpu)
-    at_once = args.at_once or (3 if on_gpu else workers)
+    at_once = args.at_once or (6 if on_gpu else workers)
     left, trained, time_left = 0, 0, TimeLeft(args.minutes, at_once)
     tasks: list[Future[None]] = []
     stale = Stale(sweep)
