@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from math import ceil
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from maestrata.experiments._bottleneck_model import Bottleneck
 from maestrata.experiments._features import r2_estimates
+from maestrata.experiments._kept import Kept
 from maestrata.experiments._shared_part import Shared, child_mask
 from maestrata.experiments.base import Job, Table
 from maestrata.experiments.measures import Whitening, leak, redraw
@@ -27,6 +29,7 @@ from maestrata.resampling import Estimates
 from maestrata.training.data import as_tokens, training_images
 from maestrata.training.loop import Batch, fit
 from maestrata.training.progress import Explainable
+from maestrata.training.recipe import Recipe
 
 SUMMARY = "recovery of c, and leak of what is not c, behind a bottleneck of w outputs at fixed masks"
 # A step of 64 images costs half of one of 256 here, so steps are larger than elsewhere. One level up takes
@@ -148,10 +151,13 @@ class _Mask:
         yield _Code(
             "exact", np.ascontiguousarray(self.held.best[:, self.masked]).reshape(len(self.tokens), -1)
         )
+        images = self.job.recipe.images * self.job.settings["growth"] ** (self.level - 1)
+        recipe = replace(self.job.recipe, images=images)
+        batches = Kept(partial(self._batch, recipe))
         multiples = dict.fromkeys(self.job.settings["multiples"])
         for kind, multiple in [*(("trained", m) for m in multiples), ("null_trained", 1.0)]:
             model, arm = self._model(multiple), f"{kind}/{multiple:g}d"
-            self._train(model, arm)
+            self._train(model, arm, recipe, batches)
             if kind == "trained":
                 table.place(self._arm(arm), multiple)
                 table.add(self._arm(arm), "progress", 0, self.scored.progress(model.fill).share, self.n_test)
@@ -202,14 +208,14 @@ class _Mask:
         sizes = settings["width"], settings["depth"]
         return Bottleneck(self.masked, world.token_values, outputs, *sizes, weights)
 
-    def _train(self, model: Bottleneck, arm: str) -> None:
-        job, images = self.job, self.job.recipe.images * self.job.settings["growth"] ** (self.level - 1)
-        recipe = replace(job.recipe, images=images)
+    def _batch(self, recipe: Recipe, step: int) -> Float32:
+        """Draw the tokens of a step, which are the same for all arms."""
+        world = self.job.world
+        return as_tokens(world, training_images(world, self.job.seed, recipe, step).images)
 
+    def _train(self, model: Bottleneck, arm: str, recipe: Recipe, batches: Kept) -> None:
         def batch(step: int) -> Batch:
-            seen, hidden = model.split(
-                as_tokens(job.world, training_images(job.world, job.seed, recipe, step).images)
-            )
+            seen, hidden = model.split(batches(step))
             return seen, hidden.roll(-1, 0) if arm.startswith("null") else hidden
 
         fit(model, batch, model.loss, recipe, f"bottleneck {self._arm(arm)}")
