@@ -79,7 +79,7 @@ def sentence(contrasts: Mapping[str, Contrast]) -> str:
     masks = 2**LEAVES - 2
     told = (
         f"Where every node is invertible (Assumption 1), {left:.1g} nats at most are left given c and "
-        f"{10**least:.1g} or more given any smaller set, and c is unique for {round(unique * masks)} of "
+        f"{10**least:.2g} or more given any smaller set, and c is unique for {round(unique * masks)} of "
         f"{masks} masks"
     )
     separating = contrasts.get(SECONDARY[2].name)

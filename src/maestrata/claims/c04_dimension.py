@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from maestrata.claims.one_mask import at_levels, gained, test
+from maestrata.claims.rule import Contrast, Test
 
 NUMBER = 4
 TITLE = "The dimension of c must be given"
@@ -44,3 +47,17 @@ SECONDARY = (
     test("R2 of c gained from d_c to 2 d_c", gained("r2", DOUBLE, FULL), "below", MARGIN),
     test("share explained at 2 d_c", at_levels("progress", DOUBLE), "above", 0.9, units="share"),
 )
+
+
+def sentence(contrasts: Mapping[str, Contrast]) -> str:
+    """Say what came out."""
+
+    def read(asked: Test) -> str:
+        every = [c for c in contrasts.values() if c.test is asked]
+        return ", ".join(c.text(".2f") + (f" (level {c.level})" if c.level else "") for c in every)
+
+    half, double, leak = map(read, TESTS)
+    return (
+        f"From d_c / 2 to d_c outputs skill rises by {half}, from d_c to 2 d_c by {double}; the share of the "
+        f"code that is not c's then rises by {leak}."
+    )

@@ -52,7 +52,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     return sheet.done(TITLE, " ".join(filter(None, told)), legend, [
         scores_text(shown.cube, shown.trained),
         f"{sheet.intervals_text()}; {shown.bounds(place.world for place in panels)}",
-        realised_text(shown.cube),
+        realised_text(*panels.values()),
     ])  # fmt: skip
 
 

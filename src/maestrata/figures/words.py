@@ -122,15 +122,19 @@ def intervals_text(shown: Sequence[Series], drawn: str = "bars") -> str:
     return "; ".join([*parts, "1 training seed" if seeds == "1" else f"mean over {seeds} training seeds"])
 
 
-def realised_text(cube: xr.Dataset) -> str:
+def realised_text(*cubes: xr.Dataset) -> str:
     """Say where the ratio that masks have is not the one asked for: whole patches are masked; else empty."""
-    told: dict[float, dict[str, None]] = {}
-    for asked in cube.mask_ratio.values.tolist():
-        realised = cube.realised_ratio.sel(mask_ratio=asked).values.ravel()
-        for ratio in sorted(set(realised[np.isfinite(realised)].round(4))):
-            if abs(ratio - asked) > 1e-3:
-                told.setdefault(asked, {})[short(float(ratio))] = None
-    each = [f"{short(asked)} as {' or '.join(ratios)}" for asked, ratios in told.items()]
+    told: dict[float, set[float]] = {}
+    for cube in cubes:
+        for asked in cube.mask_ratio.values.tolist():
+            realised = cube.realised_ratio.sel(mask_ratio=asked).values.ravel()
+            unlike = (r for r in realised[np.isfinite(realised)].tolist() if abs(r - asked) > 1e-3)
+            told.setdefault(asked, set()).update(unlike)
+    each = [
+        f"{short(asked)} as {' or '.join(dict.fromkeys(map(short, sorted(told[asked]))))}"
+        for asked in sorted(told)
+        if told[asked]
+    ]
     return f"asked ratios are realised by whole patches: {listed(each)}" if each else ""
 
 
