@@ -38,7 +38,15 @@ NAMES = (
     "posterior",
 )
 """All of them, in the order of a cube's axis."""
-TRAINED = ("trained", "null_trained", "linear_mae", "autoencoder", "supervised")
+TRAINED = (
+    "trained",
+    "null_trained",
+    "shuffled",
+    "linear_mae",
+    "autoencoder",
+    "positions",
+    "supervised",
+)
 """Encoders whose scores carry the rounding of a whole training, so that two machines differ by more."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+Floats = NDArray[np.float64]
+
+LEAST = 8
+"""World seeds from which on a mean over them is compared by itself."""
+
+
 @dataclass(frozen=True)
 class Tolerance:
     """Values agree where ``abs(here - there) <= absolute + relative * abs(there)``.
@@ -23,13 +30,16 @@ class Tolerance:
     Attributes
     ----------
     absolute, relative : float
+    mean : float
+        The same, absolute, of means over `LEAST` world seeds or more; infinite where these are not compared.
     encoders : mapping, optional
-        Encoder -> its own absolute tolerance, where a variable is read from several.
+        Encoder -> its own tolerance, where a variable is read from several.
     """
 
     absolute: float
     relative: float = 0.0
-    encoders: Mapping[str, float] = field(default_factory=dict)
+    mean: float = inf
+    encoders: Mapping[str, Tolerance] = field(default_factory=dict)
 
 
 @dataclass
@@ -82,26 +92,56 @@ class Pair:
     Parameters
     ----------
     name : str
-    mine, theirs : xarray.DataArray
-        Of equal labels and dimensions (`xarray.align`); NaN where there is nothing to compare.
+    rows, columns : list of dict
+        Labels of the cells, and of the values of a cell.
+    mine, theirs : array (rows, columns) of float64
+        NaN where there is nothing to compare.
+    means : bool
+        Whether they are means over world seeds.
     """
 
-    def __init__(self, name: str, mine: xr.DataArray, theirs: xr.DataArray) -> None:
+    def __init__(
+        self,
+        name: str,
+        rows: list[dict[str, Any]],
+        columns: list[dict[str, Any]],
+        mine: Floats,
+        theirs: Floats,
+        means: bool = False,
+    ) -> None:
+        self.name, self.rows, self.columns, self.is_means = name, rows, columns, means
+        self.mine, self.theirs = mine, theirs
+        self.both = np.isfinite(mine) & np.isfinite(theirs)
+        self.difference = np.abs(np.subtract(mine, theirs, out=np.zeros_like(mine), where=self.both))
+
+    @classmethod
+    def of(cls, name: str, mine: xr.DataArray, theirs: xr.DataArray) -> Pair:
+        """Pair two arrays of equal labels and dimensions (`xarray.align`)."""
         of_cell = [str(dim) for dim in theirs.dims if dim in CELL]
         within = [str(dim) for dim in theirs.dims if dim not in CELL]
-        self.name = name
-        self.rows, self.columns = _labels(theirs, of_cell), _labels(theirs, within)
-        # one row a cell, one column each of its values
-        self.mine, self.theirs = (
-            np.asarray(each.transpose(*of_cell, *within).values, np.float64).reshape(
-                len(self.rows), len(self.columns)
-            )
+        rows, columns = _labels(theirs, of_cell), _labels(theirs, within)
+        here, there = (
+            np.asarray(each.transpose(*of_cell, *within).values, np.float64).reshape(len(rows), len(columns))
             for each in (mine, theirs)
         )
-        self.both = np.isfinite(self.mine) & np.isfinite(self.theirs)
-        self.difference = np.abs(
-            np.subtract(self.mine, self.theirs, out=np.zeros_like(self.mine), where=self.both)
-        )
+        return cls(name, rows, columns, here, there)
+
+    def means(self) -> Pair:
+        """Pair the means over the world seeds that both have, where these are `LEAST` or more."""
+        groups: dict[tuple[Any, ...], list[int]] = {}
+        for row in np.flatnonzero(self.both.any(axis=1)).tolist():
+            place = tuple(v for dim, v in self.rows[row].items() if dim != "world_seed")
+            groups.setdefault(place, []).append(row)
+        members = [rows for rows in groups.values() if len(rows) >= LEAST]
+        labels = [{k: v for k, v in self.rows[rows[0]].items() if k != "world_seed"} for rows in members]
+        made = np.full((2, len(members), len(self.columns)), np.nan)
+        for at, rows in enumerate(members):
+            both = self.both[rows]
+            enough = both.sum(axis=0) >= LEAST
+            for values, each in zip(made, (self.mine, self.theirs), strict=True):
+                total = np.where(both, each[rows], 0.0).sum(axis=0)
+                values[at, enough] = total[enough] / both.sum(axis=0)[enough]
+        return Pair(self.name, labels, self.columns, made[0], made[1], means=True)
 
     def cells(self) -> set[tuple[Any, ...]]:
         """Labels of the cells of which anything was compared."""
@@ -116,13 +156,20 @@ class Pair:
             if self.both[:, own := encoders == encoder].any()
         }
 
-    def allowed(self, tolerance: Tolerance) -> NDArray[np.float64]:
+    def allowed(self, tolerance: Tolerance) -> Floats:
         """Return how far each value may be off."""
-        allowed = tolerance.absolute + tolerance.relative * np.abs(np.where(self.both, self.theirs, 0.0))
-        own = np.array([tolerance.encoders.get(column.get("encoder", ""), np.nan) for column in self.columns])
-        return np.where(np.isnan(own), allowed, own)
+        each = [tolerance.encoders.get(column.get("encoder", ""), tolerance) for column in self.columns]
+        if self.is_means:
+            return np.broadcast_to([own.mean for own in each], self.difference.shape)
+        relative = np.array([own.relative for own in each])
+        absolute = np.array([own.absolute for own in each])
+        return absolute + relative * np.abs(np.where(self.both, self.theirs, 0.0))
 
-    def differing(self, allowed: NDArray[np.float64], cube: xr.Dataset) -> list[str]:
+    @property
+    def _what(self) -> str:
+        return f"mean {self.name} of the world seeds" if self.is_means else self.name
+
+    def differing(self, allowed: Floats, cube: xr.Dataset) -> list[str]:
         """Tell of each cell that differs by more than it may: how much of it, and where most."""
         bad = self.difference > allowed
         lines = []
@@ -130,7 +177,7 @@ class Pair:
             at = row, int(np.argmax(np.where(bad[row], self.difference[row], -1.0)))
             which = ", ".join(f"{dim} {label}" for dim, label in self.columns[at[1]].items())
             lines.append(
-                f"{cell_name(self.rows[row], cube)}: {self.name} differs by {self.difference[at]:.2g}, more "
+                f"{cell_name(self.rows[row], cube)}: {self._what} differs by {self.difference[at]:.2g}, more "
                 f"than two processors do ({allowed[at]:.2g}){', at ' + which if which else ''}: "
                 f"{self.mine[at]:.6g} here, {self.theirs[at]:.6g} in the reference "
                 f"({bad[row].sum()} of {self.both[row].sum()} values differ by more)"
@@ -154,7 +201,9 @@ def cell_name(labels: dict[str, Any], cube: xr.Dataset) -> str:
     cube : xarray.Dataset
         Knows the shape of a patch of each size.
     """
-    words = [f"world {labels['world']}", f"world seed {labels['world_seed']}"]
+    words = [f"world {labels['world']}"]
+    if labels.get("world_seed") is not None:
+        words.append(f"world seed {labels['world_seed']}")
     if labels.get("patch_size") is not None:
         shape = cube.sel(patch_size=labels["patch_size"])
         words.append(
