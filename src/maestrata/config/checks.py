@@ -170,6 +170,8 @@ def _check_evaluation(config: Config) -> None:
             raise ConfigError(
                 f"{key}={list(values)} must hold {PRIMARY[name]!r}: claims and figures read that {name}"
             ).at("evaluation", key)
+    for i, label in enumerate(config.evaluation.detail_worlds or ()):
+        _check_name("world", label, config.worlds, "evaluation", "detail_worlds", i)
 
 
 def _check_shown(config: Config) -> None:

@@ -42,6 +42,9 @@ class Evaluation(Samples):
         "worlds whose models are scored in every way: the first seed of each, all, or none",
         choices=("first", "all", "none"),
     )
+    detail_worlds: tuple[str, ...] | None = setting(
+        None, "labels of the worlds that `detail: first` means; null: every world"
+    )
     control_images: int = setting(
         0, "training images of the trained controls (0: neither is trained)", least=0, most=MOST_IMAGES
     )
@@ -71,9 +74,10 @@ class Evaluation(Samples):
         """Whether a model is scored in every way."""
         return self.detail != "none"
 
-    def of_world(self, first: bool) -> Evaluation:
+    def of_world(self, world: str, first: bool) -> Evaluation:
         """Return the settings for the models of a world seed, the first of its world or not."""
-        return replace(self, detail="all" if self.detail == "all" or (first and self.detailed) else "none")
+        meant = first and self.detailed and (self.detail_worlds is None or world in self.detail_worlds)
+        return replace(self, detail="all" if self.detail == "all" or meant else "none", detail_worlds=None)
 
     def asked(self) -> Evaluation:
         """Return the settings with those probes and poolings alone that a model is scored by."""

@@ -128,9 +128,8 @@ class Cost:
         return images * (_MODELS * self._world(wildcards.world).image if own is None else own / 1000)
 
     def _detail(self, rule: str, wildcards: Any) -> float:
-        """Seconds of what only models of the first world seed are scored in."""
-        detail, first = self._plan.config.evaluation.detail, self._plan.first_seed[wildcards.world]
-        if detail == "none" or (detail == "first" and str(first) != wildcards.world_seed):
+        """Seconds of what only models that are scored in every way are scored in."""
+        if not self._plan.flags.evaluated(wildcards).detailed:
             return 0.0
         return _DETAIL[rule] + self._world(wildcards.world).pixels
 

@@ -16,6 +16,7 @@ from maestrata.settings import flag_of
 from maestrata.text import one_line
 
 if TYPE_CHECKING:
+    from maestrata.regression.settings import Evaluation
     from maestrata.run.plan import Plan
 
 
@@ -50,6 +51,7 @@ class Flags:
         self._plan = plan
         self._config = plan.config
         self._known: dict[Any, str] = {}  # of what many jobs share
+        self._evaluated: dict[tuple[str, bool], Evaluation] = {}
 
     def world(self, wildcards: Any) -> str:
         """Return the flags that name the world of a job."""
@@ -91,14 +93,21 @@ class Flags:
 
     def evaluation(self, wildcards: Any) -> str:
         """Return the flags by which a cell or the controls are scored: in detail, or in brief."""
-        first = str(self._plan.first_seed[wildcards.world]) == str(wildcards.world_seed)
-        of_cell = hasattr(wildcards, "patch")
-        if (first, of_cell) not in self._known:
-            read = asdict(self._config.evaluation.of_world(first))
+        settings, of_cell = self.evaluated(wildcards), hasattr(wildcards, "patch")
+        if (settings.detail, of_cell) not in self._known:
+            read = asdict(settings)
             if of_cell:
                 del read["control_images"]
-            self._known[first, of_cell] = as_flags(read)
-        return self._known[first, of_cell]
+            self._known[settings.detail, of_cell] = as_flags(read)
+        return self._known[settings.detail, of_cell]
+
+    def evaluated(self, wildcards: Any) -> Evaluation:
+        """Return how the models of a world and world seed are scored: in detail, or in brief."""
+        first = str(self._plan.first_seed.get(wildcards.world)) == str(wildcards.world_seed)
+        if (wildcards.world, first) not in self._evaluated:
+            read = self._config.evaluation.of_world(wildcards.world, first)
+            self._evaluated[wildcards.world, first] = read
+        return self._evaluated[wildcards.world, first]
 
     def limits(self) -> str:
         """Return the flags of the limits: the images and replicates are those that models are scored on."""

@@ -121,15 +121,14 @@ class Pace:
     def kin(self, rule: str, place: dict[str, str]) -> tuple[Kin, ...]:
         """Name the groups of jobs that a job may be like, the nearest first; the last is its rule."""
         world = place.get("world", "")
-        # models of the first world seed are scored in every way
-        first = bool(world) and str(self._plan.first_seed.get(world)) == place["world_seed"]
         match rule:
             case "pretrain":
                 near: list[Kin] = [(world, place["patch"], place["visible"]), (world,)]
             case "experiment":
                 near = [(place["experiment"], world), (place["experiment"],)]
             case "regress" | "controls":
-                near = [(world, str(first)), (str(first),)]
+                detailed = str(self._plan.flags.evaluated(SimpleNamespace(**place)).detailed)
+                near = [(world, detailed), (detailed,)]
             case "limits":
                 near = [(world,)]
             case _:

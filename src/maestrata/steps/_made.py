@@ -33,7 +33,7 @@ PARTS = {
 def evaluation_of(sweep: Sweep, cell: Cell) -> Evaluation:
     """How a cell and its controls are scored: as the first world seed of its world, or as the others."""
     first = first_seeds(one.cell for one in sweep.cells)[cell.world]
-    return read(Evaluation, sweep.evaluation).of_world(cell.world_seed == first)
+    return read(Evaluation, sweep.evaluation).of_world(cell.world, cell.world_seed == first)
 
 
 def values_of(sweep: Sweep, planned: PlannedCell, rule: str) -> dict[str, Any]:

@@ -134,9 +134,12 @@ def test_brief_scores_are_those_of_the_detailed_evaluation(world, cell, controls
 
 def test_detail_is_of_the_first_seed_unless_it_is_asked_for():
     asked = {detail: Evaluation(detail=detail) for detail in ("first", "all", "none")}
-    first, others = ({d: s.of_world(first).detail for d, s in asked.items()} for first in (True, False))
+    first, others = ({d: s.of_world("w", first).detail for d, s in asked.items()} for first in (True, False))
     assert first == {"first": "all", "all": "all", "none": "none"}
     assert others == {"first": "none", "all": "all", "none": "none"}
+    named = Evaluation(detail_worlds=("w",))
+    assert [named.of_world(world, True).detail for world in "wv"] == ["all", "none"]
+    assert named.of_world("w", True).detail_worlds is None  # no job is given those of other worlds
     with pytest.raises(ProbeError, match="detail='some' must be one of: all, first, none"):
         Evaluation(detail="some")
 

@@ -121,6 +121,11 @@ def test_the_first_seed_of_each_world_is_read_in_detail() -> None:
         detail = {key: flags.split()[0] for key, flags in told.items()}
         assert detail == {"grammar4": "none", "grammar2": "all", "symbols4": "all"}
         assert all(("--control-images" in flags) == (name == "controls") for flags in told.values())
+    named = Plan(
+        load_config(CONFIGS / "smoke.yaml", overrides=given | {"evaluation": {"detail_worlds": ["symbols"]}})
+    )
+    read = {place["world"]: named.flags.evaluated(job(**place)).detailed for place in named.places("scores")}
+    assert read == {"grammar": False, "symbols": True}
     every = Plan(load_config(CONFIGS / "smoke.yaml", overrides=given | {"evaluation": {"detail": "all"}}))
     assert all("--detail all" in every.flags.evaluation(job(**place)) for place in every.places("scores"))
 
