@@ -28,7 +28,7 @@ COST = 20  # milliseconds of a core for an image of 16 tokens
 STEPS_PER_SIGMA = 4
 CORE, RANGE_DRAWS = 0.9995, 65_536
 RIM_MASS = 0.01  # posterior mass within two sigma of the core's rim that sends an image to the wide grid
-MEMORY = 1 << 25  # numbers held at a time
+MEMORY = 1 << 24  # numbers held at a time
 Moments = tuple[Levels, Levels, Levels]
 """Posterior means and covariances, and means of each node given its parent's posterior: what differs from
 these is the noise."""

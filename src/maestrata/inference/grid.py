@@ -10,7 +10,6 @@ is the transpose of both.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -71,9 +70,9 @@ class NodeGrid:
         first, second = (low + self.step * np.arange(k) for low, k in zip(self.low, self.shape, strict=True))
         return first, second
 
-    @cached_property
+    @property
     def points(self) -> Array:
-        """Values of the node, (size, 2)."""
+        """Values of the node, (size, 2); made anew, since they are needed once."""
         first, second = np.meshgrid(*self.axes, indexing="ij")
         points: Array = np.stack([first.ravel(), second.ravel()], -1) @ self.frame.T
         return points
@@ -165,6 +164,8 @@ def _read_off(where: Array, shape: tuple[int, int]) -> csr_array:
         shape=(len(where), shape[0] * shape[1]),
     )
     matrix.sort_indices()
+    # a grid has few points: half the memory of the indices is saved
+    matrix.indices, matrix.indptr = matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
     return matrix
 
 
