@@ -35,6 +35,7 @@ __all__ = ["build", "open_cube", "write_cube"]
 
 _SLAB = 1 << 22  # values checked at a time
 _LOAD = 1 << 28  # bytes up to which a cube is read into memory when opened
+_SMALL = 1 << 22  # the same, of a single variable of a larger cube
 
 
 def build(
@@ -135,7 +136,7 @@ def open_cube(path: str | os.PathLike[str]) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        In memory up to 256 MB; beyond, read when used.
+        In memory up to 256 MB; beyond, variables of more than 4 MB are read when used.
         ``ds.r2.sel(mask_ratio=.75, level=4)`` selects by value.
 
     Raises
@@ -165,6 +166,10 @@ def open_cube(path: str | os.PathLike[str]) -> xr.Dataset:
             variable.attrs.pop("_FillValue", None)
         if ds.nbytes <= _LOAD:
             ds.load().close()
+        else:
+            for variable in ds.variables.values():
+                if variable.nbytes <= _SMALL:
+                    variable.load()
         _check_names(ds, where)
         if not sealed:
             _check_values(ds, where)

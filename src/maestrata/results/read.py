@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 Level: TypeAlias = Literal["image", "root", "lowest", "all", "each"] | int
 Floats = NDArray[np.float64]
 
+ASKED = ("eval_ratio", "probe", "target")
+SCORES = ("r2", "r2_low", "r2_high", "gain", "gain_low", "gain_high")
+
 LEAST_ROOM = 0.05
 """A ceiling that lies less than this above the null is not divided by: there is no skill."""
 
@@ -112,10 +115,11 @@ def _of_sweep(cubes: CubeSet, cube: xr.Dataset, what: Select, world: str) -> Num
     position = position_of(cube, what)
     if isinstance(position, str):
         return Numbers.none(position)
-    place = place_of(cube, labels) | position
     order = ("world_seed", "seed", "level", "layer")
     names = ("r2", variable, f"{variable}_low", f"{variable}_high")
-    r2, *scores = (taken(cube, name, place, order) for name in names)
+    scored = _scored(cubes, cube, labels)
+    place = place_of(cube, {axis: label for axis, label in labels.items() if axis not in ASKED}) | position
+    r2, *scores = (taken(scored, name, place, order) for name in names)
     # models may differ in depth
     last = r2.shape[-1] - 1 - np.isfinite(r2[..., ::-1]).argmax(-1)
     value, low, high = (np.take_along_axis(x, last[..., None], -1)[..., 0] for x in scores)
@@ -131,6 +135,18 @@ def _of_sweep(cubes: CubeSet, cube: xr.Dataset, what: Select, world: str) -> Num
     numbers, null = aligned([numbers, null])
     above = numbers if paired else numbers.minus(null)
     return _over(above, _ceiling(cubes, world, numbers) - null.mean)
+
+
+def _scored(cubes: CubeSet, cube: xr.Dataset, labels: Mapping[str, str]) -> xr.Dataset:
+    """Scores under the masks, by the probe and of the target that are asked for, in memory.
+
+    A whole cube is too large for that, and claims ask for thousands of places of it.
+    """
+    asked = {axis: labels[axis] for axis in ASKED}
+    names = [name for name in SCORES if name in cube.variables]
+    return cubes.once(
+        ("scored", *asked.values()), lambda: cube[names].isel(place_of(cube, asked)).load()
+    )
 
 
 def realised_ratio(cubes: CubeSet, what: Select, world: str) -> float:
