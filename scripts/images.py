@@ -1,7 +1,7 @@
 """Draw the pictures of README and docs anew from the published cubes: ``python scripts/images.py``.
 
 They are written to docs/images, and drawn from the cubes of reference/evening; the picture of worlds from the
-worlds of the default config, which are made here.
+worlds of the default config, which are made here, and that of the run at scale from reference/full.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ PICTURES = {
     name: name
     for name in ("recovery_by_level", "verdicts", "training_curves", "noise_invariance", "theorem_two")
 }
-PICTURES |= {"worlds": "world"}
+PICTURES |= {"worlds": "world", "recovery_at_scale": "recovery_by_level"}
+AT_SCALE = ROOT / "reference" / "full"
 
 
 def made(config: Path, folder: Path) -> Iterator[Path]:
@@ -54,9 +55,11 @@ def main(argv: list[str] | None = None) -> None:
         files = sorted(args.cubes.rglob("*.nc"))
         files += made(args.config, Path(folder)) if "worlds" in names else []
         cubes = CubeSet(open_cube(path) for path in files)
+        at_scale = CubeSet(open_cube(path) for path in sorted(AT_SCALE.rglob("*.nc")))
         for name in names:
             with style.context():
-                figure = registry.load(PICTURES[name]).draw(cubes, style)
+                shown = at_scale if name == "recovery_at_scale" else cubes
+                figure = registry.load(PICTURES[name]).draw(shown, style)
             save(figure, args.output / f"{name}.png", style)
             print(args.output / f"{name}.png")
 

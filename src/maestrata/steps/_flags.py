@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import MISSING, Field, fields
 from functools import partial
 from pathlib import Path
+from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from maestrata.settings import flag_of, read
@@ -64,15 +65,17 @@ def _options(setting: Field[Any], kind: Any) -> dict[str, Any]:
     """Return what `argparse` is told of a setting of a type."""
     default: Any = setting.default if setting.default_factory is MISSING else setting.default_factory()
     about: dict[str, Any] = {"help": setting.metadata["description"]}
+    if get_origin(kind) is UnionType:  # of a type and None, which is the default
+        kind = get_args(kind)[0]
     items = get_args(kind)
     if kind is bool:
         return about | {"action": "store_true"}
     if get_origin(kind) is tuple:
         many = "+" if Ellipsis in items else len(items)
-        return about | {"type": items[0], "nargs": many, "default": list(default)}
+        return about | {"type": items[0], "nargs": many, "default": default and list(default)}
     if get_origin(kind) is dict:
         return about | {"type": settings, "default": default}
-    return about | {"type": items[0] if items else kind, "default": default}
+    return about | {"type": kind, "default": default}
 
 
 def read_settings(args: argparse.Namespace, cls: type[T]) -> T:

@@ -188,6 +188,8 @@ def test_ctrl_c_ends_it_in_one_line(tmp_path: Path, interrupt: Callable[[int, in
     running = subprocess.Popen(
         [*command, "--workers", "1"],
         cwd=tmp_path, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        # where the tests run in the background of a script, their children are born deaf to it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     until = time.monotonic() + 120
     while not psutil.Process(running.pid).children() and time.monotonic() < until:  # until it has a pool
