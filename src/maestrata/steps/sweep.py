@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor
@@ -205,13 +206,26 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Yield worker processes; Ctrl-C ends them too, where the pool would wait for what they do."""
     # fresh interpreters: a forked one cannot use the GPU
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=_end_with_parent) as pool:
         try:
             yield pool
         except KeyboardInterrupt:
             for worker in multiprocessing.active_children():
                 worker.terminate()
             raise
+
+
+def _end_with_parent() -> None:
+    """Let a worker end where the process that it works for is gone: killed, it can't tell its workers."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def wait_for_the_end() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait_for_the_end, daemon=True).start()
 
 
 def _train_here(

@@ -177,6 +177,26 @@ def test_wrong_flags_are_told_and_nothing_is_written(tmp_path: Path, flags: list
     assert not (tmp_path / "run").exists()
 
 
+def test_workers_end_with_the_process_that_was_killed(tmp_path: Path) -> None:
+    plan = _plan(tmp_path / "run")
+    for cell in plan["cells"]:
+        cell["training"] = {"images": 10_000_000, "batch": 16}
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    command = [sys.executable, "-m", "maestrata.steps.sweep", "--plan", "plan.json", "--device", "cpu"]
+    with subprocess.Popen(
+        [*command, "--workers", "1"], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as running:
+        until = time.monotonic() + 120
+        while len(workers := psutil.Process(running.pid).children()) < 2 and time.monotonic() < until:
+            time.sleep(0.2)
+        time.sleep(5)  # the worker has begun
+        running.kill()
+    _, alive = psutil.wait_procs(workers, timeout=60)
+    for one in alive:
+        one.kill()
+    assert not alive
+
+
 @pytest.mark.parametrize("interrupt", [os.killpg, os.kill])
 def test_ctrl_c_ends_it_in_one_line(tmp_path: Path, interrupt: Callable[[int, int], None]) -> None:
     """The terminal interrupts the whole group, `kill` the first process alone; nothing half-written stays."""
