@@ -1,7 +1,7 @@
 """Draw the pictures of README and docs anew from the published cubes: ``python scripts/images.py``.
 
-They are written to docs/images, and drawn from the cubes of reference/evening; the picture of worlds from the
-worlds of the default config, which are made here, and that of the run at scale from reference/full.
+They are written to docs/images, and drawn from the cubes of the run under reference/ that `PICTURES`
+names; the picture of worlds from the worlds of the default config, which are made here.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import argparse
 import json
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from maestrata.config.load import load_config
@@ -22,13 +23,12 @@ from maestrata.run.plan import Plan
 from maestrata.steps import worlds
 
 ROOT = Path(__file__).resolve().parents[1]
-# picture -> figure
+# picture -> figure, and the run that it shows
 PICTURES = {
-    name: name
+    name: (name, "evening")
     for name in ("recovery_by_level", "verdicts", "training_curves", "noise_invariance", "theorem_two")
 }
-PICTURES |= {"worlds": "world", "recovery_at_scale": "recovery_by_level"}
-AT_SCALE = ROOT / "reference" / "full"
+PICTURES |= {"worlds": ("world", ""), "recovery_at_scale": ("recovery_by_level", "full")}
 
 
 def made(config: Path, folder: Path) -> Iterator[Path]:
@@ -42,25 +42,31 @@ def made(config: Path, folder: Path) -> Iterator[Path]:
         yield path
 
 
+@cache
+def below(folder: Path) -> CubeSet:
+    """Open the cubes below a folder."""
+    return CubeSet(map(open_cube, sorted(folder.rglob("*.nc"))))
+
+
 def main(argv: list[str] | None = None) -> None:
     """Draw all of them, or those named."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *PICTURES], help="default: all")
-    parser.add_argument("--cubes", type=Path, default=ROOT / "reference" / "evening")
+    parser.add_argument("--cubes", type=Path, help="folder of cubes, in place of the published runs'")
     parser.add_argument("--config", type=Path, default=ROOT / "config" / "config.yaml")
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "images")
     args = parser.parse_args(argv)
-    names, style = args.names or list(PICTURES), Style()
+    style = Style()
     with tempfile.TemporaryDirectory() as folder:
-        files = sorted(args.cubes.rglob("*.nc"))
-        files += made(args.config, Path(folder)) if "worlds" in names else []
-        cubes = CubeSet(open_cube(path) for path in files)
-        at_scale = CubeSet(open_cube(path) for path in sorted(AT_SCALE.rglob("*.nc")))
-        for name in names:
+        for name in args.names or list(PICTURES):
+            figure, run = PICTURES[name]
+            if run:
+                cubes = below(args.cubes or ROOT / "reference" / run)
+            else:
+                cubes = CubeSet(map(open_cube, made(args.config, Path(folder))))
             with style.context():
-                shown = at_scale if name == "recovery_at_scale" else cubes
-                figure = registry.load(PICTURES[name]).draw(shown, style)
-            save(figure, args.output / f"{name}.png", style)
+                drawn = registry.load(figure).draw(cubes, style)
+            save(drawn, args.output / f"{name}.png", style)
             print(args.output / f"{name}.png")
 
 

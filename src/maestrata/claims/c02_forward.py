@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from maestrata.claims.one_mask import GATE, at_levels, test
+from maestrata.claims.one_mask import GATE, at_levels, test, told
 from maestrata.claims.rule import Contrast
 
 NUMBER = 2
@@ -47,6 +47,5 @@ SECONDARY = (
 
 def sentence(contrasts: Mapping[str, Contrast]) -> str:
     """Say what came out."""
-    skills = [c for c in contrasts.values() if c.test is TESTS[0]]
-    read = ", ".join(f"{c.estimate:.2f}" + (f" (level {c.level})" if c.level else "") for c in skills)
+    read = told(contrasts, TESTS[0], interval=False)
     return f"From w = d_c outputs c is read with {read} of the R2 that E[masked part | c] gives."

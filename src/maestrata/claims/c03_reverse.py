@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from maestrata.claims.one_mask import GATE, at_levels, test
+from maestrata.claims.one_mask import GATE, at_levels, test, told
 from maestrata.claims.rule import Contrast
 
 NUMBER = 3
@@ -37,6 +37,5 @@ SECONDARY = (
 
 def sentence(contrasts: Mapping[str, Contrast]) -> str:
     """Say what came out."""
-    leaks = [c for c in contrasts.values() if c.test is TESTS[0]]
-    made = ", ".join(c.text(".2f") + (f" (level {c.level})" if c.level else "") for c in leaks)
+    made = told(contrasts, TESTS[0])
     return f"Noise that is none of c's makes {made} of the variance of whitened c_hat at w = d_c."

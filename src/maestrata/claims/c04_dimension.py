@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from maestrata.claims.one_mask import at_levels, gained, test
-from maestrata.claims.rule import Contrast, Test
+from maestrata.claims.one_mask import at_levels, gained, test, told
+from maestrata.claims.rule import Contrast
 
 NUMBER = 4
 TITLE = "The dimension of c must be given"
@@ -51,12 +51,7 @@ SECONDARY = (
 
 def sentence(contrasts: Mapping[str, Contrast]) -> str:
     """Say what came out."""
-
-    def read(asked: Test) -> str:
-        every = [c for c in contrasts.values() if c.test is asked]
-        return ", ".join(c.text(".2f") + (f" (level {c.level})" if c.level else "") for c in every)
-
-    half, double, leak = map(read, TESTS)
+    half, double, leak = (told(contrasts, asked) for asked in TESTS)
     return (
         f"From d_c / 2 to d_c outputs skill rises by {half}, from d_c to 2 d_c by {double}; the share of the "
         f"code that is not c's then rises by {leak}."

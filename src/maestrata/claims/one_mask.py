@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from maestrata.claims.rule import Test
+from maestrata.claims.rule import Contrast, Test
 from maestrata.results import UNGATED, CubeSet, Expression, Numbers, Select
 from maestrata.results.numbers import stacked
 
@@ -70,3 +70,12 @@ def gained(quantity: str, arm: str, base: str, gated: str = "trained/2d") -> AtL
         return (read[0] - read[1]).where(bottleneck("progress", gated, level), NEAR_OPTIMUM)
 
     return AtLevels(of)
+
+
+def told(contrasts: Mapping[str, Contrast], asked: Test, interval: bool = True) -> str:
+    """Write what a test came to at each level of c."""
+    every = [c for c in contrasts.values() if c.test is asked]
+    texts = [c.text(".2f") if interval else f"{c.estimate:.2f}" for c in every]
+    return ", ".join(
+        text + (f" (level {c.level})" if c.level else "") for text, c in zip(texts, every, strict=True)
+    )

@@ -72,7 +72,7 @@ class NodeGrid:
 
     @property
     def points(self) -> Array:
-        """Values of the node, (size, 2); made anew, since they are needed once."""
+        """Values of the node, (size, 2); not kept, since only the making of operators asks for them."""
         first, second = np.meshgrid(*self.axes, indexing="ij")
         points: Array = np.stack([first.ravel(), second.ravel()], -1) @ self.frame.T
         return points
@@ -164,7 +164,7 @@ def _read_off(where: Array, shape: tuple[int, int]) -> csr_array:
         shape=(len(where), shape[0] * shape[1]),
     )
     matrix.sort_indices()
-    # a grid has few points: half the memory of the indices is saved
+    # scipy takes 64 bits an index; no grid has more than MAX_POINTS points
     matrix.indices, matrix.indptr = matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
     return matrix
 

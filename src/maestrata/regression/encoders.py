@@ -38,15 +38,7 @@ NAMES = (
     "posterior",
 )
 """All of them, in the order of a cube's axis."""
-TRAINED = (
-    "trained",
-    "null_trained",
-    "shuffled",
-    "linear_mae",
-    "autoencoder",
-    "positions",
-    "supervised",
-)
+TRAINED = ("trained", "null_trained", "shuffled", "autoencoder", "positions", "supervised")
 """Encoders whose scores carry the rounding of a whole training, so that two machines differ by more."""
 
 

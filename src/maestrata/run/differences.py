@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 Floats = NDArray[np.float64]
+HeldBy: TypeAlias = Literal["absolute", "mean", "overall"]
 
 LEAST = 8
 """World seeds from which on a mean over them is compared by itself."""
@@ -32,6 +33,8 @@ class Tolerance:
     absolute, relative : float
     mean : float
         The same, absolute, of means over `LEAST` world seeds or more; infinite where these are not compared.
+    overall : float
+        The same of the mean over all cells.
     encoders : mapping, optional
         Encoder -> its own tolerance, where a variable is read from several.
     """
@@ -39,6 +42,7 @@ class Tolerance:
     absolute: float
     relative: float = 0.0
     mean: float = inf
+    overall: float = inf
     encoders: Mapping[str, Tolerance] = field(default_factory=dict)
 
 
@@ -96,8 +100,8 @@ class Pair:
         Labels of the cells, and of the values of a cell.
     mine, theirs : array (rows, columns) of float64
         NaN where there is nothing to compare.
-    means : bool
-        Whether they are means over world seeds.
+    held_by : {"absolute", "mean", "overall"}
+        Field of a `Tolerance` that says how closely they must agree: what they are means over.
     """
 
     def __init__(
@@ -107,9 +111,9 @@ class Pair:
         columns: list[dict[str, Any]],
         mine: Floats,
         theirs: Floats,
-        means: bool = False,
+        held_by: HeldBy = "absolute",
     ) -> None:
-        self.name, self.rows, self.columns, self.is_means = name, rows, columns, means
+        self.name, self.rows, self.columns, self.held_by = name, rows, columns, held_by
         self.mine, self.theirs = mine, theirs
         self.both = np.isfinite(mine) & np.isfinite(theirs)
         self.difference = np.abs(np.subtract(mine, theirs, out=np.zeros_like(mine), where=self.both))
@@ -141,7 +145,23 @@ class Pair:
             for values, each in zip(made, (self.mine, self.theirs), strict=True):
                 total = np.where(both, each[rows], 0.0).sum(axis=0)
                 values[at, enough] = total[enough] / both.sum(axis=0)[enough]
-        return Pair(self.name, labels, self.columns, made[0], made[1], means=True)
+        return Pair(self.name, labels, self.columns, made[0], made[1], "mean")
+
+    def overall(self) -> Pair:
+        """Pair the means over all cells, of an encoder where there are several: a cell counts by its mean."""
+        encoders = np.array([column.get("encoder", "") for column in self.columns])
+        labels = [{"encoder": each} if each else {} for each in dict.fromkeys(encoders.tolist())]
+        made = np.full((2, 1, len(labels)), np.nan)
+        rows = np.flatnonzero(self.both.any(axis=1))
+        for at, label in enumerate(labels):
+            own = encoders == label.get("encoder", "")
+            both = self.both[rows][:, own]
+            there = both.any(axis=1)
+            for values, each in zip(made, (self.mine, self.theirs), strict=True):
+                total = np.where(both, each[rows][:, own], 0.0).sum(axis=1)[there]
+                if there.any():
+                    values[0, at] = (total / both.sum(axis=1)[there]).mean()
+        return Pair(self.name, [{}], labels, made[0], made[1], "overall")
 
     def cells(self) -> set[tuple[Any, ...]]:
         """Labels of the cells of which anything was compared."""
@@ -159,15 +179,16 @@ class Pair:
     def allowed(self, tolerance: Tolerance) -> Floats:
         """Return how far each value may be off."""
         each = [tolerance.encoders.get(column.get("encoder", ""), tolerance) for column in self.columns]
-        if self.is_means:
-            return np.broadcast_to([own.mean for own in each], self.difference.shape)
+        if self.held_by != "absolute":
+            return np.broadcast_to([getattr(own, self.held_by) for own in each], self.difference.shape)
         relative = np.array([own.relative for own in each])
         absolute = np.array([own.absolute for own in each])
         return absolute + relative * np.abs(np.where(self.both, self.theirs, 0.0))
 
     @property
     def _what(self) -> str:
-        return f"mean {self.name} of the world seeds" if self.is_means else self.name
+        over = {"absolute": "", "mean": "of the world seeds", "overall": "of all cells"}[self.held_by]
+        return f"mean {self.name} {over}" if over else self.name
 
     def differing(self, allowed: Floats, cube: xr.Dataset) -> list[str]:
         """Tell of each cell that differs by more than it may: how much of it, and where most."""
@@ -201,7 +222,7 @@ def cell_name(labels: dict[str, Any], cube: xr.Dataset) -> str:
     cube : xarray.Dataset
         Knows the shape of a patch of each size.
     """
-    words = [f"world {labels['world']}"]
+    words = [f"world {labels['world']}"] if labels else ["all worlds"]
     if labels.get("world_seed") is not None:
         words.append(f"world seed {labels['world_seed']}")
     if labels.get("patch_size") is not None:
