@@ -136,7 +136,7 @@ def open_cube(path: str | os.PathLike[str]) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        In memory up to 256 MB; beyond, variables of more than 4 MB are read when used.
+        In memory up to 256 MB; beyond, variables of more than 4 MB are read when used. No file stays open.
         ``ds.r2.sel(mask_ratio=.75, level=4)`` selects by value.
 
     Raises
@@ -146,6 +146,8 @@ def open_cube(path: str | os.PathLike[str]) -> xr.Dataset:
         of another schema version, or does not fit its kind: naming file, variable and what is allowed.
     """
     import xarray as xr
+
+    from maestrata.cubes.lazy import read_when_used
 
     path = Path(path).expanduser()
     where = str(path)
@@ -162,23 +164,22 @@ def open_cube(path: str | os.PathLike[str]) -> xr.Dataset:
             f"{where}: cannot be read as NetCDF-4 (truncated, or another format?): {error}"
         ) from error
     try:
-        for variable in ds.variables.values():
+        small = ds.nbytes <= _LOAD
+        for name, variable in ds.variables.items():
             variable.attrs.pop("_FillValue", None)
-        if ds.nbytes <= _LOAD:
-            ds.load().close()
-        else:
-            for variable in ds.variables.values():
-                if variable.nbytes <= _SMALL:
-                    variable.load()
+            if small or variable.nbytes <= _SMALL or variable.dtype.kind == "O":
+                variable.load()
+            else:
+                variable.data = read_when_used(path, str(name), variable.shape, variable.dtype)
         _check_names(ds, where)
         if not sealed:
             _check_values(ds, where)
     except CubeError:
-        ds.close()
         raise
     except Exception as error:  # a damaged chunk shows only when it is read
-        ds.close()
         raise CubeError(f"{where}: cannot be read: {error}") from error
+    finally:
+        ds.close()
     return ds
 
 

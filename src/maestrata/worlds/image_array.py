@@ -141,8 +141,12 @@ def _netcdf(path: Path, labels: bool) -> tuple[Any, NDArray[Any] | None]:
     import xarray as xr  # only who has such a file needs it
 
     data = xr.open_dataset(path, mask_and_scale=False, cache=False)
-    _check_names(path, [str(name) for name in data.variables])
-    classes = data[LABELS].values if labels and LABELS in data.variables else None
+    try:
+        _check_names(path, [str(name) for name in data.variables])
+        classes = data[LABELS].values if labels and LABELS in data.variables else None
+    except BaseException:
+        data.close()
+        raise
     return _NetCDF(data[IMAGES]), classes
 
 
