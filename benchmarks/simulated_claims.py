@@ -246,7 +246,7 @@ def _sweeps() -> dict[str, Sweep]:
         return Sweep("18", by_world, null, noise={worlds[-1]: noise})
 
     def slope(threshold: float, null: bool) -> Sweep:
-        of = c09_patch_size.SLOPE
+        of = c09_patch_size.GAIN
         test = Test("slope", of, "above", threshold, units="share a level", world="certain", elsewhere=False)
         return Sweep("9", _moving(0.05), null, tests=(test,))
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from maestrata.claims.peak import Peak, skill
-from maestrata.claims.rule import Contrast, Test
-from maestrata.results import Expression, Select
+from maestrata.claims.rule import OTHER, Contrast, Test
+from maestrata.results import PRIMARY, Expression, Select
 
 NUMBER = 6
 TITLE = "An intermediate masking ratio serves high levels best"
@@ -18,8 +18,9 @@ SAYS = (
 RULE = (
     "Skill of the root, mask patches of one token: at its peak minus at r = .1, and at its peak minus at "
     "r = .9, both above 0. Skill is (R2 - null_trained) / (ceiling - null_trained). The peak is the best of "
-    ".25, .5 and .75 in all the other worlds (with a single world: .75, the paper's). Grammars decide; the "
-    "levels below, other worlds and the rival accounts are secondary."
+    ".25, .5 and .75 in all the other worlds (with a single world: .75, the paper's). Judged where a run has "
+    "models of all ratios (role `sweep`); the levels below, other worlds, R2 itself, also from all "
+    "tokens, and the rival accounts are secondary."
 )
 NEEDS = ("regression",)
 USES = ("limits", "theory")
@@ -36,6 +37,11 @@ def linear(ratio: float) -> Select:
     return Select("theory", "linear_r2", ratio=ratio, level="root")
 
 
+def r2(ratio: float, pooling: str = PRIMARY["pooling"]) -> Select:
+    """Select R2 of the root: where the null reads nearly all of it there is no skill."""
+    return Select("regression", "r2", ratio=ratio, level="root", labels={"pooling": pooling})
+
+
 def over(
     ratio: float, of: Callable[[float], Select], best: Callable[[float], Select] | None = None
 ) -> Expression:
@@ -43,6 +49,7 @@ def over(
     return Peak(of, best or of) - of(ratio)
 
 
+all_tokens = partial(r2, pooling=OTHER["pooling"])
 below, lowest = partial(skill, level=-2), partial(skill, level="lowest")
 up = partial(Test, side="above", threshold=0.0, units="skill")
 aside = partial(up, elsewhere=False)
@@ -52,6 +59,10 @@ TESTS = (
     up("root: peak over .9", over(0.9, skill)),
 )
 SECONDARY = (
+    up("root, R2: peak over .1", over(0.1, r2, skill), units="R2"),
+    up("root, R2: peak over .9", over(0.9, r2, skill), units="R2"),
+    up("root, R2 from all tokens: peak over .1", over(0.1, all_tokens), units="R2"),
+    up("root, R2 from all tokens: peak over .9", over(0.9, all_tokens), units="R2"),
     aside("level below the root: peak over .1", over(0.1, below)),
     aside("level below the root: peak over .9", over(0.9, below)),
     aside("level 1: peak over .1", over(0.1, lowest)),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
 
 from maestrata.claims.peak import peaks, skill
-from maestrata.claims.rule import Contrast, Test
-from maestrata.results import Combined, InRole, Numbers, slope_of
+from maestrata.claims.rule import OTHER, Contrast, Test
+from maestrata.results import Combined, Expression, InRole, Numbers, Select, slope_of
 
 NUMBER = 18
 OURS = True
@@ -33,29 +33,58 @@ RATIOS = (0.1, 0.25, 0.5, 0.75, 0.9)
 AMBIGUITY = {"certain": 1.0, "between": 2**0.5, "ambiguous": 1.8}
 
 
-def _best(scores: Sequence[Numbers]) -> Numbers:
+def _top(scores: Sequence[Numbers]) -> Numbers:
     return scores[0].derived(peaks(np.array([score.mean[:, 0] for score in scores]).T, RATIOS))
 
 
-BEST = Combined(tuple(skill(ratio) for ratio in RATIOS), _best)
-SLOPE = slope_of([InRole(BEST, role) for role in AMBIGUITY], list(AMBIGUITY.values()))
+def _measured(scores: Sequence[Numbers]) -> Numbers:
+    curves = np.array([score.mean[:, 0] for score in scores]).T
+    best = np.array(RATIOS)[np.nan_to_num(curves, nan=-np.inf).argmax(1)]
+    return scores[0].derived(np.where(np.isfinite(curves).all(1), best, np.nan))
+
+
+def all_tokens(ratio: float) -> Select:
+    """Select R2 of the root from all tokens: it has its best ratio where skill has, and skill has no room."""
+    return Select("regression", "r2", ratio=ratio, level="root", labels=OTHER)
+
+
+def of_each(score: Callable[[float], Select], by: Callable[[Sequence[Numbers]], Numbers]) -> Combined:
+    """Return one number of the scores at all ratios."""
+    return Combined(tuple(score(ratio) for ratio in RATIOS), by)
+
+
+def over_ambiguity(of: Combined) -> Expression:
+    """Return the slope of a number of each world over the ambiguity of the worlds."""
+    return slope_of([InRole(of, role) for role in AMBIGUITY], list(AMBIGUITY.values()))
+
+
+BEST, MEASURED = of_each(skill, _top), of_each(skill, _measured)
+TOKENS, TOKENS_MEASURED = of_each(all_tokens, _top), of_each(all_tokens, _measured)
 
 test = partial(Test, world="certain", elsewhere=False)
 best = partial(test, of=BEST, side="above", threshold=0.5, units="ratio")
+slope = partial(test, side="below", threshold=0.0, units="ratio a unit of ambiguity")
 
-TESTS = (
-    test("slope of the best ratio over ambiguity", SLOPE, "below", 0.0, units="ratio a unit of ambiguity"),
-)
-SECONDARY = (
+TESTS = (slope("slope of the best ratio over ambiguity", over_ambiguity(BEST)),)
+TOPS = (
     best("best ratio, ambiguity 1"),
     best("best ratio, ambiguity sqrt 2", world="between"),
     best("best ratio, ambiguity 1.8", world="ambiguous", side="below"),
+)
+SECONDARY = (
+    *TOPS,
+    slope("slope of the best of the five ratios", over_ambiguity(MEASURED)),
+    best("best of the five ratios, ambiguity 1", of=MEASURED),
+    best("best of the five ratios, ambiguity sqrt 2", of=MEASURED, world="between"),
+    best("best of the five ratios, ambiguity 1.8", of=MEASURED, world="ambiguous", side="below"),
+    slope("slope from all tokens (R2)", over_ambiguity(TOKENS)),
+    slope("slope of the best of the five ratios, from all tokens (R2)", over_ambiguity(TOKENS_MEASURED)),
 )
 
 
 def sentence(contrasts: Mapping[str, Contrast]) -> str:
     """Say what came out."""
-    told = [f"{c.estimate:.2f}" for test in SECONDARY if (c := contrasts.get(test.name)) and c.rows]
+    told = [f"{c.estimate:.2f}" for test in TOPS if (c := contrasts.get(test.name)) and c.rows]
     means = f" (means: {', '.join(told)})" if told else ""
     slope = contrasts[TESTS[0].name].text(".2f")
     return f"From ambiguity 1 to 1.8 the best ratio changes by {slope} a unit{means}."

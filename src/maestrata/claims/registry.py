@@ -11,6 +11,7 @@ A claim module has
 - ``NEEDS``: keys of the cubes without which it cannot be judged (``regression``, ``experiments/NAME``);
 - ``USES`` (optional): keys of further cubes that it reads where a run has them, such as ``limits``;
 - ``TRAINS``: whether models are trained for it, which puts it into the family of Holm's correction;
+- ``SEEN`` (optional): seeds of worlds whose numbers were known when the rule was written: they do not decide;
 - ``TESTS``: the tests that decide (`rule.Test`), all of which must speak for it;
 - ``SECONDARY`` (optional): tests that are shown and never decide;
 - ``sentence(contrasts) -> str`` (optional): what came out, from the name of a test to its `rule.Contrast`.
@@ -100,6 +101,11 @@ def files_of(claim: ModuleType) -> list[Path]:
 def secondary(claim: ModuleType) -> tuple[Test, ...]:
     """Return the tests of a claim that never decide."""
     return tuple(getattr(claim, "SECONDARY", ()))
+
+
+def seen(claim: ModuleType) -> frozenset[int]:
+    """Return the seeds of worlds that a claim is not judged in: its rule was written after their numbers."""
+    return frozenset(getattr(claim, "SEEN", ()))
 
 
 def test_of(of: str, name: str) -> Test:

@@ -15,6 +15,7 @@ from maestrata.claims import registry
 from maestrata.claims.picture import LOOKS, counted
 from maestrata.claims.rule import MIN_WORLDS, Contrast
 from maestrata.claims.verdict import Outcome
+from maestrata.claims.words import ranges
 from maestrata.cubes.io import build
 from maestrata.cubes.schema import KINDS
 from maestrata.results import Model
@@ -123,13 +124,7 @@ def seeds_text(outcome: Outcome) -> str:
     for c in outcome.deciding:
         for row in c.rows:
             worlds.setdefault(row.world, set()).add(row.world_seed)
-    return "; ".join(f"{world} {_ranges(sorted(seeds))}" for world, seeds in sorted(worlds.items()))
-
-
-def _ranges(seeds: list[int]) -> str:
-    starts = [s for k, s in enumerate(seeds) if k == 0 or seeds[k - 1] != s - 1]
-    ends = [s for k, s in enumerate(seeds) if k == len(seeds) - 1 or seeds[k + 1] != s + 1]
-    return ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True))
+    return "; ".join(f"{world} {ranges(sorted(seeds))}" for world, seeds in sorted(worlds.items()))
 
 
 PROGRESS = ("models", "world", "number", "median progress", "least", "gate", "below it")

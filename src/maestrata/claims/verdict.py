@@ -11,8 +11,9 @@ The p value of a claim is the smaller of two:
 Holm's correction runs over the claims that train models and could be run. Claims that train nothing stand
 outside the family, and their intervals decide alone. Estimates are always computed.
 
-Two things come before: a claim most of whose models lie below their gate on progress is not run, and a
-deciding contrast of which all tokens say clearly the opposite of the primary features is open.
+Three things come before: worlds whose numbers were known when a claim's rule was written do not decide it, a
+claim most of whose models lie below their gate on progress is not run, and a deciding contrast of which all
+tokens say clearly the opposite of the primary features is open.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import nan
 from types import ModuleType
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -39,10 +40,11 @@ from maestrata.claims.rule import (
     contrast,
 )
 from maestrata.claims.statistics import holm, joint_sign_flip
-from maestrata.claims.words import needed, not_run, number, untrained, why_open, worlds
+from maestrata.claims.words import all_seen, needed, not_run, number, untrained, why_open, worlds
 from maestrata.errors import ClaimError, one_of
-from maestrata.results import CubeSet, Model, Numbers
+from maestrata.results import CubeSet, Model, Numbers, Row
 
+T = TypeVar("T", Row, Model)
 Verdict: TypeAlias = Literal["not_run", "inconclusive", "supported", "contradicted"]
 
 
@@ -130,15 +132,17 @@ def judge(
 # ------------------------------------------------------------------------------------------------ evaluate
 def evaluate(claim: ModuleType, cubes: CubeSet, worlds: Mapping[str, str] = WORLDS) -> Outcome:
     """Measure all tests of a claim; its verdict is open still."""
-    cubes = cubes.judged_in(worlds)
+    cubes, seen = cubes.judged_in(worlds), registry.seen(claim)
     for key in claim.NEEDS:
         if key not in cubes:
             return Outcome(claim, (), f"the run has no cube {key!r}")
     contrasts, lacking = [], []
     for test in claim.TESTS:
-        measured, without = _measure(test, True, cubes, worlds)
+        measured, without = _measure(test, True, cubes, worlds, seen)
         contrasts += measured
         lacking += [without] * bool(without)
+    if seen and not any(c.rows for c in contrasts):
+        lacking.append(all_seen(sorted(seen)))
     for test in registry.secondary(claim):
         contrasts += _measure(test, False, cubes, worlds)[0]
     return outcome_of(claim, contrasts, lacking[0] if lacking else "")
@@ -157,20 +161,25 @@ def outcome_of(claim: ModuleType, contrasts: Iterable[Contrast], lacking: str = 
 
 
 def _measure(
-    test: Test, decides: bool, cubes: CubeSet, worlds: Mapping[str, str]
+    test: Test,
+    decides: bool,
+    cubes: CubeSet,
+    worlds: Mapping[str, str],
+    seen: frozenset[int] = frozenset(),
 ) -> tuple[list[Contrast], str]:
     """Return a test's contrasts in the claim's own world and in others, and what the own one lacks."""
     labels = test.of.worlds(cubes)
     if test.world == ANY:
         read = {label: test.of.numbers(cubes, label) for label in labels}
-        rows = [row for label, numbers in read.items() for row in numbers.rows(label)]
+        rows = [row for label, numbers in read.items() for row in _unseen(numbers.rows(label), seen)]
         reasons = [numbers.lacking for numbers in read.values()] or [f"nothing is there for {test.name!r}"]
         return ([contrast(test, rows, decides)], "") if rows else ([], reasons[0])
     own = worlds[test.world]
     numbers = test.of.numbers(cubes, own)
-    contrasts = _contrasts(test, numbers, own, decides)
+    contrasts = _contrasts(test, numbers, own, decides, seen)
     if decides:
-        others = _contrasts(test, test.of.numbers(cubes.at(**OTHER), own), own, False, features=OTHER_TEXT)
+        at_other = test.of.numbers(cubes.at(**OTHER), own)
+        others = _contrasts(test, at_other, own, False, seen, features=OTHER_TEXT)
         there = {c.level: c for c in others}
         # a test that reads no features of the sweep, or names its own, has the same numbers at both
         pairs = [(k, there[c.level]) for k, c in enumerate(contrasts) if c.level in there]
@@ -182,7 +191,19 @@ def _measure(
     return contrasts, numbers.lacking
 
 
-def _contrasts(test: Test, numbers: Numbers, label: str, decides: bool, **about: str) -> list[Contrast]:
+def _unseen(rows: Iterable[T], seen: frozenset[int]) -> list[T]:
+    """Leave out worlds, rows or models of them, of which more was known than the rule."""
+    return [row for row in rows if row.world_seed not in seen]
+
+
+def _contrasts(
+    test: Test,
+    numbers: Numbers,
+    label: str,
+    decides: bool,
+    seen: frozenset[int] = frozenset(),
+    **about: str,
+) -> list[Contrast]:
     """Return a contrast for each level of the numbers; none that has no rows, unless it decides."""
     if numbers.lacking:
         return []
@@ -190,10 +211,10 @@ def _contrasts(test: Test, numbers: Numbers, label: str, decides: bool, **about:
     each = (
         contrast(
             test,
-            part.rows(label),
+            _unseen(part.rows(label), seen),
             decides,
             level=level if several else None,
-            models=tuple(sorted(numbers.models)),
+            models=tuple(sorted(_unseen(numbers.models, seen))),
             **about,
         )
         for level, part in numbers.at_each_level()

@@ -25,6 +25,11 @@ def untrained(models: Sequence[Model]) -> str:
     )
 
 
+def all_seen(seeds: Sequence[int]) -> str:
+    """Say that a run has no world that a claim can be judged in: its rule is younger than their numbers."""
+    return f"numbers of worlds {ranges(seeds)} were known when this rule was written; others must decide"
+
+
 def not_run(lacking: str, deciding: Sequence[Contrast]) -> str:
     """Say why a claim was not run, and what is there all the same."""
     numbers = "; ".join(number(c) for c in deciding if c.rows)
@@ -65,6 +70,13 @@ def needed(c: Contrast, alpha: float) -> str:
     if n is None:
         return f"too near to be decided by any sensible number of worlds (more than {MOST_WORLDS})"
     return f"about {max(n, MIN_WORLDS)} worlds would decide it (power .8)"
+
+
+def ranges(seeds: Sequence[int]) -> str:
+    """Write ascending seeds, such as ``100-111, 120``."""
+    starts = [s for k, s in enumerate(seeds) if k == 0 or seeds[k - 1] != s - 1]
+    ends = [s for k, s in enumerate(seeds) if k == len(seeds) - 1 or seeds[k + 1] != s + 1]
+    return ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True))
 
 
 def worlds(n: int) -> str:
