@@ -75,7 +75,7 @@ wheelhouse: venv ## collect wheels for a machine without a network (PYTHON=3.12 
 		$(if $(VERSION),--python $(VERSION)) $(if $(SKIP_INSTALLED),--skip "$(SKIP_INSTALLED)")
 
 verify: config-there install ## name every result that other code made than that at hand
-	@$(RUN) python -m maestrata verify "$(CONFIG)"
+	@$(RUN) python -m maestrata verify "$(CONFIG)" $(ARGS)
 
 clean: ## remove .venv and what tools leave behind; results stay
 	rm -rf $(VENV) wheelhouse docs/api .pytest_cache .hypothesis .ruff_cache .mypy_cache .import_linter_cache

@@ -14,7 +14,8 @@ def rules_of(folder: Path) -> dict[str, dict[str, float]]:
     """Sum the jobs of each rule up: how many, their processor time in s, the largest peak of memory in MB."""
     rules = {}
     for rule in sorted(path for path in (folder / "benchmarks").iterdir() if path.is_dir()):
-        rows = [row for path in rule.rglob("*.tsv") for row in csv.DictReader(path.open(), delimiter="\t")]
+        texts = [path.read_text().splitlines() for path in rule.rglob("*.tsv")]
+        rows = [row for lines in texts for row in csv.DictReader(lines, delimiter="\t")]
         time, peak = ([number(row[name]) for row in rows] for name in ("cpu_time", "max_rss"))
         rules[rule.name] = {"jobs": len(rows), "cpu_s": sum(time), "peak_mb": max(peak, default=0)}
     return rules

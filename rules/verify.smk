@@ -11,5 +11,6 @@ rule verify:
         runtime=60,
     params:
         configs=CONFIGS,
+        given=["--config", *OVERRIDES] if OVERRIDES else [],
     shell:
-        "python -m maestrata verify {params.configs:q} 2>&1 | tee {log}"
+        "python -m maestrata verify {params.configs:q} {params.given:q} 2>&1 | tee {log}"

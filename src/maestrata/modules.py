@@ -87,6 +87,9 @@ def use(paths: Iterable[str | Path]) -> None:
     """
     named = [spec.origin for one in entry_points(group=ENTRY_POINTS) if (spec := find_spec(one.module))]
     given = [os.path.abspath(path) for path in (*paths, *filter(None, named))]
+    for i, text in enumerate(given):
+        if os.pathsep in text:
+            raise ConfigError(f"{text!r} must not hold {os.pathsep!r}, which parts paths").at("plugins", i)
     os.environ[PLUGINS] = os.pathsep.join(dict.fromkeys(given))
     for cached in (available, _defined, _definitions, _outside):
         cached.cache_clear()

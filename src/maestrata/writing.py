@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import platform
 from collections.abc import Iterator
 from pathlib import Path
 
 from maestrata.errors import MaestrataError
+
+_NUMBERS = itertools.count()
 
 
 @contextlib.contextmanager
@@ -28,7 +32,7 @@ def whole(
     raised : type
         What is raised.
     temporary : Path, optional
-        Name of the temporary file; by default one that no other process has.
+        Name of the temporary file; by default one that no other process has, on any machine.
 
     Raises
     ------
@@ -36,7 +40,9 @@ def whole(
         If it cannot be written; nothing half-written stays, and what stood at `path` before stays as it was.
     """
     path = Path(path)
-    temporary = temporary or path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # machines of a cluster share folders, not numbers of processes
+    own = f"{platform.node()}-{os.getpid()}-{next(_NUMBERS)}"
+    temporary = temporary or path.with_name(f".{path.name}.{own}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary

@@ -103,7 +103,7 @@ def wanted_level(given: Images, goal: Goal, level: int | None, scale: float | No
     sides = block_sides(given.grid, given.token_pixels)
     if scale is None or isinstance(scale, bool) or not sides[0] / 2 <= scale <= 2 * sides[-1]:
         raise AdviceError(
-            f"scale={scale!r} must be a number of pixels from {sides[0]:.3g} to {sides[-1]:.3g}"
+            f"scale={scale!r} must be a number of pixels from {sides[0] / 2:.3g} to {2 * sides[-1]:.3g}"
         )
     return 1 + int(np.abs(np.log(sides / scale)).argmin())
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,6 +72,8 @@ def read_images(
         settings = {"labels": classes, "token_pixels": token_pixels or TOKEN, "fit": "crop"}
         source = worlds.make(kind, seed, path=str(source), **settings)
     if isinstance(source, World):
+        if labels is not None:
+            raise AdviceError("labels go with an array, .npy or .npz: a world or a folder has its own")
         # of given images there are only so many, and none may come twice
         sample = source.sample(min(most, source.images or most), "theory")
         images = np.asarray(sample.images, np.float32)
@@ -133,10 +137,12 @@ def _tokens(where: str, height: int, width: int, token_pixels: int | None) -> tu
 def _read_file(path: Path) -> tuple[Any, Any]:
     try:
         data = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        if isinstance(data, np.ndarray):
+            return data, None
+        with data:
+            if "images" in data.files:
+                return data["images"], data["labels"] if "labels" in data.files else None
+            held = ", ".join(data.files) or "nothing"
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise AdviceError(f"{path}: cannot be read as .npy or .npz: {' '.join(str(error).split())}") from None
-    if isinstance(data, np.ndarray):
-        return data, None
-    if "images" not in data.files:
-        raise AdviceError(f"{path}: must hold 'images'; it holds: {', '.join(data.files) or 'nothing'}")
-    return data["images"], data["labels"] if "labels" in data.files else None
+    raise AdviceError(f"{path}: must hold 'images'; it holds: {held}")

@@ -85,11 +85,6 @@ class Advice:
     explained: dict[str, float]
     about: str
 
-    @property
-    def rival(self) -> Row:
-        """The row that the linear masked autoencoder would choose."""
-        return max(self.rows, key=lambda row: row.linear)
-
     def __str__(self) -> str:
         sure = "" if np.isnan(self.support) else f" (support of its splits: {self.support:.2f})"
         tree = f"estimated from the images{sure}" if self.tree == "estimated" else f"the dyadic grid{sure}"
@@ -108,12 +103,13 @@ class Advice:
 def decide(rows: tuple[Row, ...], explained: dict[str, float]) -> tuple[Row | None, str]:
     """Return the best row, or None, and the reason."""
     best = max(rows, key=lambda row: row.gain)
-    seen = max(explained["linear"], explained["factors"])
+    # a predictor that is worse than the mean has explained nothing
+    seen, model = max(0.0, explained["linear"], explained["factors"]), explained.get("model")
     tied = [row for row in rows if row.tied]
     reason = ""
-    if explained.get("model", 0.0) > max(BEYOND * seen, seen + LEAST_EXPLAINED):
+    if model is not None and model > max(BEYOND * seen, seen + LEAST_EXPLAINED):
         reason = (
-            f"a small model explains {explained['model']:.2f} of a masked token, the covariance {seen:.2f}: "
+            f"a small model explains {model:.2f} of a masked token, the covariance {seen:.2f}: "
             "what is shared here is not in the covariance; train at two or three ratios and compare"
         )
     elif seen < LEAST_EXPLAINED:

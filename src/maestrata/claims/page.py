@@ -27,6 +27,7 @@ from maestrata.claims.report import (
 )
 from maestrata.claims.rule import Contrast
 from maestrata.claims.verdict import Outcome
+from maestrata.claims.words import worlds
 from maestrata.text import one_line
 
 
@@ -73,15 +74,15 @@ def _article(outcome: Outcome) -> str:
     )
     look = LOOKS[outcome.verdict]
     badge = f'<span class="verdict" style="background:{look.color}">{look.text}</span>'
-    worlds = f"{outcome.n_worlds} worlds"
+    told = worlds(outcome.n_worlds)
     if outcome.contrasts:
-        worlds += f": {seeds_text(outcome)}"
+        told += f": {seeds_text(outcome)}"
     return f"""<article id="claim-{outcome.label.replace(" ", "-")}">
 <h3><span class="number">{outcome.label}</span> {escape(outcome.claim.TITLE)}
 {badge}</h3>
 <p>{escape(outcome.sentence)}</p>
 {pictures}
-<details><summary>{escape(worlds)}{p} · what would sink it, and all contrasts</summary>
+<details><summary>{escape(told)}{p} · what would sink it, and all contrasts</summary>
 <p>{escape(outcome.claim.SAYS)}</p>
 <p>{escape(outcome.claim.RULE)}</p>
 {_contrast_table(outcome.contrasts)}{_progress_table(outcome)}</details>

@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from maestrata.config.load import Config
 
 DEFAULT = "config/config.yaml"
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
-    """Declare the config files of a run."""
+    """Declare the config files of a run, and values that win over them."""
     parser.add_argument(
         "config",
         nargs="*",
         default=[DEFAULT],
         help=f"config file; later ones change earlier ones (default: {DEFAULT})",
     )
+    parser.add_argument(
+        "--config",
+        dest="overrides",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="values that win over all files, as Snakemake's --config has them",
+    )
+
+
+def config_of(args: argparse.Namespace) -> Config:
+    """Read the config that `add_config` declared."""
+    from maestrata.config.load import load_config
+
+    return load_config(*args.config, overrides=args.overrides)
 
 
 def add_version_of_c(parser: argparse.ArgumentParser) -> None:

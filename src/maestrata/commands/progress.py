@@ -8,7 +8,7 @@ import os
 from dataclasses import asdict
 from typing import Any
 
-from maestrata.commands._arguments import add_config, add_json
+from maestrata.commands._arguments import add_config, add_json, config_of
 
 HELP = "how far a run is, and the time left"
 
@@ -27,11 +27,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print how far a run is, rule by rule, and the time left."""
-    from maestrata.config.load import load_config
     from maestrata.run.plan import Plan
     from maestrata.run.progress import duration, progress_of
 
-    run = progress_of(Plan(load_config(*args.config)), args.cores)
+    run = progress_of(Plan(config_of(args)), args.cores)
     if args.json:
         total = {"left_s": run.left_s, "guessed": list(run.guessed)}
         about: dict[str, Any] = {"run": run.run, "cores": run.cores} | total

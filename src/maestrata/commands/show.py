@@ -53,7 +53,8 @@ def run(args: argparse.Namespace) -> None:
     if verdicts is not None:
         print("", *_verdicts(verdicts), sep="\n")
     if regression is not None:
-        print("", *_written(cubes, place.stem, args.out), sep="\n")
+        title = place.resolve().name if place.is_dir() else place.stem
+        print("", *_written(cubes, title, args.out), sep="\n")
 
 
 def published() -> Path:

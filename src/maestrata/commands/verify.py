@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from maestrata.commands._arguments import add_config
+from maestrata.commands._arguments import add_config, config_of
 from maestrata.commands.show import PUBLISHED
 
 HELP = "name every result that other code made, and compare cubes with published ones"
@@ -23,8 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Verify the run, and say what is wrong."""
-    from maestrata.config.load import load_config
     from maestrata.run.plan import Plan
     from maestrata.run.verify import tell
 
-    return tell(Plan(load_config(*args.config)), args.reference)
+    return tell(Plan(config_of(args)), args.reference)

@@ -46,7 +46,7 @@ def check(config: Config) -> None:
             raise ConfigError(str(error)).at("worlds", label, key) from None
     _check_images(config)
     _check_number("cells", config.grid, "patches", "mask_ratios", "world_seeds", "seeds", at="grid")
-    shapes: dict[tuple[int, bool], str] = {}
+    shapes: dict[int, tuple[str, tuple[int, int]]] = {}
     for index, block in enumerate(config.grid):
         _check_block(config, block, index, shapes)
     cells = [one.cell for one in build_cells(config)]
@@ -86,7 +86,9 @@ def _check_number(what: str, blocks: Sequence[Any], *lists: str, at: str) -> Non
             raise ConfigError(f"{total:_} {what} up to here must be at most {MOST_CELLS:_}").at(at, index)
 
 
-def _check_block(config: Config, block: Block, index: int, shapes: dict[tuple[int, bool], str]) -> None:
+def _check_block(
+    config: Config, block: Block, index: int, shapes: dict[int, tuple[str, tuple[int, int]]]
+) -> None:
     here = ("grid", index)
     for at, label in enumerate(block.worlds):
         _check_name("world", label, config.worlds, *here, "worlds", at)
@@ -96,9 +98,10 @@ def _check_block(config: Config, block: Block, index: int, shapes: dict[tuple[in
                 patches = MaskPatches.parse(patch, world_of(config, label).grid)
             except MaestrataError as error:
                 raise ConfigError(f"world {label!r}: {error}").at(*here, "patches", at) from None
-        # cubes are indexed by size and offset: two shapes of one size would be one place
-        other = shapes.setdefault((patches.size, patches.offset), patch)
-        if other != patch:
+        # cubes are indexed by size: two shapes of one size would be one place
+        shape = (patches.height, patches.width)
+        other, there = shapes.setdefault(patches.size, (patch, shape))
+        if shape != there:
             raise ConfigError(
                 f"mask patch {patch!r} has as many tokens as {other!r}; patches must differ in size"
             ).at(*here, "patches", at)

@@ -36,17 +36,26 @@ class _OnDisk(BackendArray):
     def __init__(self, path: Path, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self.path, self.name = path.absolute(), name
         self.shape, self.dtype = shape, dtype
+        self._made = _made(self.path)
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
         return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
 
     def _read(self, key: tuple[Any, ...]) -> NDArray[Any]:
         try:
+            if _made(self.path) != self._made:
+                raise CubeError(f"{self.path} was written anew since it was opened: open it again")
             with netCDF4.Dataset(self.path) as file:
                 file.set_auto_maskandscale(False)
                 return np.asarray(file[self.name][key])
         except (OSError, RuntimeError, IndexError) as error:  # also where the file is gone, or another one
             raise CubeError(f"{self.path}: {self.name} cannot be read: {error}") from error
+
+
+def _made(path: Path) -> tuple[int, int]:
+    """What tells a file from another one that took its place: files of cubes are never written into."""
+    about = path.stat()
+    return about.st_ino, about.st_mtime_ns
 
 
 def read_when_used(path: Path, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
@@ -62,5 +71,6 @@ def read_when_used(path: Path, name: str, shape: tuple[int, ...], dtype: np.dtyp
     dtype : dtype
         Of a number; text is not read so.
     """
+    # as xarray does for what it opens itself
     values: Any = indexing.LazilyIndexedArray(_OnDisk(path, name, shape, dtype))
     return indexing.MemoryCachedArray(indexing.CopyOnWriteArray(values))

@@ -83,6 +83,8 @@ class Manifest:
         if not isinstance(content, dict) or set(content) != {"paths", "cells"}:
             raise CubeError(f"{where}: must be a JSON object with the keys 'paths' and 'cells'")
         paths = content["paths"]
+        if not isinstance(paths, dict):
+            raise CubeError(f"{where}: paths must be a JSON object, not {paths!r}")
         for kind, template in paths.items():
             if kind not in _PATHS:
                 raise CubeError(f"{where}: paths: {one_of(kind, _PATHS)}")

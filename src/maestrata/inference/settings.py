@@ -29,10 +29,10 @@ class LimitSettings:
     """
 
     grid_samples: int = setting(
-        2048, "test images of inference on a grid, the first ones", least=1, most=MOST_ROWS
+        2048, "test images of inference on a grid, the first ones", least=2, most=MOST_ROWS
     )
     bound_samples: int = setting(
-        1024, "test images of the upper bound, the first ones", least=1, most=MOST_ROWS
+        1024, "test images of the upper bound, the first ones", least=2, most=MOST_ROWS
     )
 
     def __post_init__(self) -> None:

@@ -161,8 +161,8 @@ def to_vitmae(model: MAE, channels: int = 3) -> ViTMAEForPreTraining:
     (``.decoder``) go: it computes no loss of them, and cannot read them from a saved folder.
     """
     cfg = model.cfg
-    side = isqrt(cfg.token_values // channels)
-    if channels < 1 or channels * side**2 != cfg.token_values:
+    side = isqrt(cfg.token_values // channels) if channels >= 1 else 0
+    if not side or channels * side**2 != cfg.token_values:
         raise ConfigError(
             f"channels={channels}: the {cfg.token_values} values of a token are no square of them"
         )

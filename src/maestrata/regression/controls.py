@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 from maestrata.bounds import MOST_COVARIANCE
-from maestrata.inference.base import is_slow, posterior, supported
+from maestrata.inference.base import is_exact, is_slow, posterior
 from maestrata.masks import MaskPatches, mask_matrix, realised_ratio
 from maestrata.regression.data import Encode, EvalMasks, Labelled, Vectors
 from maestrata.regression.standardise import CHUNK
@@ -90,7 +90,7 @@ def linear(
 
 def has_posterior(world: World) -> bool:
     """Whether the posterior of a world is exact, and cheap enough for every image that a probe needs."""
-    return world.name in supported() and not is_slow(world)
+    return is_exact(world) and not is_slow(world)
 
 
 def posterior_means(world: World, images: NDArray[np.float32], layer: int) -> Encode:

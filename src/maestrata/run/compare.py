@@ -176,7 +176,8 @@ def compare_cubes(
             result.differing += [f"{kind}: {line}" for line in lines]
         compared |= pair.cells()
     # what holds for a whole world is no cell of its own
-    result.cells = sum(len(cell) == max(map(len, compared)) for cell in compared)
+    longest = max(map(len, compared), default=0)
+    result.cells = sum(len(cell) == longest for cell in compared)
     return result
 
 

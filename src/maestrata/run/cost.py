@@ -12,6 +12,7 @@ and depth 3 + 1, 16,384 images to read. A quiet machine takes about half.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,7 +21,6 @@ from maestrata.config.grid import world_of
 from maestrata.training.recipe import PlannedCell
 
 if TYPE_CHECKING:
-    from maestrata.config.sections import World
     from maestrata.run.plan import Plan
 
 _SECONDS = {
@@ -143,7 +143,7 @@ class Cost:
             self._worlds[label] = _World(
                 image=_TOKEN * world.grid.n_tokens * size,
                 pixels=_VALUE_PAIR * values**2,
-                inference=_inference(config.worlds[label]),
+                inference=_inference(config.worlds[label].kind, world.settings),
             )
         return self._worlds[label]
 
@@ -163,10 +163,11 @@ class Cost:
         return Counter((world, world_seed) for world, world_seed, _, _ in cells)
 
 
-def _inference(world: World) -> float | None:
-    if world.kind not in modules.available("inference"):
+def _inference(kind: str, settings: Mapping[str, Any]) -> float | None:
+    """Seconds of exact inference an image; None where there is none at these settings, defaults included."""
+    if kind not in modules.available("inference"):
         return None
-    exact = modules.constant("inference", world.kind, "EXACT", {})
-    if any(world.settings.get(key, value) != value for key, value in exact.items()):
+    exact = modules.constant("inference", kind, "EXACT", {})
+    if any(settings[key] != value for key, value in exact.items()):
         return None
-    return float(modules.constant("inference", world.kind, "COST", 0)) / 1000 * _BUSY
+    return float(modules.constant("inference", kind, "COST", 0)) / 1000 * _BUSY

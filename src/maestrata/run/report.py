@@ -34,8 +34,13 @@ def report(path: str, *given: str) -> int:
         What else Snakemake was given, ``ARGS`` of make: the run is the one that it made with these.
     """
     command = ["--configfile", path, *given]
-    with contextlib.redirect_stderr(io.StringIO()):  # a warning is Snakemake's to give, once
-        args = get_argument_parser().parse_args(command)
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):  # a warning is Snakemake's to give, once
+            args = get_argument_parser().parse_args(command)
+    except SystemExit:
+        print(said.getvalue(), end="", file=sys.stderr)
+        raise
     if args.dryrun:
         print("\na dry run: nothing was made")
         return 0

@@ -15,9 +15,6 @@ from maestrata.run.differences import Comparison
 from maestrata.run.plan import Plan
 from maestrata.run.record import damage, recorded
 
-# a figure or table without a record is as good as the cubes that it shows
-_MAY_BE_SILENT = (".pdf", ".png", ".md", ".html")
-
 
 def verify(plan: Plan) -> list[str]:
     """Name every file of a run that is missing, damaged, or was made by other code than that at hand.
@@ -44,8 +41,6 @@ def verify(plan: Plan) -> list[str]:
             problems.append(f"{path}: {wrong}")
             continue
         code = recorded(Path(path))
-        if code is None and Path(path).suffix in _MAY_BE_SILENT:
-            continue
         if code not in expected:
             made = f"made by code {code}" if code else "records no fingerprint"
             problems.append(f"{path}: {made}; the code at hand is {expected[0]}")

@@ -11,7 +11,7 @@ from typing import Any
 
 import netCDF4
 
-from maestrata.cells import Cell, first_seeds
+from maestrata.cells import Cell
 from maestrata.errors import MaestrataError
 from maestrata.model.stored import stated
 from maestrata.regression.settings import Evaluation
@@ -32,7 +32,7 @@ PARTS = {
 
 def evaluation_of(sweep: Sweep, cell: Cell) -> Evaluation:
     """How a cell and its controls are scored: as the first world seed of its world, or as the others."""
-    first = first_seeds(one.cell for one in sweep.cells)[cell.world]
+    first = sweep.first_seeds[cell.world]
     return read(Evaluation, sweep.evaluation).of_world(cell.world, cell.world_seed == first)
 
 

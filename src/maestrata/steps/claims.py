@@ -53,10 +53,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         log.info("%-8s %-13s %s", outcome.label, outcome.verdict.replace("_", " "), outcome.claim.TITLE)
     commit = last_change(path for claim in registry.load_all() for path in registry.files_of(claim))
     write_cube(report.dataset(outcomes, commit), args.output, provenance(args))
+    # neither page shows it
+    mark = f"<!-- fingerprint: {args.fingerprint} -->\n" if args.fingerprint else ""
     if args.table is not None:
-        write_text(args.table, report.markdown(outcomes, args.note, commit))
+        write_text(args.table, report.markdown(outcomes, args.note, commit) + mark)
     if args.page is not None:
-        write_text(args.page, page.page(outcomes, args.note, commit))
+        write_text(args.page, page.page(outcomes, args.note, commit) + mark)
 
 
 def last_change(files: Iterable[Path]) -> str:

@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with style.context():
         figure = module.draw(cubes, style)
     for path in args.output:
-        save(figure, path, style)
+        save(figure, path, style, args.fingerprint)
         log.info("%s", path)
 
 

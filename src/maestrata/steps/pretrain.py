@@ -7,11 +7,13 @@ MAESTRATA_CHECKPOINT_SECONDS in the environment sets the time between two checkp
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from maestrata.cells import Cell
+from maestrata.errors import ConfigError
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAEConfig
 from maestrata.model.sizes import Sizes
@@ -22,6 +24,8 @@ from maestrata.steps._trained import write_run
 from maestrata.training.checkpoint import Checkpoint, run_key
 from maestrata.training.recipe import Recipe
 from maestrata.training.train import train
+
+_SECONDS = "MAESTRATA_CHECKPOINT_SECONDS"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -45,12 +49,28 @@ def main(argv: Sequence[str] | None = None) -> None:
     about = provenance(args, device=device)
     path = args.checkpoint or args.weights.with_name("checkpoint.bin")
     # from the environment: it changes nothing of the result, so it must not enter its provenance
-    seconds = float(os.environ.get("MAESTRATA_CHECKPOINT_SECONDS", "30"))
-    checkpoint = Checkpoint(path, run_key(about), seconds)
+    checkpoint = Checkpoint(path, run_key(about), seconds_between(os.environ.get(_SECONDS, "30")))
     name = Cell(args.world or world.name, world.seed, patches.label, args.visible, args.seed).stem
     model, losses = train(world, patches, args.visible, args.seed, cfg, recipe, device, checkpoint, name)
     write_run(model, losses, recipe, args.weights, args.history, about)
     checkpoint.remove()
+
+
+def seconds_between(text: str) -> float:
+    """Read how many seconds lie between two checkpoints.
+
+    Raises
+    ------
+    ConfigError
+        If it is no number of at least 0.
+    """
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not seconds >= 0:
+        raise ConfigError(f"{_SECONDS}={text!r} must be a number of seconds, at least 0 (environment)")
+    return seconds
 
 
 if __name__ == "__main__":

@@ -204,14 +204,16 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 @contextmanager
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Yield worker processes; Ctrl-C ends them too, where the pool would wait for what they do."""
+    """Yield worker processes; an error ends them, where the pool would wait for all that it was given."""
     # fresh interpreters: a forked one cannot use the GPU
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, initializer=_end_with_parent) as pool:
         try:
             yield pool
-        except KeyboardInterrupt:
-            for worker in multiprocessing.active_children():
+        except BaseException:
+            running = multiprocessing.active_children()
+            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in running:
                 worker.terminate()
             raise
 

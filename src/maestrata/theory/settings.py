@@ -20,9 +20,9 @@ class TheorySettings:
     """
 
     samples: int = setting(
-        20_000, "masks drawn where they are too many to enumerate", least=1, most=MOST_ROWS
+        20_000, "masks drawn where they are too many to enumerate", least=2, most=MOST_ROWS
     )
-    dag_samples: int = setting(1000, "the same where the graph is no tree", least=1, most=MOST_ROWS)
+    dag_samples: int = setting(1000, "the same where the graph is no tree", least=2, most=MOST_ROWS)
     linear_rank: int = setting(16, "width of the linear MAE's bottleneck", least=1, most=MOST_WIDTH)
 
     def __post_init__(self) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from maestrata.cells import Cell
+from maestrata.cells import Cell, first_seeds
 from maestrata.errors import TrainingError
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAEConfig
@@ -53,6 +54,11 @@ class Sweep:
     cells: tuple[PlannedCell, ...]
     code: Mapping[str, Mapping[str, str]]
     stack: int | None = None
+
+    @cached_property
+    def first_seeds(self) -> dict[str, int]:
+        """The first world seed of each world: its cells are scored in every way."""
+        return first_seeds(one.cell for one in self.cells)
 
     @classmethod
     def read(cls, path: Path) -> Sweep:

@@ -6,6 +6,7 @@ import hashlib
 import shutil
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,7 @@ def open_array(path: Path, labels: bool) -> Array:
     reader = {".npy": _npy, ".npz": _npz, ".nc": _netcdf}[path.suffix]
     try:
         images, classes = reader(path, labels)
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         if isinstance(error, WorldError):
             raise
         raise WorldError(f"image_array: {path} cannot be read: {' '.join(str(error).split())}") from None

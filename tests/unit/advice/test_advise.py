@@ -115,6 +115,10 @@ def test_what_cannot_be_told():
     assert decide(_rows(0.1, 0.2, tied=(1,)), {**EXPLAINED, "model": 0.4})[0] is not None
     assert "next to nothing" in decide(_rows(0.1, 0.2, tied=(1,)), {"linear": 0.01, "factors": 0.01})[1]
     assert "gain nothing" in decide(_rows(-0.1, 0.0005, tied=(1,)), EXPLAINED)[1]
+    # worse than the mean, by any predictor
+    worse = {"linear": -0.06, "factors": -0.05}
+    for explained in (worse, {**worse, "model": 0.0}):
+        assert "visible tokens explain 0.000" in decide(_rows(0.1, 0.2, tied=(1,)), explained)[1]
 
 
 @pytest.mark.parametrize(
@@ -152,6 +156,24 @@ def test_the_command(images, tmp_path, capsys):
     assert main(["advise", str(path)]) == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 1 and "must hold 'images'; it holds: pictures" in err
+
+
+@pytest.mark.parametrize("ending", [".npz", ".npy"])
+def test_a_damaged_file_is_one_clear_error(images, tmp_path, ending):
+    path = tmp_path / f"images{ending}"
+    with path.open("wb") as file:
+        (np.savez if ending == ".npz" else np.save)(file, images[:600])
+    path.write_bytes(path.read_bytes()[:-700])
+    with pytest.raises(AdviceError, match=r"cannot be read as \.npy or \.npz"):
+        maestrata.advise(path)
+    np.savez(tmp_path / "objects.npz", images=np.array([{}]))
+    with pytest.raises(AdviceError, match=r"objects\.npz: cannot be read"):
+        maestrata.advise(tmp_path / "objects.npz")
+
+
+def test_labels_beside_a_world_are_refused():
+    with pytest.raises(AdviceError, match="labels go with an array"):
+        maestrata.advise(worlds.make("symbol_tree", 0, leaves=4), labels=np.zeros(600))
 
 
 def test_a_small_model_sees_what_is_shared():

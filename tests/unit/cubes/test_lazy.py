@@ -62,3 +62,12 @@ def test_a_file_that_is_gone_is_one_clear_error(large: Path) -> None:
     large.unlink()
     with pytest.raises(CubeError, match=r"theory\.nc: linear_r2 cannot be read"):
         cube.linear_r2.values  # noqa: B018
+
+
+def test_a_file_that_was_written_anew_is_not_taken_for_the_one_that_was_opened(large: Path) -> None:
+    cube, anew = open_cube(large), large.with_name("anew.nc")
+    anew.write_bytes(large.read_bytes())
+    anew.replace(large)
+    with pytest.raises(CubeError, match=r"theory\.nc was written anew since it was opened"):
+        cube.linear_r2.values  # noqa: B018
+    assert open_cube(large).linear_r2.values.size

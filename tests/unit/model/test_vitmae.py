@@ -202,9 +202,10 @@ def test_no_pretraining_model_is_refused():
         from_vitmae(model.vit)
 
 
-def test_channels_that_do_not_fit():
-    with pytest.raises(ConfigError, match=r"channels=2: the 12 values"):
-        to_vitmae(MAE(MAEConfig()), channels=2)
+@pytest.mark.parametrize("channels", [2, 0, -1, 100])
+def test_channels_that_do_not_fit(channels):
+    with pytest.raises(ConfigError, match=rf"channels={channels}: the 12 values"):
+        to_vitmae(MAE(MAEConfig()), channels=channels)
 
 
 def test_without_transformers(monkeypatch):

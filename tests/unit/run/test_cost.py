@@ -151,3 +151,17 @@ def test_rules_take_their_priority_from_the_plan() -> None:
         for part in file.read_text().split("\nrule ")[1:]:
             rule = part.partition(":")[0]
             assert rule == "verify" or f'PLAN.cost.priority("{rule}", wildcards)' in part
+
+
+def test_a_world_without_exact_inference_by_default_is_not_slow(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    by_dim = {"default": "{}", "four": "{dim: 4}", "two": "{dim: 2}"}
+    worlds = "".join(
+        f"  {label}: {{kind: additive_tree, settings: {settings}}}\n" for label, settings in by_dim.items()
+    )
+    path.write_text(
+        f"run: one\nworlds:\n{worlds}grid: [{{worlds: [{', '.join(by_dim)}], mask_ratios: [0.5]}}]\n"
+    )
+    plan = Plan(load_config(path))
+    seconds = {place["world"]: Job(plan, "limits", place).seconds for place in plan.places("limits")}
+    assert seconds["default"] == seconds["four"] < seconds["two"] / 10

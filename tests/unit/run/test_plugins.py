@@ -157,3 +157,11 @@ def test_a_file_that_will_not_do_is_refused_in_one_line(folder, name, text, mess
     with pytest.raises(ConfigError, match=message) as refused:
         load_config(folder / "other.yaml")
     assert "\n" not in str(refused.value) and "other.yaml" in str(refused.value)
+
+
+def test_a_path_that_cannot_be_told_from_two_is_refused(tmp_path):
+    path = tmp_path / f"a{os.pathsep}b" / "my_world.py"
+    path.parent.mkdir()
+    path.write_text(WORLD)
+    with pytest.raises(ConfigError, match=f"must not hold '{os.pathsep}'"):
+        modules.use([path])

@@ -54,6 +54,14 @@ def test_the_run_that_the_command_line_names(
     assert "results/one" not in said
 
 
+def test_what_snakemake_does_not_know_is_told(
+    called: list[list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["report", "mine.yaml", "--", "--no-such-flag"])
+    assert not called and "--no-such-flag" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("flag", ["-n", "--dry-run"])
 def test_a_dry_run_made_nothing(
     called: list[list[str]], capsys: pytest.CaptureFixture[str], flag: str

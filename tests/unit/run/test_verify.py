@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 
 from maestrata.cubes.io import build, open_cube, write_cube
 from maestrata.errors import CubeError, TrainingError
+from maestrata.figures.save import save
+from maestrata.figures.style import Style
 from maestrata.model.mae import MAE, MAEConfig
 from maestrata.run.record import damage, recorded
 from maestrata.training.weights import load_mae, save_weights
@@ -39,9 +41,9 @@ def test_fingerprints_are_read_from_cubes_and_weights(tmp_path: Path) -> None:
 
 def test_fingerprints_are_read_from_figures(tmp_path: Path) -> None:
     figure = Figure()
-    for suffix, key in ((".png", "fingerprint"), (".pdf", "Keywords")):
-        figure.savefig(tmp_path / f"a{suffix}", metadata={key: "abc123"})
-        figure.savefig(tmp_path / f"b{suffix}")
+    for suffix in (".png", ".pdf"):
+        save(figure, tmp_path / f"a{suffix}", Style(), "abc123")
+        save(figure, tmp_path / f"b{suffix}", Style())
         assert recorded(tmp_path / f"a{suffix}") == "abc123"
         assert recorded(tmp_path / f"b{suffix}") is None
 

@@ -13,7 +13,8 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from maestrata.errors import TrainingError
+from maestrata.errors import ConfigError, TrainingError
+from maestrata.steps.pretrain import seconds_between
 from maestrata.training.checkpoint import Checkpoint, run_key
 from maestrata.training.data import Batches
 from maestrata.training.train import train
@@ -213,3 +214,10 @@ def test_truncated_weights_are_refused(cell, tmp_path):
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(TrainingError, match="does not hold the weights of a model"):
         load_mae(path)
+
+
+@pytest.mark.parametrize("text", ["abc", "nan", "-1", ""])
+def test_seconds_between_checkpoints_that_are_none(text: str) -> None:
+    with pytest.raises(ConfigError, match=f"MAESTRATA_CHECKPOINT_SECONDS='{text}' must be a number"):
+        seconds_between(text)
+    assert seconds_between("0.05") == 0.05
