@@ -78,9 +78,9 @@ def sentence(contrasts: Mapping[str, Contrast]) -> str:
     left, least, unique = (contrasts[test.name].estimate for test in TESTS)
     masks = 2**LEAVES - 2
     told = (
-        f"Where every node is invertible (Assumption 1), {left:.1g} nats at most are left given c and "
-        f"{10**least:.2g} or more given any smaller set, and c is unique for {round(unique * masks)} of "
-        f"{masks} masks"
+        f"Where every node is invertible (Assumption 1), {left:.1g} nats at most are left given c, "
+        f"{10**least:.2g} given any smaller set (geometric mean over trees), and c is unique for "
+        f"{round(unique * masks)} of {masks} masks"
     )
     separating = contrasts.get(SECONDARY[2].name)
     if separating is None:

@@ -48,8 +48,8 @@ and the page names the commit that fixed them.
 **How often this errs** is simulated ([calibration](../benchmarks/results/calibration.md)): with twelve worlds
 at most one null in twenty is called supported; a claim of one test finds an effect of 1.5 standard deviations
 over worlds four times in five at Holm's first step, one of three tests three times in five. Nulls are called
-contradicted more often, as they should be where a claim says more than the null: in up to .08 of runs for claim
-6 on flat curves, in half for claim 10 where the encoder is no better than three equal controls.
+contradicted more often, as they should be where a claim says more than the null: in up to .08 of runs for
+claim 6 on flat curves, in half for claim 10 where the encoder is no better than three equal controls.
 """
 
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from maestrata.figures.looks import ENCODERS, REFERENCES, Look, cycle
 from maestrata.figures.sheet import RATIO, Sheet, missing, ratio_axis
 from maestrata.figures.style import Style
-from maestrata.figures.words import estimate, missing_text, patch_text, short, span
+from maestrata.figures.words import best_ratio, estimate, missing_text, patch_text, short, span
 from maestrata.results import CubeSet, Series, along_cells, scores
 from maestrata.results.places import columns_of, places, smallest
 from maestrata.results.primary import CLASS
@@ -72,9 +72,9 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
             here = _taken(cube, target=target).sel(world=place.world, patch_size=size, offset=offset)
             s = _curve(sheet, left, here, look)
             if s is not None and (size, offset) == (place.patch_size, place.offset):
-                best = int(np.argmax(s.mean))
-                at = f"r = {short(float(s.x[best]))}, accuracy {estimate(s, best)}"
-                told.append(f"{place.world}: the mean token tells the {target} best at {at}.")
+                best, but = best_ratio(s)
+                at = f"r = {short(float(s.x[best]))}, {estimate(s, best)}{but}"
+                told.append(f"{place.world}: accuracy of {target} from the mean token is highest at {at}.")
         for look, changes in zip(probes, asked.values(), strict=True):
             _curve(sheet, right, _taken(cube, target=target, **changes).sel(place._asdict()), look)
         left.set(title=f"{place.world}: {target}, by mask patch", ylabel="accuracy")

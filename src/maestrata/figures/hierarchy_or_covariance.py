@@ -10,7 +10,7 @@ from maestrata.figures.arms import measured, references
 from maestrata.figures.looks import BLACK, BLUE, ORANGE, REFERENCES, Look
 from maestrata.figures.sheet import Sheet, level_axis, ratio_axis, zero
 from maestrata.figures.style import Style
-from maestrata.figures.words import estimate, short
+from maestrata.figures.words import best_ratio, estimate, short
 from maestrata.results import PRIMARY_TEXT, CubeSet, Series, along_arms, along_levels, cells, root
 
 TITLE = "Hierarchy or covariance: the world and its Gaussian surrogate"
@@ -68,9 +68,10 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
 
 
 def _told(where: str, s: Series) -> str:
-    """Say at which ratio the root is recovered best."""
-    best = int(s.mean.argmax())
-    return f"{where}: the root is recovered best at r = {short(float(s.x[best]))}, R² = {estimate(s, best)}."
+    """Say at which ratio the root has the highest mean over worlds."""
+    best, but = best_ratio(s)
+    at = f"r = {short(float(s.x[best]))}{but}"
+    return f"{where}: the root has its highest mean R², {estimate(s, best)}, at {at}."
 
 
 def _by_level(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from maestrata.figures.arms import measured, references
 from maestrata.figures.looks import REFERENCES, cycle
 from maestrata.figures.sheet import Sheet, ratio_axis
 from maestrata.figures.style import Style
-from maestrata.figures.words import estimate, patch_text, short
+from maestrata.figures.words import best_ratio, estimate, patch_text, short
 from maestrata.results import CubeSet, along_arms, cells
 
 TITLE = "Quality of given images, passed through whole and filled in"
@@ -51,12 +50,14 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
                 s = along_arms(cube, world, quantity, cells(cube, world, stem)) if quantity in there else None
                 sheet.plot(ax, s, look, worlds="thin")
                 if s is not None and name == "psnr" and stem == stems[0]:
-                    best = int(np.argmax(s.mean))
-                    told.append(f"{what} at r = {short(float(s.x[best]))}, PSNR {estimate(s, best)} dB")
+                    best, but = best_ratio(s)
+                    told.append(f"{what} at r = {short(float(s.x[best]))}, {estimate(s, best)} dB{but}")
             ratio_axis(ax, "masking ratio r in training")
             ax.set_title(f"{world}: {title}, {what}")
         axes[0].set_ylabel(unit)
-    sentence = f"Best with masks of {patch_text(stems[0])} tokens: {'; '.join(told)}." if told else ""
+    sentence = (
+        f"Highest mean PSNR, masks of {patch_text(stems[0])} tokens: {'; '.join(told)}." if told else ""
+    )
     return sheet.done(
         TITLE,
         sentence,

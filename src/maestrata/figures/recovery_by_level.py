@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
 from maestrata.figures.panels import LINES, Recovery, level_looks
 from maestrata.figures.sheet import RATIO, Sheet, missing, ratio_axis
 from maestrata.figures.style import Style
-from maestrata.figures.words import decimals, estimate, listed, realised_text, scores_text, short
+from maestrata.figures.words import best_ratio, decimals, estimate, listed, realised_text, scores_text, short
 from maestrata.results import CubeSet, along_cells, levels_with
 from maestrata.results.places import Place, at, columns_of, smallest
 
@@ -61,16 +60,14 @@ def _pick(cube: xr.Dataset, place: Place, here: xr.Dataset) -> xr.Dataset:
 
 
 def _peak(world: str, here: xr.Dataset) -> str:
-    """Say at which ratio the root is recovered best, by the mean over worlds, and what the ends come to."""
+    """Say at which ratio the root has the highest mean over worlds, and what the ends come to."""
     levels = levels_with(here.r2)
     s = along_cells(here.sel(level=levels[0]), "mask_ratio", here.realised_ratio) if levels else None
     if s is None:
         return ""
-    best, ends = int(np.argmax(s.mean)), {0, len(s.x) - 1}
+    (best, but), ends = best_ratio(s), {0, len(s.x) - 1}
     others = [f"{decimals(float(s.mean[i]))} at {short(float(s.x[i]))}" for i in sorted(ends - {best})]
     (look, *_) = level_looks(here).values()
     what = "the class" if look.label == "class" else "the root"
-    return (
-        f"{world}: {what} is recovered best at r = {short(float(s.x[best]))}, R² = {estimate(s, best)}, "
-        f"against {listed(others)}."
-    )
+    top = f"{estimate(s, best)}, at r = {short(float(s.x[best]))}{but}"
+    return f"{world}: {what} has its highest mean R², {top}; it has {listed(others)}."

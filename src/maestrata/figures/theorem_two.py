@@ -76,7 +76,8 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
         f"{n_text(one, name='bottleneck')}; {n_text(many, name='fixed masks')}",
         sheet.intervals_text("bars and bands"),
         "dashed: thresholds, fixed before any model was trained: claim 2 asks for over .9, claim 3 for a "
-        "leak below .1, above .2 speaks against it; worlds count from progress .9 on; thin: single worlds",
+        "leak below .1, above .2 speaks against it; thin: single worlds, also those below progress .9, which "
+        "verdicts leave out",
         absent_text(cubes, USES),
     ])  # fmt: skip
 

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from maestrata.errors import FigureError
-from maestrata.results import LEAST_WORLDS, PRIMARY_TEXT, CubeSet, Series
+from maestrata.results import LEAST_WORLDS, PRIMARY_TEXT, CubeSet, Series, t_interval
 from maestrata.results.primary import CLASS
 
 
@@ -50,6 +50,30 @@ def estimate(s: Series, point: int, plus: bool = False) -> str:
     """
     mean, low, high = (decimals(float(part[point]), plus=plus) for part in (s.mean, s.low, s.high))
     return f"{mean} [{low}, {high}]" if np.isfinite([s.low[point], s.high[point]]).all() else mean
+
+
+def best_ratio(s: Series) -> tuple[int, str]:
+    """Find the ratio of the highest mean; say which others it is not told apart from, or that it is an end.
+
+    Two ratios are told apart where the 95 % t interval over worlds of their difference leaves 0 out; with too
+    few worlds for that, where their own intervals do not meet.
+
+    Examples
+    --------
+    >>> each = np.array([[0.1, 0.5, 0.5], [0.2, 0.6, 0.5], [0.1, 0.5, 0.6], [0.2, 0.6, 0.5]])
+    >>> ends = each.mean(0)
+    >>> best_ratio(Series(list("abc"), np.array([0.25, 0.5, 0.75]), ends, ends, ends, each, each, each))
+    (1, ', not told apart from .75')
+    """
+    best, last = int(np.argmax(s.mean)), len(s.x) - 1
+    _, low, _ = t_interval(s.each[:, [best]] - s.each, least=LEAST_WORLDS)
+    apart = low > 0 if s.over_worlds else s.low[best] > s.high
+    alike = [short(float(s.x[i])) for i in range(last + 1) if i != best and not apart[i]]
+    if alike:
+        return best, f", not told apart from {listed(alike)}"
+    if best in (0, last) and last:
+        return best, f", the {'highest' if best else 'lowest'} ratio of this run"
+    return best, ""
 
 
 def listed(parts: Iterable[str]) -> str:
