@@ -27,6 +27,7 @@ from maestrata.figures.save import save
 from maestrata.figures.style import FONT, SMALLEST, WIDTH, Style
 from maestrata.results import CubeSet, along_cells, scores
 from maestrata.run.plan import Plan
+from maestrata.run.record import recorded
 from maestrata.steps import figure as step
 
 Make = Callable[..., CubeSet]
@@ -366,7 +367,9 @@ def test_step(cubes: CubeSet, tmp_path: Path) -> None:
         write_cube(cubes.one(Path(file).stem), file)
     outputs = [str(tmp_path / f"training_curves.{ending}") for ending in ("pdf", "png")]
     common = ["training_curves", "--cubes", *files, "--note", "smoke: not evidence"]
-    step.main([*common, "--output", *outputs, "--fingerprint", "f"])
+    common += ["--fingerprint", "0123456789abcdef"]
+    step.main([*common, "--output", *outputs])
+    assert [recorded(Path(path)) for path in outputs] == ["0123456789abcdef"] * 2
     first = [Path(path).read_bytes() for path in outputs]
     # Another process hashes strings differently, which must not order anything in the file.
     command = [sys.executable, "-m", "maestrata.steps.figure", *common, "--output", *outputs]
