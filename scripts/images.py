@@ -28,7 +28,11 @@ PICTURES = {
     name: (name, "evening")
     for name in ("recovery_by_level", "verdicts", "training_curves", "noise_invariance", "theorem_two")
 }
-PICTURES |= {"worlds": ("world", ""), "recovery_at_scale": ("recovery_by_level", "full")}
+PICTURES |= {
+    "worlds": ("world", ""),
+    "recovery_at_scale": ("recovery_by_level", "full"),
+    "recovery_in_fresh_worlds": ("recovery_by_level", "replication"),
+}
 
 
 def made(config: Path, folder: Path) -> Iterator[Path]:

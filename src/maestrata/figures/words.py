@@ -152,13 +152,13 @@ def realised_text(*cubes: xr.Dataset) -> str:
     for cube in cubes:
         for asked in cube.mask_ratio.values.tolist():
             realised = cube.realised_ratio.sel(mask_ratio=asked).values.ravel()
-            unlike = (r for r in realised[np.isfinite(realised)].tolist() if abs(r - asked) > 1e-3)
-            told.setdefault(asked, set()).update(unlike)
-    each = [
-        f"{short(asked)} as {' or '.join(dict.fromkeys(map(short, sorted(told[asked]))))}"
-        for asked in sorted(told)
-        if told[asked]
-    ]
+            told.setdefault(asked, set()).update(realised[np.isfinite(realised)].tolist())
+    each = []
+    for asked, realised in sorted(told.items()):
+        unlike = [r for r in sorted(realised) if abs(r - asked) > 1e-3]
+        if unlike:
+            some = " for some patches" if len(unlike) < len(realised) else ""
+            each.append(f"{short(asked)} as {' or '.join(dict.fromkeys(map(short, unlike)))}{some}")
     return f"asked ratios are realised by whole patches: {listed(each)}" if each else ""
 
 
