@@ -33,7 +33,7 @@ class Row:
     visible : int
         Visible patches.
     supply, demand, gain : float
-        See `maestrata.advice.curves`; supply and demand are NaN for labels.
+        See `maestrata.advice.curves`.
     low, high : float
         95 % interval of the gain, over bootstrap samples of images and of masks.
     linear : float

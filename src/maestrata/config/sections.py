@@ -200,7 +200,7 @@ class Config(Section):
 
     run: Name = Field(description="results go to RESULTS/RUN/")
     results: Folder = Field(
-        default="results", description="folder of all runs, beside the Snakefile unless absolute"
+        default="results", description="folder of all runs, in the working directory unless absolute"
     )
     note: str = Field(default="", description="printed in the title of every figure")
     plugins: tuple[str, ...] = Field(

@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from maestrata.cubes.fields import DONE, MISSING
+from maestrata.cubes.fields import DONE, MISSING, PROGRESS
 from maestrata.cubes.manifest import Entry, Manifest
 from maestrata.cubes.netcdf import CubeFile, write
 from maestrata.cubes.part import Part
 from maestrata.cubes.schema import AXES, KINDS, SCORE
-from maestrata.cubes.scores import PROGRESS, CellScores
+from maestrata.cubes.scores import CellScores
 from maestrata.cubes.sweep import Arrays, Grid, Scan
 from maestrata.errors import CubeError, one_of
 
@@ -47,7 +47,8 @@ def collect(
     Returns
     -------
     dict of str to int
-        How many files there are (``done``) and how many are ``missing``.
+        Of cells: how many places of the grid are ``done`` and how many ``missing`` (a model of two asked
+        ratios has two). Of worlds: the same of files.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Kinds of what is computed without training: theory and limits (see `schema`)."""
+"""Kinds of what is computed without training: theory, limits and verdicts (see `schema`)."""
 
 from __future__ import annotations
 

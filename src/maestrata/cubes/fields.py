@@ -13,8 +13,6 @@ import numpy as np
 
 from maestrata.modules import constant
 
-__all__ = ["AXES", "CELL", "RATIO", "SCORE", "Axis", "Kind", "Variable"]
-
 
 @dataclass(frozen=True)
 class Axis:
@@ -190,6 +188,9 @@ def progress(dims: tuple[str, ...]) -> dict[str, Variable]:
         "progress_high": share(f"upper end of progress {INTERVAL}, paired"),
     }
 
+
+PROGRESS = tuple(progress(()))
+"""What a cell's file says of the cell's model as a whole."""
 
 # Shape of the patches and realised ratios, beside every axis of patches and asked ratios.
 PATCHES = {

@@ -112,7 +112,7 @@ def _merged(
             # a cell that one cube lacks may be done in another
             merged[at] = np.where((old == 0) | ((old == MISSING) & (new == DONE)), new, old)
             continue
-        there, before = (~np.isnan(old) if np.isnan(empty) else old != empty for old in (new, old))
+        there, before = ((~np.isnan(x) if np.isnan(empty) else x != empty) for x in (new, old))
         unlike = np.argwhere(there & before & (old != new))
         if len(unlike):
             _refuse(name, variable, cube, number, unlike[0], old, new)

@@ -8,16 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maestrata.cubes.fields import progress
+from maestrata.cubes.fields import PROGRESS
 from maestrata.cubes.part import Part
 from maestrata.cubes.schema import SCORE
 from maestrata.errors import CubeError
 from maestrata.resampling import percentiles
 
-__all__ = ["PROGRESS", "CellScores"]
+__all__ = ["CellScores"]
 
-PROGRESS = tuple(progress(()))
-"""What a cell's file says of the cell's model as a whole."""
 _REFERENCE = "null_trained"
 
 

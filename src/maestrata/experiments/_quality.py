@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from maestrata.experiments._similarity_index import LARGEST_SIDE, WINDOW, fsim, mean_squared_error, ssim
+from maestrata.experiments._similarity_index import LARGEST_SIDE, fsim, mean_squared_error, ssim
+from maestrata.experiments.settings import WINDOW
 from maestrata.geometry import TokenGrid, unpatchify
 from maestrata.model.mae import MAE
 from maestrata.representation.encode import BATCH, image_tokens

@@ -27,11 +27,11 @@ from scipy.ndimage import correlate1d
 from skimage.metrics import structural_similarity
 
 from maestrata.errors import ExperimentError
+from maestrata.experiments.settings import WINDOW
 from maestrata.worlds.base import GREY_LEVELS  # L of the papers
 
 Floats = NDArray[np.float64]
 
-WINDOW = 11  # pixels across SSIM's Gaussian window, which has deviation 1.5
 T1, T2 = 0.85, 160.0  # FSIM's constants for phase congruency and for gradients of 0..255
 SCALES, ORIENTATIONS = 4, 4
 SHORTEST_WAVE, WAVE_RATIO = 6.0, 2.0  # pixels; each scale twice as coarse as the one before

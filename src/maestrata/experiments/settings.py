@@ -163,15 +163,15 @@ def middle_ratio(settings: Settings, world: World) -> World:
 def large_images(settings: Settings, world: World) -> World:
     """Refuse a world whose images are too small for the similarity indices."""
     side = min(world.image_shape[1:])
-    if side < LEAST_SIDE:
+    if side < WINDOW:
         raise ExperimentError(
-            f"world {world.name!r} has images of {side} pixels a side; SSIM and FSIM need {LEAST_SIDE}"
+            f"world {world.name!r} has images of {side} pixels a side; SSIM and FSIM need {WINDOW}"
         )
     return world
 
 
-LEAST_SIDE = 11
-"""Pixels of the window of both similarity indices."""
+WINDOW = 11
+"""Pixels across SSIM's Gaussian window, which has deviation 1.5; FSIM asks for no more."""
 
 _LOOKED_AT = 1000  # masks by which it is judged whether any has such a token
 

@@ -11,13 +11,13 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from maestrata.cubes.fields import PROGRESS
 from maestrata.regression.settings import Evaluation
 from maestrata.resampling import percentiles
 from maestrata.scoring import Scores
 from maestrata.training.progress import Progress
 from maestrata.worlds.base import World
 
-PROGRESS = ("test_loss", "test_variance", "test_bayes_loss", "progress", "progress_low", "progress_high")
 _SCALARS = {"r2": "r2", "r2_low": "low", "r2_high": "high", "accuracy": "accuracy", "n_test": "n"}
 """Variable of the file -> what it is of a `LevelScore`."""
 

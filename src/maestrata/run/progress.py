@@ -50,7 +50,7 @@ class RuleProgress:
 
 
 @dataclass(frozen=True)
-class Progress:
+class RunState:
     """How far a run is: `rules` in the order of the stages, with `cores` jobs at a time.
 
     Attributes
@@ -136,7 +136,7 @@ class Pace:
         return (*((rule, *kin) for kin in near), (rule,))
 
 
-def progress_of(plan: Plan, cores: int) -> Progress:
+def progress_of(plan: Plan, cores: int) -> RunState:
     r"""Return how far a run is.
 
     Parameters
@@ -148,7 +148,7 @@ def progress_of(plan: Plan, cores: int) -> Progress:
 
     Returns
     -------
-    Progress
+    RunState
 
     Notes
     -----
@@ -164,7 +164,7 @@ def progress_of(plan: Plan, cores: int) -> Progress:
     left = {rule: [pace.seconds(rule, place) for place in places] for rule, places in waiting.items()}
     longest = max((seconds for jobs in left.values() for seconds in jobs), default=0.0)
     done = (RuleProgress(**part, left_s=sum(left[part["rule"]]) / cores) for part in rules)
-    return Progress(plan.config.run, cores, tuple(done), longest)
+    return RunState(plan.config.run, cores, tuple(done), longest)
 
 
 def _rule(plan: Plan, rule: str, pace: Pace) -> tuple[dict[str, Any], list[dict[str, str]]]:

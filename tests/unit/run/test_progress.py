@@ -13,7 +13,7 @@ from maestrata.cli import main
 from maestrata.config.load import load_config
 from maestrata.run.layout import FILES
 from maestrata.run.plan import Plan
-from maestrata.run.progress import Progress, RuleProgress, duration, progress_of, read_benchmark
+from maestrata.run.progress import RuleProgress, RunState, duration, progress_of, read_benchmark
 
 # five trainings: of world a two ratios, one of them with two seeds; of world b one; of world c one
 CONFIG = """
@@ -48,7 +48,7 @@ class Run:
                 row = f"{HEADER}{seconds}\t0:00:01\t{memory}\t-\n"
                 touch(self.plan.beside("benchmarks", rule).format(**place), row)
 
-    def progress(self, cores: int = 1) -> Progress:
+    def progress(self, cores: int = 1) -> RunState:
         return progress_of(self.plan, cores)
 
     def cost(self, rule: str, place: dict[str, str]) -> float:
