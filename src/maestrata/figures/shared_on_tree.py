@@ -42,21 +42,24 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     examples = [str(e) for e in theory.example.values]
     rows = [(world, version) for i, world in enumerate(worlds) for version in VERSIONS[: 1 if i else None]]
     top = max(int(world.node_level.max()) for world in worlds)  # of all: one legend serves every graph
-    sheet = Sheet.grid(style, len(rows), len(examples), panel_height=1.1)
+    sheet, drawn = Sheet.grid(style, len(rows), len(examples), panel_height=1.1), set[int]()
     for axes, (world, (reading, tie, name)) in zip(sheet.axes, rows, strict=True):
         label, shown = str(world.attrs["world"]), _of(theory, world)
         stacked = name.replace(", ", ",\n")
         axes[0].set_ylabel(stacked, rotation=0, ha="right", va="center")
         for ax, example in zip(axes, examples, strict=True):
             at = shown.sel(example=example)
-            _graph(ax, world, at.example_masked, at.example_in_c.sel(reading=reading, tie=tie), top)
+            in_c = at.example_in_c.sel(reading=reading, tie=tie)
+            _graph(ax, world, at.example_masked, in_c, top)
+            drawn |= set(world.node_level.values[in_c.sel(node=world.node.values).values == 1].tolist())
             if (reading, tie, name) == VERSIONS[0]:
                 share = float(at.example_masked.mean())
                 ax.set_title(f"{label}: {example}, {share:.0%} masked", fontsize="small", pad=2)
     dot: dict[str, Any] = {"linestyle": "", "markersize": 4.5, "markeredgewidth": 0.6}
     tokens = [Look("masked token", MASKED, "s"), Look("visible token", "white", "s")]
     members = [
-        replace(level_look(at, top), label=f"in c, level {at}", marker="o") for at in range(top, 0, -1)
+        replace(level_look(at, top), label=f"in c, level {at}", marker="o")
+        for at in sorted(drawn, reverse=True)
     ]
     legend = [token.handle(markeredgecolor=MASKED, **dot) for token in tokens]
     legend += [member.handle(**dot) for member in members]

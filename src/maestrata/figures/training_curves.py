@@ -96,9 +96,11 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     many = (
         f"n = {span(n)} models a curve: median and range, smoothed over 1/{SMOOTHED} of the run" if n else ""
     )
+    ends = "right of the line: each model at its end, on fresh images; black: its gate" if several else ""
     left_out = f"left out, as nothing can be explained there: {listed(empty)}" if empty else ""
     return Sheet(style, figure, np.array(axes)).done(TITLE, _told(cube, several, alone), looks.values(), [
         f"{many or 'n = 1 model a row'}; no intervals; {missing_text(cube)}",
+        ends,
         left_out,
         "models predict pixels normalised by token (norm_pixels): no progress is known" if normed else "",
     ])  # fmt: skip
