@@ -136,10 +136,10 @@ def _tokens(where: str, height: int, width: int, token_pixels: int | None) -> tu
 
 def _read_file(path: Path) -> tuple[Any, Any]:
     try:
-        data = np.load(path, allow_pickle=False)
-        if isinstance(data, np.ndarray):
-            return data, None
-        with data:
+        with path.open("rb") as file:
+            data = np.load(file, allow_pickle=False)
+            if isinstance(data, np.ndarray):
+                return data, None
             if "images" in data.files:
                 return data["images"], data["labels"] if "labels" in data.files else None
             held = ", ".join(data.files) or "nothing"
