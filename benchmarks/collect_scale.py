@@ -24,12 +24,10 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent))
-from machine import processor
-
 from maestrata.cubes.collect import collect
 from maestrata.cubes.manifest import Manifest
 from maestrata.cubes.netcdf import CubeFile
+from maestrata.machine import processor
 
 RESULTS = Path(__file__).parent / "results"
 BRIEF: dict[str, list[Any]] = {

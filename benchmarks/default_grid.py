@@ -36,13 +36,13 @@ import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
-from machine import processor
 from peer import Peer
 from rules import rules_of, table_of_rules
 from threadpoolctl import threadpool_limits
 
 from maestrata.config.load import load_config
 from maestrata.config.sections import Config
+from maestrata.machine import processor
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAEConfig
 from maestrata.run.plan import Plan

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -20,12 +19,10 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent))
-from machine import processor
-
 from maestrata import worlds
 from maestrata.inference.grid import Edge, NodeGrid, combine, flush
 from maestrata.inference.symbols import pattern_moments, propagate
+from maestrata.machine import processor
 from maestrata.regression.probes import make
 from maestrata.regression.probes.kernel_ridge import squared_distances
 from maestrata.regression.standardise import Standard

@@ -40,10 +40,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 sys.path.insert(0, str(Path(__file__).parent))
-from machine import measured, processor
+from machine import measured
 
 from maestrata.figures.looks import BLUE, VERMILION
 from maestrata.figures.style import Style, curve
+from maestrata.machine import processor
 
 HERE = Path(__file__).parent
 TOKENS, WIDTH, IMAGES = 16, 64, 6_400  # of the models whose images, tokens or width do not grow

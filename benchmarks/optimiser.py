@@ -12,7 +12,6 @@ Writes benchmarks/results/optimiser.md.
 from __future__ import annotations
 
 import os
-import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -22,10 +21,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent))
-from machine import processor
-
 from maestrata.config.load import load_config
+from maestrata.machine import processor
 from maestrata.masks import MaskPatches, visible_count
 from maestrata.model.mae import MAE, MAEConfig
 from maestrata.training.loop import reproducible

@@ -25,7 +25,9 @@ import matplotlib.pyplot as plt
 import yaml
 
 sys.path.insert(0, str(Path(__file__).parent))
-from machine import measured, processor
+from machine import measured
+
+from maestrata.machine import processor
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"

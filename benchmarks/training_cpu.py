@@ -33,15 +33,14 @@ import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
-from machine import processor
 from peer import Peer
 
 from maestrata.geometry import TokenGrid, patchify
+from maestrata.machine import processor
 from maestrata.masks import MaskPatches, draw_masks, visible_count
 from maestrata.model.mae import MAE, MAEConfig
 from maestrata.random import stream
 from maestrata.training.optimiser import Optimiser
-from maestrata.training.products import fast_float32, onednn_keeps_float32
 from maestrata.training.recipe import Recipe, learning_rate
 from maestrata.training.stacked import StackedTrainer
 from maestrata.worlds import make
@@ -71,9 +70,8 @@ def ours(cfg: MAEConfig, visible: int, recipe: Recipe, images: Any) -> Callable[
         nonlocal step
         uniforms = stream(0, "masks", 0, step).random((recipe.batch, cfg.n_tokens), dtype="float32")
         masks = (torch.from_numpy(ids) for ids in draw_masks(patches, visible, uniforms))
-        with fast_float32():
-            model.loss(torch.from_numpy(patchify(images, 2)), *masks).backward()
-            optimiser.step(learning_rate(recipe, step))
+        model.loss(torch.from_numpy(patchify(images, 2)), *masks).backward()
+        optimiser.step(learning_rate(recipe, step))
         step += 1
 
     return run
@@ -137,9 +135,8 @@ def stack(cfg: MAEConfig, visible: int, recipe: Recipe, members: int) -> Callabl
     def run() -> None:
         nonlocal step
         uniforms = torch.from_numpy(stream(0, "masks", 0, step).random(shape, dtype="float32"))
-        with fast_float32():
-            trainer._set_rate(learning_rate(recipe, step))
-            trainer._step(tokens, *draw_masks(patches, visible, uniforms))
+        trainer._set_rate(learning_rate(recipe, step))
+        trainer._step(tokens, *draw_masks(patches, visible, uniforms))
         step += 1
 
     return run
@@ -168,8 +165,7 @@ def measure(place: Place, rounds: int, seconds: float) -> dict[str, Any]:
         for name, step in contenders.items():
             took = seconds_a_step(step, steps[name]) / (place.members if name == "stack" else 1)
             times[name] += [took] if counted else []
-        with fast_float32():
-            rates.append(rate())
+        rates.append(rate())
     row = place._asdict() | {"visible": visible}
     row |= {f"{name}_images_per_s": recipe.batch / statistics.median(t) for name, t in times.items()}
     for name in sorted({"ours", "stack"} & set(times)):
@@ -273,7 +269,6 @@ def main() -> None:
         "torch": torch.__version__,
         "transformers": transformers.__version__,
         "threads": torch.get_num_threads(),
-        "products": "oneDNN" if onednn_keeps_float32() else "default",
         "n": f"{args.rounds} rounds of {args.seconds:g} s",
         "load average": round(os.getloadavg()[0], 1),
         "took": f"{time.process_time():.0f} s of processor time",

@@ -18,13 +18,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
 from maestrata.errors import TrainingError
-from maestrata.training.products import onednn_keeps_float32
+from maestrata.machine import processor
 from maestrata.writing import whole
 
 log = logging.getLogger(__name__)
@@ -36,8 +35,7 @@ def run_key(depends_on: Mapping[str, Any]) -> str:
     Another kind of processor rounds differently: a run that moves there starts anew, rather than end with
     bits that no run on one machine has.
     """
-    machine = (torch.backends.cpu.get_cpu_capability(), onednn_keeps_float32())
-    text = json.dumps([depends_on, machine], sort_keys=True, default=str)
+    text = json.dumps([depends_on, processor()], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

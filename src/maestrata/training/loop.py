@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import torch
@@ -15,7 +15,6 @@ from maestrata.errors import TrainingError
 from maestrata.training.bar import ProgressBar
 from maestrata.training.checkpoint import Checkpoint
 from maestrata.training.optimiser import Optimiser
-from maestrata.training.products import fast_float32
 from maestrata.training.recipe import Recipe, learning_rate
 
 CHECK_EVERY = 50  # steps between two looks at whether the loss is finite
@@ -87,14 +86,11 @@ def fit(
 
 @contextmanager
 def reproducible(device: str) -> Iterator[None]:
-    """Make equal runs give equal bits, at the best speed that leaves.
-
-    One thread everywhere; the faster library of float32 products on a CPU, deterministic kernels on a GPU.
-    """
+    """Make equal runs give equal bits: one thread everywhere, and on a GPU deterministic kernels."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with fast_float32() if device == "cpu" else _deterministic():
+        with nullcontext() if device == "cpu" else _deterministic():
             yield
     finally:
         torch.set_num_threads(threads)

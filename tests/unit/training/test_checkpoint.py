@@ -98,6 +98,11 @@ def test_key_depends_on_values_not_on_their_order():
     assert len({KEY, run_key({"config": "b"}), run_key({"config": "a", "fingerprint": "x"})}) == 3
 
 
+def test_key_depends_on_the_processor(monkeypatch):
+    monkeypatch.setattr("maestrata.training.checkpoint.processor", lambda: "another")
+    assert run_key({"config": "a"}) != KEY
+
+
 @pytest.mark.parametrize("fails", ["write", "replace"])
 def test_full_disk_is_one_clear_error_and_leaves_nothing(cell, tmp_path, fails, monkeypatch):
     path = tmp_path / "checkpoint.bin"

@@ -14,7 +14,6 @@ from maestrata.model.mae import MAE
 from maestrata.training import loop
 from maestrata.training.data import Batches, initial_model
 from maestrata.training.optimiser import Optimiser
-from maestrata.training.products import fast_float32, onednn_keeps_float32
 from maestrata.training.recipe import Recipe, decays, learning_rate
 from maestrata.training.train import train
 
@@ -151,18 +150,6 @@ def test_losses_are_read_only_now_and_then(cell, monkeypatch):
     monkeypatch.setattr(loop, "check_finite", lambda *a: (reads.append(1), honest(*a)))
     train(**cell)
     assert len(reads) == 1
-
-
-def test_products_stay_float32_and_the_switch_is_put_back():
-    before = torch.get_float32_matmul_precision()
-    generator = torch.Generator().manual_seed(2)
-    a, b = torch.rand(200, 64, generator=generator), torch.rand(64, 100, generator=generator)
-    with fast_float32() as onednn:
-        assert onednn == onednn_keeps_float32()
-        product = a @ b
-    assert torch.get_float32_matmul_precision() == before
-    exact = a.double() @ b.double()
-    assert ((product - exact).abs() / exact).max() < 1e-5
 
 
 def test_every_world_and_every_seed_has_a_start_of_its_own(cell):
