@@ -6,7 +6,8 @@
 Both train on ready images, with the same sizes, batch and optimiser steps, and draw masks anew at every
 step. So does a stack of models (`maestrata.training.stacked`), a step of which is one of each; its images a
 second are those of all its models. Rounds of a few steps alternate between the contenders, so that whatever
-else the machine does falls on all; the first round is not counted. Times are of the processor, on one
+else the machine does falls on all; the first round is not counted. Beside it, ours with products in bfloat16
+(`training.precision`), where the peer stays at float32. Times are of the processor, on one
 thread. A ratio is the median over rounds of the peer's time over ours in that round, with the least and the
 most. `products` is a step's time over what its matrix products alone would take at the rate that products of
 these sizes reach by themselves.
@@ -23,6 +24,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -70,7 +72,9 @@ def ours(cfg: MAEConfig, visible: int, recipe: Recipe, images: Any) -> Callable[
         nonlocal step
         uniforms = stream(0, "masks", 0, step).random((recipe.batch, cfg.n_tokens), dtype="float32")
         masks = (torch.from_numpy(ids) for ids in draw_masks(patches, visible, uniforms))
-        model.loss(torch.from_numpy(patchify(images, 2)), *masks).backward()
+        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.in_bfloat16("cpu")):
+            loss = model.loss(torch.from_numpy(patchify(images, 2)), *masks)
+        loss.backward()
         optimiser.step(learning_rate(recipe, step))
         step += 1
 
@@ -151,6 +155,7 @@ def measure(place: Place, rounds: int, seconds: float) -> dict[str, Any]:
     peer, rate = Peer(cfg, visible, recipe), Rate(cfg, visible, recipe.batch)
     contenders: dict[str, Callable[[], Any]] = {
         "ours": ours(cfg, visible, recipe, images),
+        "bfloat16": ours(cfg, visible, replace(recipe, precision="bfloat16"), images),
         "peer": lambda: peer.step(as_tensor),
     }
     if place.members > 1:
@@ -168,7 +173,7 @@ def measure(place: Place, rounds: int, seconds: float) -> dict[str, Any]:
         rates.append(rate())
     row = place._asdict() | {"visible": visible}
     row |= {f"{name}_images_per_s": recipe.batch / statistics.median(t) for name, t in times.items()}
-    for name in sorted({"ours", "stack"} & set(times)):
+    for name in sorted({"ours", "bfloat16", "stack"} & set(times)):
         row[f"{name}_over_peer"] = spread(
             other / own for own, other in zip(times[name], times["peer"], strict=True)
         )
@@ -194,13 +199,15 @@ def table(rows: list[dict[str, Any]]) -> str:
         "peer, images/s",
         "ours / peer",
         "step / products",
+        "bfloat16 / peer",
     )
     lines = [f"| {' | '.join(names)} |", "|" + "---|" * len(names)]
     for row in (row for row in rows if row["members"] == 1):
         lines.append(
             f"| {row['batch']} | {row['tokens']} | {row['width']} | {row['ratio']} "
             f"| {row['ours_images_per_s']:,.0f} | {row['peer_images_per_s']:,.0f} "
-            f"| {as_text(row['ours_over_peer'])} | {row['step_over_products']:.2f} |"
+            f"| {as_text(row['ours_over_peer'])} | {row['step_over_products']:.2f} "
+            f"| {as_text(row.get('bfloat16_over_peer'))} |"
         )
     names = ("models", *names[:4], "stack, images/s", "stack / peer", "one model / peer")
     lines += ["", f"| {' | '.join(names)} |", "|" + "---|" * len(names)]
@@ -213,19 +220,26 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def as_text(found: dict[str, float]) -> str:
+def as_text(found: dict[str, float] | None) -> str:
     """Write a ratio with its spread."""
+    if found is None:
+        return "not measured"
     return f"{found['median']:.2f} ({found['least']:.2f} to {found['most']:.2f})"
 
 
 def summary(rows: list[dict[str, Any]]) -> str:
-    """Say in one line what the rows show."""
-    ratios = [row["ours_over_peer"]["median"] for row in rows if row["members"] == 1]
-    return (
-        f"One model over the peer, {len(ratios)} settings: {min(ratios):.2f} to {max(ratios):.2f}, "
-        f"geometric mean {statistics.geometric_mean(ratios):.2f}; {sum(r < AIM for r in ratios)} are below "
-        f"the aim of {AIM}."
-    )
+    """Say what the rows show."""
+    alone = [row for row in rows if row["members"] == 1]
+    told = []
+    for name, words in (("ours", "One model over the peer"), ("bfloat16", "With products in bfloat16")):
+        ratios = [row[f"{name}_over_peer"]["median"] for row in alone if f"{name}_over_peer" in row]
+        if ratios:
+            told.append(
+                f"{words}, {len(ratios)} settings: {min(ratios):.2f} to {max(ratios):.2f}, geometric mean "
+                f"{statistics.geometric_mean(ratios):.2f}; {sum(r < AIM for r in ratios)} are below the aim "
+                f"of {AIM}."
+            )
+    return "\n".join(told)
 
 
 def page(parts: dict[str, Any]) -> str:

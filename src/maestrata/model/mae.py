@@ -80,6 +80,17 @@ def target_values(cfg: MAEConfig, tokens: Tensor, masked_ids: Tensor) -> Tensor:
     return target
 
 
+def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Attention by PyTorch's fused kernel: (b, heads, s, d), (b, heads, t, d) twice -> (b, heads, s, d).
+
+    On a CPU it is in float32 always: its backward pass in bfloat16 takes ten times as long there.
+    """
+    if q.dtype == torch.float32 or q.device.type != "cpu":
+        return F.scaled_dot_product_attention(q, k, v)
+    with torch.autocast("cpu", enabled=False):
+        return F.scaled_dot_product_attention(q.float(), k.float(), v.float())
+
+
 class Block(nn.Module):
     """Pre-norm transformer block: x + attention(norm(x)), then x + mlp(norm(x))."""
 
@@ -120,7 +131,7 @@ class Block(nn.Module):
             k, v = F.linear(h, self.qkv.weight[width:], self.qkv.bias[width:]).chunk(2, dim=-1)
             x = x[:, -last:]
         q, k, v = self.split_heads(q), self.split_heads(k), self.split_heads(v)
-        a = F.scaled_dot_product_attention(q, k, v)  # (b, heads, last or t, d / heads)
+        a = attend(q, k, v)  # (b, heads, last or t, d / heads)
         x = x + self.proj(a.transpose(1, 2).flatten(2))
         return x + self.fc2(F.gelu(self.fc1(self.norm2(x))))
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from maestrata.model.mae import LAYER_NORM_EPS, MAE, MAEConfig, take_tokens, target_values
+from maestrata.model.mae import LAYER_NORM_EPS, MAE, MAEConfig, attend, take_tokens, target_values
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ def attention(q: Tensor, k: Tensor, v: Tensor, heads: int, fused: bool = True) -
 
     queries, keys, values = split(q), split(k), split(v)
     if fused:
-        out = F.scaled_dot_product_attention(queries, keys, values)
+        out = attend(queries, keys, values).to(q.dtype)
     else:
         queries, keys, values = (x.flatten(0, 1) for x in (queries, keys, values))
         scores = torch.bmm(queries, keys.mT).float() * queries.shape[-1] ** -0.5

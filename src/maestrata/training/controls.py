@@ -103,7 +103,7 @@ def train_autoencoder(
     recipe : Recipe
         Its images are fresh at every step, as without `samples`.
     device : str
-        ``cpu`` (float32) or ``cuda`` (bfloat16 autocast).
+        ``cpu`` or ``cuda``.
 
     Returns
     -------

@@ -45,7 +45,7 @@ def fit(
     name : str
         Names the run in its progress and in errors.
     device : str
-        ``cpu`` (float32) or ``cuda`` (bfloat16 autocast).
+        ``cpu`` or ``cuda``; matrix products are as `Recipe.in_bfloat16` has it, by autocast.
     checkpoint : Checkpoint, optional
         Taken up if it fits, kept up to date, removed by the caller once the results are safe.
 
@@ -68,7 +68,7 @@ def fit(
     with reproducible(device), ProgressBar(name, recipe.steps, recipe.batch, first) as progress:
         for step in range(first, recipe.steps):
             batch = [part.to(device, non_blocking=True) for part in batches(step)]
-            with torch.autocast(kind, torch.bfloat16, enabled=kind != "cpu"):
+            with torch.autocast(kind, torch.bfloat16, enabled=recipe.in_bfloat16(kind)):
                 value = loss(*batch)
             value.backward()
             losses[step] = value.detach()

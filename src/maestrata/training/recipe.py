@@ -41,6 +41,11 @@ class Recipe:
     samples: int | None = setting(
         None, "size of a finite training set; null: an endless stream", least=1, most=MOST_IMAGES
     )
+    precision: str = setting(
+        "auto",
+        "of matrix products: float32, bfloat16, or auto: bfloat16 on a GPU alone",
+        choices=("auto", "float32", "bfloat16"),
+    )
 
     def __post_init__(self) -> None:
         check(self, TrainingError)
@@ -55,6 +60,10 @@ class Recipe:
     def steps(self) -> int:
         """Optimiser steps."""
         return self.images // self.batch
+
+    def in_bfloat16(self, device: str) -> bool:
+        """Whether matrix products on a device (``cpu``, ``cuda``) are in bfloat16, else in float32."""
+        return self.precision == "bfloat16" or (self.precision == "auto" and device != "cpu")
 
 
 @dataclass(frozen=True)

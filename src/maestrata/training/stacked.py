@@ -57,8 +57,6 @@ class StackedTrainer:
     cfg : MAEConfig
     recipe : Recipe
     device : torch.device
-    dtype : torch.dtype, optional
-        Of matrix products; bfloat16 on a GPU and float32 elsewhere when left out.
     compiled, captured : bool, optional
         Compile element-wise work; capture the step as a CUDA graph. Both on a GPU only, where they are the
         default.
@@ -80,7 +78,6 @@ class StackedTrainer:
         cfg: MAEConfig,
         recipe: Recipe,
         device: torch.device,
-        dtype: torch.dtype | None = None,
         compiled: bool | None = None,
         captured: bool | None = None,
         null: bool = False,
@@ -105,7 +102,7 @@ class StackedTrainer:
         else:
             self.noise = StreamNoise(worlds, seeds, recipe.batch, patches.n_patches)
         self.captured = on_gpu if captured is None else captured
-        dtype = dtype or (torch.bfloat16 if on_gpu else torch.float32)
+        dtype = torch.bfloat16 if recipe.in_bfloat16(device.type) else torch.float32
         self.model = MAEStack(cfg, device, dtype, on_gpu if compiled is None else compiled, null)
         self.weights = FlatWeights(
             [initial_model(cfg, seed, world.seed) for world, seed in zip(worlds, seeds, strict=True)],

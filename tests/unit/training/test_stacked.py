@@ -48,6 +48,16 @@ def _seen(name: str, weight: torch.Tensor) -> torch.Tensor:
     return torch.cat([weight[:third], weight[2 * third :]])
 
 
+def test_stack_in_bfloat16_is_near_float32() -> None:
+    members = _worlds("gaussian_tree", [0, 1])
+    exact, coarse = (
+        _stack(members, [0, 0], recipe=replace(RECIPE, precision=name)).run().losses
+        for name in ("float32", "bfloat16")
+    )
+    assert not np.array_equal(coarse, exact)
+    np.testing.assert_allclose(coarse, exact, rtol=0.02)
+
+
 @pytest.mark.parametrize("norm_pixels", [False, True])
 @pytest.mark.parametrize("fused", [False, True])
 def test_stack_computes_what_each_model_computes(norm_pixels: bool, fused: bool) -> None:
@@ -260,10 +270,11 @@ def test_stacks_side_by_side_learn_what_each_learns_alone(at_once: int) -> None:
 def test_captured_steps_equal_eager_ones() -> None:
     """The CUDA graph takes the steps of eager code; its warm-up leaves no trace."""
     members, seeds, device = _worlds("additive_tree", [0, 1]), [0, 0], torch.device("cuda")
+    recipe = replace(RECIPE, precision="float32")
     patches = MaskPatches(members[0].grid)
 
     def losses(captured: bool) -> np.ndarray:
-        options = {"dtype": torch.float32, "compiled": False, "captured": captured}
-        return StackedTrainer(members, seeds, patches, 3, CFG, RECIPE, device, **options).run().losses
+        options = {"compiled": False, "captured": captured}
+        return StackedTrainer(members, seeds, patches, 3, CFG, recipe, device, **options).run().losses
 
     np.testing.assert_allclose(losses(True), losses(False), rtol=1e-4)

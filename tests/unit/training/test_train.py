@@ -33,6 +33,24 @@ def test_equal_runs_are_equal_and_seeds_differ(cell, same):
     assert not np.array_equal(first[1], other[1])
 
 
+def test_bfloat16_is_asked_for_and_stays_near(cell, same):
+    """On a CPU products are float32 unless the recipe says otherwise; then equal runs are equal, too."""
+    coarse = {**cell, "recipe": dataclasses.replace(cell["recipe"], precision="bfloat16")}
+    (model, losses), (_, exact) = train(**coarse), train(**cell)
+    assert same((model, losses), train(**coarse))
+    assert not np.array_equal(losses, exact)
+    np.testing.assert_allclose(losses, exact, rtol=0.02)
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize(
+    ("precision", "on"), [("auto", ["cuda"]), ("float32", []), ("bfloat16", ["cpu", "cuda"])]
+)
+def test_precision_by_device(precision, on):
+    recipe = Recipe(precision=precision)
+    assert [device for device in ("cpu", "cuda") if recipe.in_bfloat16(device)] == on
+
+
 def test_threads_do_not_matter(cell, same):
     first, threads = train(**cell), torch.get_num_threads()
     torch.set_num_threads(2)
