@@ -11,14 +11,14 @@ Numbers of a world share half of their variance over its tests. Nothing here is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maestrata.claims import c09_patch_size, registry
+from maestrata.claims import c09_patch_size, c18_determinism, registry
 from maestrata.claims.rule import ALPHA, WORLDS, Contrast, Test, contrast
 from maestrata.claims.verdict import Outcome, correct, evaluate, outcome_of
 from maestrata.cubes.io import build
@@ -285,6 +285,13 @@ def _sweeps() -> dict[str, Sweep]:
         sweeps[f"10, above the best control by {size:g} sd"] = grammar(
             "10", flat + size * d, False, controls=best
         )
+    # the top of a parabola moves with one end of a curve, though the best ratio does not
+    falling = [_by_ratio(-0.1, -0.05, 0, -0.05, -0.1 - more) for more in (0.0, 0.1, 0.2)]
+    one_sided = ambiguities(True, *falling)
+    sweeps["18, null: all best at .5, falling at .9 the more the less sure"] = one_sided
+    by_name = {test.name: test for test in c18_determinism.SECONDARY}
+    measured = by_name["slope of the best of the five ratios"]
+    sweeps["18, null: the same, by the best of the five ratios"] = replace(one_sided, tests=(measured,))
     return sweeps
 
 
