@@ -68,7 +68,7 @@ def score_cell(
         If the model does not fit the world, or a probe, one of its settings or the mask cannot be.
     """
     settings = (settings or Evaluation()).asked()
-    data, common = _data(world, settings)
+    data, common = draw_data(world, settings)
     case = CellCase(data, model.cfg, seed, settings, device, batch, model.to(device), patches, visible)
     book = _in_detail(case, common) if settings.detailed else _score(case, {"cell": common}, common)
     book.add_progress(_progress(case))
@@ -104,14 +104,20 @@ def score_controls(
     ScoreBook
     """
     settings = (settings or Evaluation()).asked()
-    data, common = _data(world, settings)
+    data, common = draw_data(world, settings)
     case = ControlsCase(data, cfg, seed, settings, device, batch, null)
     return _score(case, {"both": common, "controls": common}, common)
 
 
-def _data(world: World, settings: Evaluation) -> tuple[ProbeData, list[EvalMasks]]:
-    """Draw the images, and the masks that all models of a world share; whole images alone if it is brief."""
-    for name in settings.probes:  # a probe that cannot be made ends it before anything is computed
+def draw_data(world: World, settings: Evaluation) -> tuple[ProbeData, list[EvalMasks]]:
+    """Draw the images, and the masks that all models of a world share; whole images alone if it is brief.
+
+    Raises
+    ------
+    ProbeError
+        If a probe cannot be made: before anything is computed.
+    """
+    for name in settings.probes:
         make(name, **settings.probe_settings.get(name, {}))
     most = None if settings.detailed else 1
     ratios, kinds = COMMON_RATIOS[:most], world.kinds[:most]

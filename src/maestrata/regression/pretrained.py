@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from maestrata.model.mae import MAE
-from maestrata.regression.cell import COMMON_RATIOS
+from maestrata.regression.cell import draw_data
 from maestrata.regression.controls import pixels
-from maestrata.regression.data import ProbeData
 from maestrata.regression.encoders import of_model
 from maestrata.regression.evaluate import Evaluator
 from maestrata.regression.scorebook import ScoreBook
@@ -62,12 +61,9 @@ def score_model(
 
     settings = (settings or Evaluation()).asked()
     brief = not settings.detailed
-    most = 1 if brief else None
-    ratios, kinds = COMMON_RATIOS[:most], world.kinds[:most]
     # what takes features asks an encoder for `cfg` and `encode` alone, and both kinds have these
     trained, start = (cast(MAE, one.at_tokens_of(world).to(device)) for one in (model, model.untrained(seed)))
-    data = ProbeData.draw(world, settings.probe_train, settings.test, settings.replicates, kinds)
-    masks = [data.common_masks(ratio) for ratio in ratios]
+    data, masks = draw_data(world, settings)
     features = {
         "trained": of_model(trained, data.images, batch, brief),
         "random_init": of_model(start, data.images, batch, brief),
