@@ -32,6 +32,7 @@ PICTURES |= {
     "worlds": ("world", ""),
     "recovery_at_scale": ("recovery_by_level", "full"),
     "recovery_in_fresh_worlds": ("recovery_by_level", "replication"),
+    "recovery_one_level_deeper": ("recovery_by_level", "deeper"),
 }
 
 

@@ -45,13 +45,14 @@ over worlds are what they are; or it says that even {MOST_WORLDS} would not deci
 Claims 1 to 16 are the paper's, 17 and 18 ours. The cube of verdicts keeps a digest of every claim's file,
 and the page names the commit that fixed them.
 
-**How often this errs** is simulated ([calibration](../benchmarks/results/calibration.md)): with twelve worlds
-at most one null in twenty is called supported, but for one of claim 18: where the best ratio is the same in all
-worlds, and only the fall at r = .9 gets deeper the less sure a part is, its rule supports it always, its
-secondary slope of the best of the five ratios never. A claim of one test finds an effect of 1.5 standard
-deviations over worlds four times in five at Holm's first step, one of three tests three times in five. Nulls are
-called contradicted more often, as they should be where a claim says more than the null: in up to .08 of runs for
-claim 6 on flat curves, in half for claim 10 where the encoder is no better than three equal controls.
+**How often this errs** is simulated ([calibration](../benchmarks/results/calibration.md)): with twelve
+worlds at most one null in twenty is called supported, but for one of claim 18: where the best ratio is the
+same in all worlds, and only the fall at r = .9 gets deeper the less sure a part is, its rule supports it
+always, its secondary slope of the best of the five ratios never. A claim of one test finds an effect of 1.5
+standard deviations over worlds four times in five at Holm's first step, one of three tests three times in
+five. Nulls are called contradicted more often, as they should be where a claim says more than the null: in
+up to .08 of runs for claim 6 on flat curves, in half for claim 10 where the encoder is no better than three
+equal controls.
 """
 
 
