@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -173,6 +174,7 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, initializer=_end_with_parent) as pool:
         try:
+            _start_all(pool, workers)
             yield pool
         except BaseException:
             running = multiprocessing.active_children()
@@ -180,6 +182,19 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
             for worker in running:
                 worker.terminate()
             raise
+
+
+def _start_all(pool: ProcessPoolExecutor, workers: int) -> None:
+    """Start every worker now, deaf to Ctrl-C: a terminal sends it to all, and each would print where it was.
+
+    A blocked signal stays blocked in a process that is started meanwhile; this one gets it afterwards.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        for _ in range(workers):
+            pool.submit(int)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end_with_parent() -> None:

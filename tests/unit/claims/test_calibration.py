@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import binom
 from simulated_claims import SCENARIOS, SWEEPS, Signature, row_rates, signature, sweep_rates
 
-from maestrata.claims import registry
+from maestrata.claims import registry, table
 from maestrata.errors import ClaimError
 from maestrata.random import stream
 
@@ -66,10 +66,20 @@ def test_power_at_holms_first_step_is_what_the_plan_counts_on():
     assert few.supported == 0  # by rule
 
 
-@pytest.mark.parametrize("name", [name for name, sweep in SWEEPS.items() if sweep.null])
+# the rule of claim 18 takes a deeper fall at one end for another best ratio: docs/claims.md says so
+KNOWN = "18, null: all best at .5, falling at .9 the more the less sure"
+
+
+@pytest.mark.parametrize("name", [name for name, sweep in SWEEPS.items() if sweep.null and name != KNOWN])
 def test_sweeps_without_the_effect(name):
     rates = sweep_rates(name, CLAIMS[SWEEPS[name].claim], 12, SWEEP_RUNS, stream(0, "claims", 6))
     assert rates.supported <= at_most(0.05, SWEEP_RUNS)
+
+
+def test_the_one_null_that_is_supported_is_told():
+    rates = sweep_rates(KNOWN, CLAIMS["18"], 12, SWEEP_RUNS, stream(0, "claims", 6))
+    assert rates.supported == SWEEP_RUNS
+    assert "its rule supports it always" in " ".join(table.render([]).split())
 
 
 @pytest.mark.parametrize("name", FOUND)
