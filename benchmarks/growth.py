@@ -40,7 +40,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 sys.path.insert(0, str(Path(__file__).parent))
-from machine import measured
+from measured import measured
 
 from maestrata.figures.looks import BLUE, VERMILION
 from maestrata.figures.style import Style, curve

@@ -25,7 +25,7 @@ import matplotlib.pyplot as plt
 import yaml
 
 sys.path.insert(0, str(Path(__file__).parent))
-from machine import measured
+from measured import measured
 
 from maestrata.machine import processor
 
