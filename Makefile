@@ -4,9 +4,10 @@
 PYTHON ?= python3
 CONFIG ?= config/config.yaml
 CORES ?= all
-# models that train as one; with ARGS, options of Snakemake, the workflow alone runs
-STACK ?= 6
+# models that train as one (auto: as many as pay), 0: none; with ARGS, options of Snakemake, the workflow alone runs
+STACK ?= auto
 STACKED := $(if $(ARGS),,$(filter-out 0,$(STACK)))
+MEMBERS := $(if $(filter-out auto,$(STACK)),--stack $(STACK))
 WORKERS := $(if $(filter-out all,$(CORES)),--workers $(CORES))
 VENV := .venv
 HERE := $(CURDIR)
@@ -31,7 +32,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r target text; do \
 		printf '%-20s %s\n' "$$target" "$$text"; done
 	@echo 'Settings: PYTHON=python3.12, CONFIG=config/smoke.yaml, CORES=2, WHEELHOUSE=folder (docs/install.md)'
-	@echo '          STACK=0: train each model by itself, not six at a time (docs/training.md)'
+	@echo '          STACK=0: train each model by itself, not several as one (docs/training.md)'
 
 venv: ## make .venv with pip alone, so that you can install the build of torch that you want there
 	@$(SETUP) venv
@@ -47,7 +48,7 @@ config-there:
 
 reproduce: config-there install ## install, run the whole workflow on CONFIG, say where the results are
 	$(if $(STACKED),export $(RUN); plan="$$(python -m maestrata plan --leave-out-given "$(CONFIG)")" && printf '%s' "$$plan" | \
-		python -m maestrata.steps.sweep --plan /dev/stdin --device cpu --stack $(STACK) $(WORKERS))
+		python -m maestrata.steps.sweep --plan /dev/stdin --device cpu $(MEMBERS) $(WORKERS))
 	$(RUN) python -m snakemake --cores $(CORES) --configfile "$(CONFIG)" $(ARGS)
 	@$(RUN) python -m maestrata report "$(CONFIG)" -- $(ARGS)
 

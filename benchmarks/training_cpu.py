@@ -1,16 +1,16 @@
 """Images a second of our trainer and of transformers' ViTMAE on one CPU core.
 
-    OMP_NUM_THREADS=1 python benchmarks/training_cpu.py            # the whole table: 8 minutes
-    OMP_NUM_THREADS=1 python benchmarks/training_cpu.py --quick    # 2 minutes, rougher
+    OMP_NUM_THREADS=1 python benchmarks/training_cpu.py            # the whole table: 15 minutes
+    OMP_NUM_THREADS=1 python benchmarks/training_cpu.py --quick    # 3 minutes, rougher
 
-Both train on ready images, with the same sizes, batch and optimiser steps, and draw masks anew at every
-step. So does a stack of models (`maestrata.training.stacked`), a step of which is one of each; its images a
-second are those of all its models. Rounds of a few steps alternate between the contenders, so that whatever
-else the machine does falls on all; the first round is not counted. Beside it, ours with products in bfloat16
-(`training.precision`), where the peer stays at float32. Times are of the processor, on one
-thread. A ratio is the median over rounds of the peer's time over ours in that round, with the least and the
-most. `products` is a step's time over what its matrix products alone would take at the rate that products of
-these sizes reach by themselves.
+Both train on ready images, with the same sizes, batch and optimiser steps, and draw masks anew at every step.
+So does a stack of models (`maestrata.training.stacked`), of as many as `make reproduce` puts into one; a step
+of it is one of each, and its images a second are those of all its models. Beside these, both with products in
+bfloat16 (`training.precision`), where the peer stays at float32. Rounds of a few steps alternate between the
+contenders, so that whatever else the machine does falls on all; the first round is not counted. Times are of
+the processor, on one thread. A ratio is the median over rounds of the peer's time over ours in that round,
+with the least and the most. `products` is a step's time over what its matrix products alone would take at the
+rate that products of these sizes reach by themselves.
 
 Writes benchmarks/results/training_cpu.json and training_cpu.md, where each processor has a part of its own.
 """
@@ -45,10 +45,17 @@ from maestrata.random import stream
 from maestrata.training.optimiser import Optimiser
 from maestrata.training.recipe import Recipe, learning_rate
 from maestrata.training.stacked import StackedTrainer
+from maestrata.training.stacks import stack_limit
 from maestrata.worlds import make
 
 RESULTS = Path(__file__).parent / "results"
 AIM = 2.0
+CONTENDERS = {
+    "ours": "one model",
+    "stack": "a stack",
+    "bfloat16": "one model in bfloat16",
+    "stack_bfloat16": "a stack in bfloat16",
+}
 
 
 class Place(NamedTuple):
@@ -58,7 +65,6 @@ class Place(NamedTuple):
     tokens: int
     width: int
     ratio: float
-    members: int = 1  # of a stack that is measured beside one model
 
 
 def ours(cfg: MAEConfig, visible: int, recipe: Recipe, images: Any) -> Callable[[], Any]:
@@ -158,9 +164,11 @@ def measure(place: Place, rounds: int, seconds: float) -> dict[str, Any]:
         "bfloat16": ours(cfg, visible, replace(recipe, precision="bfloat16"), images),
         "peer": lambda: peer.step(as_tensor),
     }
-    if place.members > 1:
-        contenders["stack"] = stack(cfg, visible, recipe, place.members)
-    steps = {}
+    patches = MaskPatches(TokenGrid.for_leaves(place.tokens))
+    members = stack_limit(cfg, patches, visible, place.batch, torch.device("cpu"))
+    contenders["stack"] = stack(cfg, visible, recipe, members)
+    contenders["stack_bfloat16"] = stack(cfg, visible, replace(recipe, precision="bfloat16"), members)
+    steps, models = {}, {name: members if name.startswith("stack") else 1 for name in contenders}
     for name, step in contenders.items():
         step()  # the first is slower
         steps[name] = max(1, round(seconds / seconds_a_step(step, 1)))
@@ -168,12 +176,12 @@ def measure(place: Place, rounds: int, seconds: float) -> dict[str, Any]:
     rates: list[float] = []
     for counted in (False, *[True] * rounds):
         for name, step in contenders.items():
-            took = seconds_a_step(step, steps[name]) / (place.members if name == "stack" else 1)
+            took = seconds_a_step(step, steps[name]) / models[name]
             times[name] += [took] if counted else []
         rates.append(rate())
-    row = place._asdict() | {"visible": visible}
+    row = place._asdict() | {"visible": visible, "members": members}
     row |= {f"{name}_images_per_s": recipe.batch / statistics.median(t) for name, t in times.items()}
-    for name in sorted({"ours", "bfloat16", "stack"} & set(times)):
+    for name in CONTENDERS:
         row[f"{name}_over_peer"] = spread(
             other / own for own, other in zip(times[name], times["peer"], strict=True)
         )
@@ -190,32 +198,17 @@ def spread(ratios: Iterable[float]) -> dict[str, float]:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Lay the rows out as markdown."""
-    names = (
-        "batch",
-        "tokens",
-        "width",
-        "r",
-        "ours, images/s",
-        "peer, images/s",
-        "ours / peer",
-        "step / products",
-        "bfloat16 / peer",
-    )
+    names = ["batch", "tokens", "width", "r", "ours, images/s", "peer, images/s", "step / products"]
+    names += [f"{words} / peer" for words in CONTENDERS.values()]
     lines = [f"| {' | '.join(names)} |", "|" + "---|" * len(names)]
-    for row in (row for row in rows if row["members"] == 1):
+    for row in rows:
+        ratios = [as_text(row.get(f"{name}_over_peer")) for name in CONTENDERS]
+        if "stack_over_peer" in row:
+            ratios[list(CONTENDERS).index("stack")] += f", of {row['members']}"
         lines.append(
             f"| {row['batch']} | {row['tokens']} | {row['width']} | {row['ratio']} "
             f"| {row['ours_images_per_s']:,.0f} | {row['peer_images_per_s']:,.0f} "
-            f"| {as_text(row['ours_over_peer'])} | {row['step_over_products']:.2f} "
-            f"| {as_text(row.get('bfloat16_over_peer'))} |"
-        )
-    names = ("models", *names[:4], "stack, images/s", "stack / peer", "one model / peer")
-    lines += ["", f"| {' | '.join(names)} |", "|" + "---|" * len(names)]
-    for row in (row for row in rows if row["members"] > 1):
-        lines.append(
-            f"| {row['members']} | {row['batch']} | {row['tokens']} | {row['width']} | {row['ratio']} "
-            f"| {row['stack_images_per_s']:,.0f} "
-            f"| {as_text(row['stack_over_peer'])} | {as_text(row['ours_over_peer'])} |"
+            f"| {row['step_over_products']:.2f} | {' | '.join(ratios)} |"
         )
     return "\n".join(lines)
 
@@ -229,15 +222,14 @@ def as_text(found: dict[str, float] | None) -> str:
 
 def summary(rows: list[dict[str, Any]]) -> str:
     """Say what the rows show."""
-    alone = [row for row in rows if row["members"] == 1]
     told = []
-    for name, words in (("ours", "One model over the peer"), ("bfloat16", "With products in bfloat16")):
-        ratios = [row[f"{name}_over_peer"]["median"] for row in alone if f"{name}_over_peer" in row]
+    for name, words in CONTENDERS.items():
+        ratios = [row[f"{name}_over_peer"]["median"] for row in rows if f"{name}_over_peer" in row]
         if ratios:
             told.append(
-                f"{words}, {len(ratios)} settings: {min(ratios):.2f} to {max(ratios):.2f}, geometric mean "
-                f"{statistics.geometric_mean(ratios):.2f}; {sum(r < AIM for r in ratios)} are below the aim "
-                f"of {AIM}."
+                f"- {words}: {min(ratios):.2f} to {max(ratios):.2f} times the peer in {len(ratios)} "
+                f"settings, geometric mean {statistics.geometric_mean(ratios):.2f}; "
+                f"{sum(r < AIM for r in ratios)} are below the aim of {AIM}"
             )
     return "\n".join(told)
 
@@ -259,7 +251,6 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, nargs="+", default=[8, 16, 64])
     parser.add_argument("--widths", type=int, nargs="+", default=[32, 64, 128])
     parser.add_argument("--ratios", type=float, nargs="+", default=[0.5, 0.75])
-    parser.add_argument("--stacks", type=int, nargs="*", default=[4, 12], help="models in a stack")
     parser.add_argument("--rounds", type=int, default=7, help="n, beside the first, which is not counted")
     parser.add_argument("--seconds", type=float, default=0.35, help="time of a contender in a round")
     parser.add_argument("--quick", action="store_true", help="3 rounds of .1 s, one ratio")
@@ -269,9 +260,6 @@ def main() -> None:
         args.rounds, args.seconds, args.ratios = 3, 0.1, args.ratios[:1]
     torch.set_num_threads(1)
     places = [Place(*p) for p in product(args.batches, args.tokens, args.widths, args.ratios)]
-    # stacks are for small models in small batches: the rest fills the vector units by itself
-    small = (args.batches[0], args.tokens[0], args.widths[0], args.ratios[0])
-    places += [Place(*small, members) for members in args.stacks]
     rows = []
     for place in places:
         rows.append(measure(place, args.rounds, args.seconds))

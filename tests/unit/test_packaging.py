@@ -162,7 +162,8 @@ def test_make_hands_its_settings_on() -> None:
     assert '"/opt/my python" scripts/environment.py dev' in recipe("lint", "PYTHON=/opt/my python")
     assert 'runtime --wheelhouse "a folder"' in recipe("reproduce", "WHEELHOUSE=a folder")
     stacked = recipe("reproduce", "CORES=3")
-    assert "--plan /dev/stdin --device cpu --stack 6 --workers 3" in stacked
+    assert "--plan /dev/stdin --device cpu  --workers 3" in stacked
+    assert "--device cpu --stack 4" in recipe("reproduce", "STACK=4")
     assert stacked.index("steps.sweep") < stacked.index("-m snakemake")
     for alone in ("STACK=0", "ARGS=--dry-run"):
         assert "sweep" not in recipe("reproduce", alone)

@@ -162,7 +162,7 @@ class Sweep(Section):
     """How `maestrata.steps.sweep` trains on a GPU; the workflow itself trains one cell a job."""
 
     stack: Annotated[int, Field(ge=1, le=MOST_ROWS)] | None = Field(
-        default=None, description="models trained as one; null: as many as the device's memory holds"
+        default=None, description="models trained as one on a GPU; null: as many as its memory holds"
     )
 
 

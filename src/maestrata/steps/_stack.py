@@ -50,7 +50,7 @@ class Stack(NamedTuple):
 def stacks(
     sweep: Sweep, stale: Stale, most: int | None, device: torch.device, at_once: int
 ) -> Iterator[Stack]:
-    """Yield the stacks of a sweep, of at most `most` members (None: what memory holds), controls first."""
+    """Yield the stacks of a sweep, of at most `most` members (None: `stack_limit`), controls first."""
     groups = [(cells, True) for cells in group(stale.controls())]
     groups += [(cells, False) for cells in group(sweep.cells)]
     for planned, null in groups:

@@ -55,7 +55,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     name = torch.cuda.get_device_name(device) if on_gpu else "cpu"
     workers = args.workers or max(1, (os.cpu_count() or 1) - on_gpu)
     at_once = args.at_once or (6 if on_gpu else workers)
-    every = list(stacks(sweep, stale, args.stack or sweep.stack, device, at_once if on_gpu else 1))
+    most = args.stack or (sweep.stack if on_gpu else None)
+    every = list(stacks(sweep, stale, most, device, at_once if on_gpu else 1))
     models, trained, time_left = sum(len(stack.cells) for stack in every), 0, TimeLeft(args.minutes, at_once)
     with _pool(workers) as pool:
         scores = _Scores(pool, sweep, stale, score_on, name)
@@ -94,7 +95,7 @@ def _arguments() -> Parser:
         "--stack",
         type=int,
         default=None,
-        help="members in a stack (default: the plan's, or what memory holds)",
+        help="members in a stack (default: the plan's, or what memory holds; on a CPU 1 to 8)",
     )
     parser.add_argument(
         "--workers",

@@ -25,6 +25,10 @@ MEMORY_SHARE = 0.6  # of the device's free memory that a stack may take: evaluat
 TENSORS_PER_BLOCK = 40
 """Tensors of the width that a block holds a token for the backward pass, in bfloat16: hidden layers and both
 residual streams. Set a third above the peak measured on an H100 (benchmarks/results/training_gpu.json)."""
+MOST_ON_CPU = 8
+CACHE = 2**20
+"""Bytes that a block's tokens of all members may take on a CPU, to stay in a core's cache. Stacks that take
+more are slower than their models one by one (benchmarks/results/training_cpu.md)."""
 
 
 @dataclass(frozen=True)
@@ -110,10 +114,10 @@ def group(cells: Sequence[PlannedCell]) -> list[list[PlannedCell]]:
 
 
 def stack_limit(cfg: MAEConfig, patches: MaskPatches, visible: int, batch: int, device: torch.device) -> int:
-    """Largest number of members that fits the device's free memory; 8 on a CPU."""
-    if device.type != "cuda":
-        return 8
+    """Members that a stack may have: what fits the GPU's free memory, or the cache of a core (1 to 8)."""
     k = visible * patches.size
+    if device.type != "cuda":
+        return min(MOST_ON_CPU, max(1, CACHE // (batch * (1 + k) * cfg.width * 4)))
     per_token = cfg.depth * (1 + k) * cfg.width + cfg.decoder_depth * (1 + cfg.n_tokens) * cfg.decoder_width
     free = torch.cuda.mem_get_info(device)[0]
     return max(1, int(MEMORY_SHARE * free / (batch * per_token * TENSORS_PER_BLOCK * 2)))

@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from maestrata import worlds
 from maestrata.errors import TrainingError
+from maestrata.geometry import TokenGrid
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAE, MAEConfig
 from maestrata.model.stack import FlatWeights, MAEStack, _compiled
@@ -20,6 +21,7 @@ from maestrata.training.controls import train_null
 from maestrata.training.noise import CHUNK, DeviceNoise, StreamNoise, unpack
 from maestrata.training.recipe import Recipe, decays
 from maestrata.training.stacked import StackedTrainer, clip_per_member
+from maestrata.training.stacks import stack_limit
 from maestrata.training.together import train_together
 from maestrata.training.train import train
 from maestrata.worlds.base import World
@@ -164,6 +166,18 @@ def test_clipping_is_per_member() -> None:
     clip_per_member(flat, 1.0)
     assert torch.allclose(flat[0].grad[:, 0], torch.tensor([0.6, 0.3]), atol=1e-5)
     assert torch.allclose(flat[1].grad[:, 0], torch.tensor([0.8, 0.4]), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("batch", "leaves", "width", "members"), [(64, 8, 32, 8), (64, 64, 32, 3), (256, 64, 128, 1)]
+)
+def test_a_stack_on_a_cpu_stays_in_the_cache(batch: int, leaves: int, width: int, members: int) -> None:
+    grid = TokenGrid.for_leaves(leaves)
+    cfg = MAEConfig(grid.height, grid.width, 12, width=width)
+    at = torch.device("cpu")
+    assert stack_limit(cfg, MaskPatches(grid), leaves // 2, batch, at) == members
+    # what is shown of a patch counts, not the number of patches
+    assert stack_limit(cfg, MaskPatches(grid, 2, 2), leaves // 8, batch, at) == members
 
 
 def test_members_of_different_kinds_are_refused() -> None:
