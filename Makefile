@@ -47,7 +47,7 @@ config-there:
 	@test -f "$(CONFIG)" || { echo "maestrata: CONFIG=$(CONFIG) is not a file" >&2; exit 2; }
 
 reproduce: config-there install ## install, run the whole workflow on CONFIG, say where the results are
-	$(if $(STACKED),export $(RUN); plan="$$(python -m maestrata plan --leave-out-given "$(CONFIG)")" && printf '%s' "$$plan" | \
+	$(if $(STACKED),export $(RUN); plan="$$(python -m maestrata plan --leave-out "$(CONFIG)")" && printf '%s' "$$plan" | \
 		python -m maestrata.steps.sweep --plan /dev/stdin --device cpu $(MEMBERS) $(WORKERS))
 	$(RUN) python -m snakemake --cores $(CORES) --configfile "$(CONFIG)" $(ARGS)
 	@$(RUN) python -m maestrata report "$(CONFIG)" -- $(ARGS)

@@ -12,9 +12,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("config", nargs="+", help="config file; later ones change earlier ones")
     parser.add_argument(
-        "--leave-out-given",
+        "--leave-out",
         action="store_true",
-        help="leave out, not refuse, worlds whose images are given: only the workflow trains them",
+        help="leave out, not refuse, worlds that only the workflow trains: of given images, or with training.samples",
     )
 
 
@@ -23,4 +23,4 @@ def run(args: argparse.Namespace) -> None:
     from maestrata.config.load import load_config
     from maestrata.run.sweep import sweep_plan
 
-    print(json.dumps(sweep_plan(load_config(*args.config), args.leave_out_given), allow_nan=False))
+    print(json.dumps(sweep_plan(load_config(*args.config), args.leave_out), allow_nan=False))

@@ -9,8 +9,6 @@ and, where the default does not hold,
 
 - ``EXACT``: settings that `infer` needs, such as ``{"dim": 2}``; default: none;
 - ``COST``: milliseconds of one core for an image; default: less than one;
-- ``DETERMINED``: settings at which the visible part determines c, whatever the mask (``{}``: all);
-  default: none;
 - ``halving_error(world, tokens, visible) -> dict``: error of numerical inference, by level;
 - ``explained(world) -> dict``: `maestrata.inference.masked.explainable_share` in closed form;
 - ``information(world, masked, visible, given) -> float``: of names, as
@@ -107,12 +105,6 @@ def declared(world: World, name: str, default: Any = None) -> Any:
 def is_exact(world: World) -> bool:
     """Whether the posterior can be had at the settings of the world."""
     return world.name in supported() and _has(world, declared(world, "EXACT", {}))
-
-
-def is_determined(world: World) -> bool:
-    """Whether the visible part determines c, whatever the mask."""
-    needs = declared(world, "DETERMINED")
-    return needs is not None and _has(world, needs)
 
 
 def _has(world: World, settings: dict[str, Any]) -> bool:

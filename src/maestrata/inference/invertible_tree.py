@@ -21,7 +21,6 @@ from maestrata.worlds.base import World
 from maestrata.worlds.maps import token_variables
 
 Array = NDArray[np.float64]
-DETERMINED: dict[str, Any] = {}
 DRAWS = 64
 BATCH = 512  # images at a time: bounds the memory of the draws
 

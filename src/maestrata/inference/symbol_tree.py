@@ -13,7 +13,6 @@ from maestrata.inference.base import Levels, Posterior
 from maestrata.worlds.symbol_tree import SymbolTree
 from maestrata.worlds.symbols import mean_noise
 
-DETERMINED = {"ambiguity": 1}
 explained = symbols.explained
 
 

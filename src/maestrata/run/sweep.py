@@ -16,28 +16,36 @@ from maestrata.run.plan import Plan
 CODE = ("pretrain", STACK, "regress", "controls")
 
 
-def sweep_plan(config: Config, leave_out_given: bool = False) -> dict[str, Any]:
+def sweep_plan(config: Config, leave_out: bool = False) -> dict[str, Any]:
     """Return what `maestrata.steps.sweep` carries out, as values that JSON holds.
 
     Parameters
     ----------
     config : Config
-    leave_out_given : bool
-        Whether worlds whose images are given, which only the workflow trains, are left out or refused.
+    leave_out : bool
+        Whether worlds that only the workflow trains are left out or refused: a stack draws fresh images at
+        every step, so that it takes neither given ones nor a set of them (`training.samples`).
 
     Raises
     ------
     ConfigError
-        If a world holds given images, which a sweep cannot draw.
+        If there is such a world.
     """
     plan = Plan(config)
-    given = {label for label in config.worlds if not world_of(config, label).latent}
-    if given and not leave_out_given:
+    others = {label: "given images" for label in config.worlds if not world_of(config, label).latent}
+    # whole worlds: the control null_trained of a world may have the recipe of any of its cells
+    others |= {
+        one.cell.world: f"a set of images (training.samples={one.training.samples})"
+        for one in plan.cells
+        if one.training.samples is not None
+    }
+    if others and not leave_out:
+        label = min(others)
         raise ConfigError(
-            f"world {min(given)!r} holds images that are given, and a sweep draws its images itself: "
-            "train it by the workflow (snakemake)"
+            f"world {label!r} trains on {others[label]}, and a sweep draws fresh ones at every step: train it "
+            "by the workflow (snakemake)"
         )
-    cells = [one for one in plan.cells if one.cell.world not in given]
+    cells = [one for one in plan.cells if one.cell.world not in others]
     worlds = {one.cell.world for one in cells}
     return {
         "root": f"{config.results}/{config.run}",

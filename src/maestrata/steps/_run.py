@@ -24,6 +24,7 @@ from typing import Any, NoReturn, TextIO
 from threadpoolctl import threadpool_limits
 
 from maestrata.errors import ConfigError, MaestrataError
+from maestrata.machine import processor
 from maestrata.text import any_encoding
 
 EXIT_ERROR = 2
@@ -151,7 +152,7 @@ def provenance(args: argparse.Namespace, *, device: str = "cpu") -> dict[str, st
         All arguments count as config, except the fingerprint and those that are a `Path` (where, not what).
         Those whose names end in ``seed`` are seeds.
     device : str
-        Where it ran.
+        Where it ran; ``cpu`` is kept as the name of the processor, since bits are those of one kind.
 
     Returns
     -------
@@ -164,7 +165,7 @@ def provenance(args: argparse.Namespace, *, device: str = "cpu") -> dict[str, st
         "config": json.dumps(values, sort_keys=True, default=str, allow_nan=False),
         "seeds": json.dumps({k: v for k, v in values.items() if k.endswith("seed")}),
         "versions": versions(),
-        "device": device,
+        "device": processor() if device == "cpu" else device,
         "threads": os.environ.get("OMP_NUM_THREADS", "1"),
     }
 

@@ -66,7 +66,8 @@ class StackedTrainer:
     Raises
     ------
     TrainingError
-        If members differ in kind or settings, or a member's loss stops being finite (named, with the step).
+        If members differ in kind or settings, if `recipe.samples` is set (a stack draws fresh images at every
+        step), or if a member's loss stops being finite (named, with the step).
     """
 
     def __init__(
@@ -92,6 +93,11 @@ class StackedTrainer:
                     f"a stack holds one kind of world: {world.name} {world.settings} is not "
                     f"{worlds[0].name} {worlds[0].settings}"
                 )
+        if recipe.samples is not None:
+            raise TrainingError(
+                f"training.samples={recipe.samples}: a stack draws fresh images at every step; train such models "
+                "by the workflow (snakemake)"
+            )
         on_gpu = device.type == "cuda"
         self.worlds, self.seeds, self.patches, self.visible = list(worlds), list(seeds), patches, visible
         self.recipe, self.device = recipe, device

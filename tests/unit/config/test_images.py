@@ -77,10 +77,17 @@ def test_without_latents_there_are_no_limits_and_no_sweep_on_a_gpu(folder):
     assert [path for path in plan.files("limits") if "photos" in path] == []
     assert len(plan.files("limits")) == 2 and len(plan.files("theory")) == 4
     assert {entry["world"] for entry in json.loads(plan.manifest("limits"))["cells"]} == {"made"}
-    with pytest.raises(ConfigError, match="'photos' holds images that are given"):
+    with pytest.raises(ConfigError, match="'photos' trains on given images"):
         sweep_plan(load())
-    left = sweep_plan(load(), leave_out_given=True)
+    left = sweep_plan(load(), leave_out=True)
     assert {cell["world"] for cell in left["cells"]} == {"made"} == set(left["code"])
+
+
+def test_a_set_of_images_is_left_to_the_workflow(folder):
+    fixed = load(training={"samples": 128})
+    with pytest.raises(ConfigError, match=r"'made' trains on a set of images \(training.samples=128\)"):
+        sweep_plan(fixed)
+    assert sweep_plan(fixed, leave_out=True)["cells"] == []
 
 
 def test_more_images_than_there_are_are_refused(folder):

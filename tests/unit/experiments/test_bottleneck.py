@@ -10,12 +10,11 @@ from maestrata.errors import ExperimentError
 from maestrata.experiments._bottleneck_model import Bottleneck
 from maestrata.experiments._shared_part import Shared, child_mask
 from maestrata.experiments.base import Job
-from maestrata.experiments.bottleneck import SETTINGS, WORLDS, run
+from maestrata.experiments.bottleneck import SETTINGS, run
 from maestrata.experiments.measures import Whitening, leak, redraw
 from maestrata.experiments.settings import fill_settings
 from maestrata.geometry import TokenGrid, patchify
 from maestrata.inference import posterior
-from maestrata.inference.base import is_determined
 from maestrata.model.mae import MAEConfig
 from maestrata.worlds import make
 
@@ -129,10 +128,6 @@ def test_every_arm_is_measured_at_every_level():
     # noise over c and its ancestors: root 2, and one a level
     assert values["l1/trained/1d", "outputs"] == 4 and values["l1/trained/2d", "outputs"] == 8
     assert values["l3/trained/1d", "outputs"] == 2
-
-
-def test_only_worlds_in_which_the_visible_part_determines_c():
-    assert all(is_determined(make(kind, 0, leaves=4)) for kind in WORLDS)
 
 
 def test_equal_jobs_give_equal_numbers():

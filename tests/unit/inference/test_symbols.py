@@ -6,7 +6,7 @@ import pytest
 from maestrata import worlds
 from maestrata.geometry import patchify
 from maestrata.inference import symbols
-from maestrata.inference.base import is_determined, posterior
+from maestrata.inference.base import posterior
 from maestrata.inference.derivations import derivations
 
 GRAMMAR = {"symbols": 5, "productions": 2}
@@ -138,20 +138,6 @@ def test_derivations_and_symbol_paths_are_those_of_all_draws(every_draw, name, s
             np.add.at(joint, (above, leaf), 1 / len(above))
             np.testing.assert_allclose(marginal[level], joint.sum(1), atol=1e-12)
             np.testing.assert_allclose(marginal[level][:, None] * below[level], joint, atol=1e-12)
-
-
-def test_where_the_visible_part_determines_c():
-    cases = {
-        ("invertible_tree", ()): True,
-        ("gaussian_tree", ()): False,
-        ("grammar_tree", ()): False,
-        ("sign_hidden", ()): False,
-        ("symbol_tree", (("ambiguity", 1),)): True,
-        ("symbol_tree", (("ambiguity", 1.5),)): False,
-        ("latent_dag", ()): False,
-    }
-    for (name, settings), expected in cases.items():
-        assert is_determined(worlds.make(name, 0, **dict(settings))) == expected
 
 
 def test_one_visible_token_determines_all_above_it_where_nothing_is_ambiguous():

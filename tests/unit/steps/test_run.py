@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from maestrata.errors import CubeError
+from maestrata.machine import processor
 from maestrata.run.flags import as_flags
 from maestrata.settings import check, setting
 from maestrata.steps._flags import add_settings, add_world, read_settings
@@ -125,7 +126,8 @@ def test_provenance_tells_what_and_not_where() -> None:
         "world_settings": {"leaves": 8},
     }
     assert json.loads(about["seeds"]) == {"world_seed": 3}
-    assert about["threads"] == "1"
+    assert about["threads"] == "1" and about["device"] == processor()
+    assert provenance(args, device="NVIDIA H100")["device"] == "NVIDIA H100"  # type: ignore[arg-type]
     assert all(isinstance(value, str) for value in about.values())
     assert "somewhere" not in "".join(about.values())
 

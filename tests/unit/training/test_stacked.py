@@ -187,6 +187,11 @@ def test_members_of_different_kinds_are_refused() -> None:
         _stack(mixed, [0, 1])
 
 
+def test_a_set_of_images_is_refused() -> None:
+    with pytest.raises(TrainingError, match="training.samples=8: a stack draws fresh images"):
+        _stack(_worlds("grammar_tree", [0]), [0], recipe=replace(RECIPE, samples=8))
+
+
 def test_a_loss_that_is_not_finite_names_the_member() -> None:
     """Divergence ends the stack and says which member, and at which step."""
     members = _worlds("gaussian_tree", [0, 1])
