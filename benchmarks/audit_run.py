@@ -2,14 +2,14 @@
 
     python benchmarks/audit_run.py results/default
 
-1. Did training do anything? R2 of the root, trained less random-init, primary reading (last layer,
+1. Did training do anything? R2 of the root, trained less null-trained, of the primary features (last layer,
    mean of the tokens under the node, whole image, ridge), paired on the same test images, with its 95 %
    interval.
-2. Is any score above what exact inference allows? Every encoder, layer, pooling, evaluation ratio and probe
-   against the exact ceiling of the same images under the same masks: the largest studentised excess of a
-   world, against its own distribution over bootstrap replicates (simultaneous over all comparisons of that
-   world; Bonferroni over worlds). `aligned` readings are compared with the ceiling over the images in which
-   the node is not wholly masked.
+2. Is any score above what exact inference allows? Every encoder, layer, evaluation ratio and probe, and every
+   pooling to a vector (`POOLINGS`), against the exact ceiling of the same images under the same masks: the
+   largest studentised excess of a world, against its own distribution over bootstrap replicates
+   (simultaneous over all comparisons of that world; Bonferroni over worlds). `aligned` features are compared
+   with the ceiling over the images in which the node is not wholly masked.
 3. How far is the training loss from the least loss there is? Mean loss of the last 5 % of the steps (fresh
    images, so no overfitting) over the exact Bayes loss, where inference is exact.
 
@@ -31,8 +31,8 @@ from numpy.typing import ArrayLike
 from maestrata.cells import PatchShape
 from maestrata.cubes.io import open_cube
 from maestrata.errors import MaestrataError
+from maestrata.results import PRIMARY
 
-PRIMARY = {"pooling": "aligned", "eval_ratio": "0", "probe": "ridge", "target": "latent"}
 POOLINGS = ("global", "cls", "concat", "aligned")
 LAST = 0.05  # share of the steps over which the final loss is averaged
 
@@ -254,7 +254,7 @@ def main() -> None:
     worlds = sorted({(w, ws) for w, ws, *_ in cells(root)})
     lines = [f"# Audit of `{root.name}`", ""]
     lines += ["Made by `python benchmarks/audit_run.py`, which says what each column is.", ""]
-    lines += ["## R2 of the root: trained less random init", ""]
+    lines += ["## R2 of the root: trained less null-trained", ""]
     lines += ["| world | world seed | patch tokens | ratio | R2 | gain | 95 % interval | 0 lies |"]
     lines += ["|---|---|---|---|---|---|---|---|"]
     lines += gain_of_training(root)

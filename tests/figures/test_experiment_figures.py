@@ -65,8 +65,10 @@ def test_every_figure_lacks_something_here() -> None:
 def test_many_worlds(name: str, experiments: ModuleType) -> None:
     text = all_text(draw(name, given(experiments, name, world_seeds=5), "smoke: not evidence"))
     assert f"{registry.load(name).TITLE} [smoke: not evidence]" in text
-    assert "n = " in text and " a world" in text
-    assert "95 % t interval over 5 worlds (ci_world)" in text and "ci_sample" not in text
+    given_images = name == "image_quality"  # whose worlds are splits
+    assert "n = " in text and (" a split" if given_images else " a world") in text
+    over = "5 splits of one set of images" if given_images else "5 worlds (ci_world)"
+    assert f"95 % t interval over {over}" in text and "ci_sample" not in text
     assert "not in this run" not in text.replace("not in this run: regression", "")
 
 
@@ -75,7 +77,9 @@ def test_two_labels_one_world_each(name: str, experiments: ModuleType) -> None:
     figure = draw(name, given(experiments, name, worlds=("tree", "grammar")))
     text = all_text(figure)
     assert "tree" in text and "grammar" in text
-    assert "1 world seed" in text and "95 % interval over samples (ci_sample)" in text
+    assert (
+        "1 split" if name == "image_quality" else "1 world seed"
+    ) in text and "95 % interval over samples (ci_sample)" in text
     assert "ci_world" not in text
     assert figure.get_figwidth() == 6.75
 

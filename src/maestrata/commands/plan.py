@@ -14,7 +14,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--leave-out",
         action="store_true",
-        help="leave out, not refuse, worlds that only the workflow trains: of given images, or with training.samples",
+        help="leave out, not refuse, worlds that only the workflow trains: given images, training.samples",
     )
 
 

@@ -149,7 +149,8 @@ def run(job: Job) -> Table:
         their means over the shifts, ``mask_ratio``. Arm ``ENCODER/SHIFT``: ``accuracy``, ``lost`` (accuracy
         on plain images minus accuracy) and ``lost_share`` (lost, over the accuracy above chance there).
         In a grammar also ``excess_share``: `lost_share` minus the ceiling's. Encoder ``ceiling``: exact
-        inference. Arm ``chance``: ``accuracy`` of the commonest class.
+        inference. Arm ``chance``: ``accuracy`` of guessing, one over the
+        number of classes.
     """
     world, settings = job.world, dict(job.settings)
     fit, test = (
@@ -168,7 +169,8 @@ def run(job: Job) -> Table:
         n = min(int(job.settings["ceiling"]), len(labels))
         worlds = [world, *(shift.world for shift in moved)]
         right = [_ceiling(w, x[:n]) == labels[:n] for w, x in zip(worlds, images, strict=True)]
-        beyond = _file(table, "ceiling", right, moved, chance, job.weights(n))
+        # the same replicates as the encoders' below, so that what is above the ceiling is paired
+        beyond = _file(table, "ceiling", right, moved, chance, weights[:, :n])
     targets = np.eye(classes, dtype=np.float32)[root_class(world, fit.latents[world.levels])[0]]
     for arm, encode in encoders(job, table, fit=fit.images):
         probe = make("ridge").fit(encode(fit.images), targets)
@@ -198,8 +200,8 @@ def _file(
     moved: list[Shift],
     chance: float,
     weights: NDArray[np.float32],
-    ceiling: list[float] | None = None,
-) -> list[float]:
+    ceiling: list[Estimates] | None = None,
+) -> list[Estimates]:
     """File one encoder's answers, plain ones first; return its shares lost, shift by shift."""
     n = len(right[0])
     plain = mean_bootstrap(right[0], weights)
@@ -224,6 +226,6 @@ def _file(
     mean: Estimates = np.mean(shares, axis=0)
     table.add(arm, "lost_share", 0, mean, n)
     if ceiling is not None:
-        table.add(arm, "excess_share", 0, mean - np.mean(ceiling), n)
+        table.add(arm, "excess_share", 0, mean - np.mean(ceiling, axis=0), n)
     table.add(arm, "shifted_accuracy", 0, np.mean(accuracies, axis=0), n)
-    return [float(share[0]) for share in shares]
+    return shares

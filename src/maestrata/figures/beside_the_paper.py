@@ -1,4 +1,4 @@
-"""The paper's own experiments beside ours: the same axis, its numbers above, known worlds below."""
+"""The paper's own experiments beside ours: the same axis, its numbers above, ours below."""
 
 from __future__ import annotations
 
@@ -13,16 +13,27 @@ from maestrata.figures.looks import UNTRAINED, cycle
 from maestrata.figures.sheet import Sheet
 from maestrata.figures.style import Style
 from maestrata.figures.words import absent_text, listed, same_order, scores_text
-from maestrata.results import CubeSet, Series, along_arms, along_cells, cells, levels_with, scores, worlds_of
+from maestrata.results import (
+    PRIMARY,
+    CubeSet,
+    Series,
+    along_arms,
+    along_cells,
+    cells,
+    levels_with,
+    scores,
+    worlds_of,
+)
+from maestrata.results.primary import CLASS
 
-TITLE = "The paper's experiments, and the same on known worlds"
+TITLE = "The paper's experiments, and the same here"
 CAPTION = (
     "Whether ratios and patches come in the paper's order. Above, numbers of the paper (ImageNet-1K, "
     "ViT-B, one run each, no intervals): linear probe by masking ratio and by mask patch, shape bias, and "
     "the share of accuracy lost on the average of five harder variants. Below, ours: R2 of the root by "
     "the primary features, by ratio and by patch at r = .75; share of answers for the root where root and "
-    "a texture disagree; share of accuracy above chance that shifted noise takes. Grey: the untrained "
-    "encoder."
+    "a texture disagree; share of accuracy above chance that shifted noise takes. Of composites the root "
+    "is the shape, told as a class. Grey: the untrained encoder."
 )
 NEEDS = ("experiments/cue_conflict",)
 USES = ("regression", "experiments/robustness")
@@ -73,10 +84,10 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     for ax, name in zip(sheet.axes[:, 0], ("paper", "here"), strict=True):
         ax.set_ylabel(f"{name}\n{ax.get_ylabel()}")
     sentence = f"Pairs of settings in the order of the paper: {listed(told)}." if told else ""
-    sweep = cubes.get("regression")
+    sweep, unit = cubes.get("regression"), "split" if _given(cubes) else "world"
     return sheet.done(TITLE, sentence, [*(cycle(i, world) for i, world in enumerate(worlds)), LINE], [
         f"R²: {scores_text(sweep, scores(sweep))}" if sweep is not None else "",
-        f"{sheet.n_text()}; {sheet.intervals_text('bars and bands')}",
+        f"{sheet.n_text(unit=unit)}; {sheet.intervals_text('bars and bands', unit)}",
         "paper: one run a point, no intervals published; ratios of ours are those realised",
         absent_text(cubes, USES),
     ])  # fmt: skip
@@ -85,7 +96,8 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
 def _columns(cubes: CubeSet) -> list[Column]:
     lost = tuple(1 - float(np.mean(row[1:])) / row[0] for row in PROBE)
     probe = tuple(row[0] for row in PROBE)
-    ratio, accuracy, root = "masking ratio", "accuracy, %", "root, R²"
+    ratio, accuracy = "masking ratio", "accuracy, %"
+    root, high = ("class, R²", "answers for shape") if _given(cubes) else ("root, R²", "answers for root")
     patch = "patch (px; here tokens)"
     ours = {along: [_root(cubes, encoder, along) for encoder in ("trained", START)]
             for along in ("mask_ratio", "patch_size")}  # fmt: skip
@@ -93,9 +105,17 @@ def _columns(cubes: CubeSet) -> list[Column]:
     return [
         Column("probe, by ratio", ratio, accuracy, root, RATIOS, probe, *ours["mask_ratio"]),
         Column("probe, by patch", patch, accuracy, root, PATCHES, PROBE_BY_PATCH, *ours["patch_size"]),
-        Column("shape bias", ratio, "shape bias", "answers for root", RATIOS, SHAPE_BIAS, *cues),
+        Column("shape bias", ratio, "shape bias", high, RATIOS, SHAPE_BIAS, *cues),
         Column("lost under shift", ratio, "share lost", "share lost", RATIOS, lost, *shifts),
     ]
+
+
+def _given(cubes: CubeSet) -> bool:
+    """Whether the images are given: they have a class in place of latents, and worlds are splits of them."""
+    cube = cubes.get("regression")
+    return (
+        cube is not None and CLASS in cube["target"].values and PRIMARY["target"] not in cube["target"].values
+    )
 
 
 def _root(cubes: CubeSet, encoder: str, along: str) -> dict[str, Series]:

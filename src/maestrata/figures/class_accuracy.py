@@ -38,6 +38,7 @@ PROBES = {
     "attentive": {"pooling": "tokens", "probe": "attentive"},
 }
 """What is scored -> in which it differs from the primary features."""
+_FIRST_PROBE = 4  # look of the first: behind those of mask patches and null-trained, in every run alike
 LINES = {
     "random_init": REFERENCES["random_init"],
     "null_trained": replace(ENCODERS["null_trained"], marker=None, line=(0, (7, 1.5))),
@@ -65,7 +66,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     looks = {size: _patch_look(cube, *size) for size in sizes}
     told = []
     asked = {name: how for name, how in PROBES.items() if how.get("probe", "ridge") in cube["probe"].values}
-    probes = [cycle(len(looks) + i, name) for i, name in enumerate(asked)]
+    probes = [cycle(_FIRST_PROBE + i, name) for i, name in enumerate(asked)]
     for (left, right), (place, target) in zip(sheet.axes, rows, strict=False):
         _lines(sheet, (left, right), cube, place.world, target)
         for (size, offset), look in looks.items():
@@ -81,7 +82,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
         right.set(title="by probe")
     n = [count for s in sheet.shown for count in s.samples if count]
     return sheet.done(TITLE, " ".join(told), [*looks.values(), *probes, *LINES.values()], [
-        f"n = {span(n)} test images a split", sheet.intervals_text(), missing_text(cube),
+        f"n = {span(n)} test images a split", sheet.intervals_text(unit="split"), missing_text(cube),
     ])  # fmt: skip
 
 

@@ -62,5 +62,5 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
         TITLE,
         sentence,
         [*looks.values(), REFERENCES["random_init"]],
-        [sheet.n_text(), sheet.intervals_text()],
+        [sheet.n_text(unit="split"), sheet.intervals_text(unit="split")],
     )

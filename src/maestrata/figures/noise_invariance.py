@@ -65,7 +65,9 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
 def _told(world: str, s: Series) -> str:
     """Say at which ratio the noise below changes least, beside the untrained encoder."""
     least = int(s.mean.argmin())
+    less = replace(s, mean=-s.mean, low=-s.high, high=-s.low)
     return (
-        f"{world}: noise below a level changes least at r = {short(float(s.x[least]))}, "
-        f"{estimate(s, least, plus=True)} of the variance against random init."
+        f"{world}: redrawing the noise below a level changes the features least at r = "
+        f"{short(float(s.x[least]))}, by {estimate(less, least)} of their variance less than in an untrained "
+        "encoder."
     )

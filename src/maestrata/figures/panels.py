@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from maestrata.figures.looks import Look, level_look
 from maestrata.figures.sheet import Sheet
 from maestrata.figures.style import curve
-from maestrata.figures.words import patch_text
+from maestrata.figures.words import listed, patch_text
 from maestrata.results import CubeSet, along_cells, levels_with, scores
 from maestrata.results.places import Place
 from maestrata.results.primary import CLASS
@@ -39,13 +39,20 @@ def name_of(cube: xr.Dataset, place: Place) -> str:
 def level_looks(*parts: xr.Dataset) -> dict[int, Look]:
     """Looks of the latent levels at which any of these parts of a cube has a score, the highest first.
 
-    Only where all have the same root is a level called the root. Given images have a class in its place.
+    Where not all have the same root, the legend says whose it is. Given images have a class in its place.
     """
-    tops = {levels[0] for part in parts if (levels := levels_with(part.r2))}
+    tops: dict[int, list[str]] = {}
+    for part in parts:
+        for level in levels_with(part.r2)[:1]:
+            tops.setdefault(level, []).append(str(part["world"].values))
     known = sorted({level for part in parts for level in levels_with(part.r2)}, reverse=True)
     looks = {level: level_look(level, known[0]) for level in known if level > 0}
     if len(tops) > 1:
-        looks |= {level: replace(look, label=f"level {level}") for level, look in looks.items()}
+        roots = {level: f" (root of {listed(dict.fromkeys(worlds))})" for level, worlds in tops.items()}
+        looks = {
+            level: replace(look, label=f"level {level}{roots.get(level, '')}")
+            for level, look in looks.items()
+        }
     if all("target" in part.coords and np.all(part["target"] == CLASS) for part in parts):
         looks = {level: replace(look, label="class") for level, look in looks.items()}
     return looks
@@ -92,7 +99,8 @@ class Recovery:
         here = pick(self.trained)
         wide = 0.004 * float(np.ptp(np.asarray(x)))  # intervals side by side
         limit = self._limits.get(str(here.world.values))
-        for k, (level, look) in enumerate(looks.items()):
+        # the root last: it lies above the others
+        for k, (level, look) in reversed([*enumerate(looks.items())]):
             for encoder, dashes in THIN.items():
                 s = along_cells(pick(self._thin[encoder]).sel(level=level), along, x)
                 if s is not None:

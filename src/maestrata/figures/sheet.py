@@ -126,14 +126,14 @@ class Sheet:
         lowest = min((panel.dataLim.y0 for panel in self.axes.flat if panel.has_data()), default=0.0)
         self.axes.flat[0].set_ylim(bottom=min(0.0, lowest) - 0.02)
 
-    def n_text(self, what: str = "test images") -> str:
-        """Say how many samples are behind each number."""
-        return n_text(self.shown, what)
+    def n_text(self, what: str = "test images", unit: str = "world") -> str:
+        """Say how many samples are behind each number of a unit: a world, or a split of given images."""
+        return n_text(self.shown, what, unit=unit)
 
-    def intervals_text(self, drawn: str = "bars") -> str:
+    def intervals_text(self, drawn: str = "bars", unit: str = "world") -> str:
         """Say what the intervals are, and what shows them."""
-        split = "; thin: single worlds, thick: their mean" if self._split else ""
-        return intervals_text(self.shown, drawn) + split
+        split = f"; thin: single {unit}s, thick: their mean" if self._split else ""
+        return intervals_text(self.shown, drawn, unit) + split
 
     def done(self, title: str, sentence: str, legend: Iterable[Any], notes: Iterable[str]) -> Figure:
         """Say in each empty panel that its data are not there; write what stands above and below.

@@ -29,6 +29,7 @@ CAPTION = (
     "that are alone, at their end; open: share of the variance, where inference is not exact. Worlds in "
     "which nothing can be explained of a masked token are left out, and named below."
 )
+INEXACT = "Training: share of the variance explained"
 NEEDS = ("training", "regression")
 
 SMOOTHED = 15
@@ -98,7 +99,8 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     )
     ends = "right of the line: each model at its end, on fresh images; black: its gate" if several else ""
     left_out = f"left out, as nothing can be explained there: {listed(empty)}" if empty else ""
-    return Sheet(style, figure, np.array(axes)).done(TITLE, _told(cube, several, alone), looks.values(), [
+    title = TITLE if any(np.isfinite(group.gate) for group in groups) or not groups else INEXACT
+    return Sheet(style, figure, np.array(axes)).done(title, _told(cube, several, alone), looks.values(), [
         f"{many or 'n = 1 model a row'}; no intervals; {missing_text(cube)}",
         ends,
         left_out,

@@ -123,24 +123,25 @@ def patch_text(patch: xr.Dataset | str, unit: str = "") -> str:
     return f"{int(patch.patch_height)}×{int(patch.patch_width)}{unit}{offset}"
 
 
-def n_text(shown: Sequence[Series], what: str = "test images", name: str = "") -> str:
-    """Say how many samples are behind each number of one world; empty where that is not known."""
+def n_text(shown: Sequence[Series], what: str = "test images", name: str = "", unit: str = "world") -> str:
+    """Say how many samples are behind each number of one world or split; empty where that is not known."""
     ends = [n for s in shown for n in s.samples if n]
-    return f"{f'{name}: ' if name else ''}n = {span(ends)} {what} a world" if ends else ""
+    return f"{f'{name}: ' if name else ''}n = {span(ends)} {what} a {unit}" if ends else ""
 
 
-def intervals_text(shown: Sequence[Series], drawn: str = "bars") -> str:
-    """Say what the intervals are, what shows them, and over how many worlds and training seeds."""
+def intervals_text(shown: Sequence[Series], drawn: str = "bars", unit: str = "world") -> str:
+    """Say what the intervals are, what shows them, over how many worlds (or splits) and training seeds."""
     counts = {s.n_worlds for s in shown if s.n_worlds}
     if not counts:
         return "nothing measured: no intervals"
     many, few = ({n for n in counts if (n >= LEAST_WORLDS) == over} for over in (True, False))
     parts = []
     if many:
-        parts.append(f"{drawn}: 95 % t interval over {span(many)} worlds (ci_world)")
+        over = "splits of one set of images" if unit == "split" else f"{unit}s (ci_world)"
+        parts.append(f"{drawn}: 95 % t interval over {span(many)} {over}")
     if few:
         sampled = "95 % interval over samples (ci_sample)"
-        worlds = f"{span(few)} world seed{'' if few == {1} else 's'}"
+        worlds = f"{span(few)} {unit}{' seed' * (unit == 'world')}{'' if few == {1} else 's'}"
         parts.append(f"{sampled} for points of {worlds}" if many else f"{worlds}; {drawn}: {sampled}")
     seeds = span(s.n_seeds for s in shown if s.n_worlds)
     return "; ".join([*parts, "1 training seed" if seeds == "1" else f"mean over {seeds} training seeds"])

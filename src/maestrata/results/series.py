@@ -160,7 +160,12 @@ def along(
 
 
 def along_arms(
-    cube: xr.Dataset | None, world: str, quantity: str, arms: Mapping[str, float], level: int = 0
+    cube: xr.Dataset | None,
+    world: str,
+    quantity: str,
+    arms: Mapping[str, float],
+    level: int = 0,
+    gate: float | None = UNGATED,
 ) -> Series | None:
     """Take a quantity of some arms of an experiment.
 
@@ -173,6 +178,8 @@ def along_arms(
         Arm -> where it stands (see `cells`, `numbered`); those that the cube lacks are left out.
     level : int
         Level 0 is that of quantities of the whole image.
+    gate : float or None
+        As `Select` has it; by default any model counts.
 
     Returns
     -------
@@ -181,7 +188,7 @@ def along_arms(
     """
     if cube is None:
         return None
-    parts = {x: Select(_key(cube), quantity, arm, level=level, gate=UNGATED) for arm, x in arms.items()}
+    parts = {x: Select(_key(cube), quantity, arm, level=level, gate=gate) for arm, x in arms.items()}
     return along(CubeSet([cube]), world, parts, list(arms))
 
 

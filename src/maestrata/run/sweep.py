@@ -42,8 +42,8 @@ def sweep_plan(config: Config, leave_out: bool = False) -> dict[str, Any]:
     if others and not leave_out:
         label = min(others)
         raise ConfigError(
-            f"world {label!r} trains on {others[label]}, and a sweep draws fresh ones at every step: train it "
-            "by the workflow (snakemake)"
+            f"world {label!r} trains on {others[label]}, and a sweep draws fresh ones at every step: train "
+            "it by the workflow (snakemake)"
         )
     cells = [one for one in plan.cells if one.cell.world not in others]
     worlds = {one.cell.world for one in cells}

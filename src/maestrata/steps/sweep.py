@@ -24,6 +24,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor
 from concurrent.futures import wait as wait_for
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -177,11 +178,16 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
         try:
             _start_all(pool, workers)
             yield pool
-        except BaseException:
+        except BaseException as error:
             running = multiprocessing.active_children()
             pool.shutdown(wait=False, cancel_futures=True)
             for worker in running:
                 worker.terminate()
+            if isinstance(error, BrokenProcessPool):
+                raise TrainingError(
+                    f"one of the {workers} processes that train and score was killed, as a rule for want of "
+                    "memory; finished files stay: begin again with fewer (--workers; make reproduce CORES=1)"
+                ) from error
             raise
 
 

@@ -50,11 +50,14 @@ def second_moments(world: World, samples: int = MOMENT_SAMPLES) -> Moments:
     total, products, level = np.zeros(0), np.zeros((0, 0)), np.zeros(0, np.int64)
     size = min(_BATCH, world.images or _BATCH)
     batches = -(-min(samples, world.images or samples) // size)
+    # images that are given begin anew where they end: of the last batch those are left out
+    n = min(batches * size, world.images or batches * size)
     for batch in range(batches):
         sample = world.sample(size, "theory", (batch,))
         pixels = patchify(sample.images, world.token_pixels).reshape(size, -1)
         targets = [target for target in world.targets(sample) if target.kind == world.kinds[0]]
         both = np.concatenate([pixels, *(target.values for target in targets)], 1).astype(np.float64)
+        both = both[: n - batch * size]
         if not batch:
             level = np.concatenate(
                 [level, *(np.full(target.values.shape[1], target.level) for target in targets)]
@@ -62,7 +65,6 @@ def second_moments(world: World, samples: int = MOMENT_SAMPLES) -> Moments:
             total, products = np.zeros(both.shape[1]), np.zeros((both.shape[1], both.shape[1]))
         total += both.sum(0)
         products += both.T @ both
-    n = batches * size
     values = world.grid.n_tokens * world.token_values
     covariance = products / n - np.outer(total, total) / n**2
     spread = np.sqrt(np.maximum(np.diag(covariance)[values:], 0))

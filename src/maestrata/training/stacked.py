@@ -95,8 +95,8 @@ class StackedTrainer:
                 )
         if recipe.samples is not None:
             raise TrainingError(
-                f"training.samples={recipe.samples}: a stack draws fresh images at every step; train such models "
-                "by the workflow (snakemake)"
+                f"training.samples={recipe.samples}: a stack draws fresh images at every step; train such "
+                "models by the workflow (snakemake)"
             )
         on_gpu = device.type == "cuda"
         self.worlds, self.seeds, self.patches, self.visible = list(worlds), list(seeds), patches, visible

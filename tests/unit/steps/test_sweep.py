@@ -197,6 +197,31 @@ def test_workers_end_with_the_process_that_was_killed(tmp_path: Path) -> None:
     assert not alive
 
 
+def test_a_worker_that_is_killed_ends_it_in_one_line(tmp_path: Path) -> None:
+    plan = _plan(tmp_path / "run")
+    for cell in plan["cells"]:
+        cell["training"] = {"images": 10_000_000, "batch": 16}
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    command = [sys.executable, "-m", "maestrata.steps.sweep", "--plan", "plan.json", "--device", "cpu"]
+    with subprocess.Popen(
+        [*command, "--workers", "1"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        until, workers = time.monotonic() + 120, []
+        while not workers and time.monotonic() < until:
+            children = psutil.Process(running.pid).children()
+            workers = [one for one in children if any("spawn_main" in word for word in one.cmdline())]
+            time.sleep(0.2)
+        for one in workers:
+            one.kill()
+        said = running.communicate(timeout=60)[1]
+    assert running.returncode == 2 and "Traceback" not in said
+    assert "error: one of the 1 processes that train and score was killed" in said.splitlines()[-1]
+
+
 @pytest.mark.parametrize(("interrupt", "after"), [(os.killpg, 0), (os.killpg, 1), (os.kill, 1)])
 def test_ctrl_c_ends_it_in_one_line(
     tmp_path: Path, interrupt: Callable[[int, int], None], after: float

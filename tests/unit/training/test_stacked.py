@@ -188,7 +188,7 @@ def test_members_of_different_kinds_are_refused() -> None:
 
 
 def test_a_set_of_images_is_refused() -> None:
-    with pytest.raises(TrainingError, match="training.samples=8: a stack draws fresh images"):
+    with pytest.raises(TrainingError, match=r"training\.samples=8: a stack draws fresh images"):
         _stack(_worlds("grammar_tree", [0]), [0], recipe=replace(RECIPE, samples=8))
 
 
