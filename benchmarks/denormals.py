@@ -25,7 +25,7 @@ from maestrata.inference.symbols import pattern_moments, propagate
 from maestrata.machine import processor
 from maestrata.regression.probes import make
 from maestrata.regression.probes.kernel_ridge import squared_distances
-from maestrata.regression.standardise import Standard
+from maestrata.standardise import Standard
 
 LIMIT = 2.0
 RESULTS = Path(__file__).parent / "results"

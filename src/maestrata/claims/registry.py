@@ -78,7 +78,11 @@ def ours(claim: ModuleType) -> bool:
 
 
 def fingerprint(claim: ModuleType) -> str:
-    """Digest of a claim's files (`files_of`): changes with any threshold. Empty for what has no file."""
+    """Digest of a claim's files (`files_of`): changes with any threshold that stands in them.
+
+    The gates of progress, the same for all claims, stand in `maestrata.results.progress`, and how much room
+    skill needs in `maestrata.results.read`. Empty for what has no file.
+    """
     texts = (f"{path.stem}\0{path.read_text(encoding='utf-8')}" for path in files_of(claim))
     joined = "\0".join(texts)
     return sha256(joined.encode()).hexdigest()[:12] if joined else ""

@@ -22,8 +22,8 @@ from maestrata.experiments._features import encoders
 from maestrata.experiments.base import Job, Table
 from maestrata.experiments.measures import root_class, with_pixel_noise
 from maestrata.random import stream
-from maestrata.regression.standardise import Standard
 from maestrata.resampling import mean_bootstrap
+from maestrata.standardise import Standard
 from maestrata.worlds.base import Noise, Sample, World
 
 SUMMARY = "root and texture agree in probe training and disagree at test: share of answers for the root"

@@ -15,6 +15,7 @@ from maestrata.experiments._features import PLAIN, encoders
 from maestrata.experiments.base import Job, Table
 from maestrata.experiments.measures import root_class
 from maestrata.random import integer_seed
+from maestrata.regression.probes.kernel_ridge import squared_distances
 from maestrata.resampling import mean_bootstrap
 
 SUMMARY = "t-SNE of test images' representations by masking ratio, and purity of their neighbourhoods by root"
@@ -87,8 +88,7 @@ def neighbour_share(
     if not 1 <= neighbours < n:
         raise ExperimentError(f"embedding: neighbours={neighbours} must lie in 1..{n - 1} for {n} images")
     centred = points - points.mean(0, dtype=np.float64)
-    norms = np.einsum("np,np->n", centred, centred)
-    distance = norms[:, None] + norms[None] - 2 * centred @ centred.T
+    distance = squared_distances(centred, centred)
     np.fill_diagonal(distance, np.inf)
     nearest = np.argsort(distance, axis=1, kind="stable")[:, :neighbours]
     return np.asarray((labels[nearest] == labels[:, None]).mean(1))

@@ -21,7 +21,7 @@ from maestrata.masks import MaskPatches, evaluation_masks, visible_count
 from maestrata.regression.probes import make
 from maestrata.representation.reconstruct import reconstruct
 from maestrata.resampling import mean_bootstrap
-from maestrata.worlds.base import Sample
+from maestrata.worlds.base import Sample, one_hot
 
 SUMMARY = "test images passed through models, whole and filled in: SSIM, FSIM, PSNR, squared error"
 SETTINGS = {"eval_ratio": 0.75, "scored": 512, "fit": 2048}
@@ -84,8 +84,8 @@ def _reader(job: Job, sample: Sample) -> Callable[[NDArray[np.float32]], dict[st
     labels, classes = root_class(world, sample.latents[world.levels])
     fit = job.sample("probe-train", "fit")
     known = root_class(world, fit.latents[world.levels])[0]
-    onehot = np.eye(classes, dtype=np.float32)[known]
-    probe = make("kernel_ridge", points=POINTS).fit(fit.images.reshape(len(fit.images), -1), onehot)
+    pixels = fit.images.reshape(len(fit.images), -1)
+    probe = make("kernel_ridge", points=POINTS).fit(pixels, one_hot(known, classes))
     return lambda others: {
         "class_told": probe.predict(others.reshape(len(others), -1)).argmax(1) == labels,
     }

@@ -34,7 +34,7 @@ from maestrata.inference.base import posterior
 from maestrata.random import stream
 from maestrata.regression.probes import make
 from maestrata.resampling import Estimates, mean_bootstrap
-from maestrata.worlds.base import Noise, Sample, World
+from maestrata.worlds.base import Noise, Sample, World, one_hot
 
 SUMMARY = "accuracy for the root's class lost under shifted noise, rules kept, and what the ceiling loses"
 SETTINGS = {"noise": [2.0, 3.0], "middle": 1.5, "tilt": 3, "fit": 6144, "test": 3072, "ceiling": 2048}
@@ -171,7 +171,7 @@ def run(job: Job) -> Table:
         right = [_ceiling(w, x[:n]) == labels[:n] for w, x in zip(worlds, images, strict=True)]
         # the same replicates as the encoders' below, so that what is above the ceiling is paired
         beyond = _file(table, "ceiling", right, moved, chance, weights[:, :n])
-    targets = np.eye(classes, dtype=np.float32)[root_class(world, fit.latents[world.levels])[0]]
+    targets = one_hot(root_class(world, fit.latents[world.levels])[0], classes)
     for arm, encode in encoders(job, table, fit=fit.images):
         probe = make("ridge").fit(encode(fit.images), targets)
         right = [probe.predict(encode(x)).argmax(1) == labels for x in images]

@@ -28,8 +28,8 @@ from maestrata.bounds import MOST_COVARIANCE
 from maestrata.inference.base import is_exact, is_slow, posterior
 from maestrata.masks import MaskPatches, mask_matrix, realised_ratio
 from maestrata.regression.data import Encode, EvalMasks, Labelled, Vectors
-from maestrata.regression.standardise import CHUNK
 from maestrata.representation.pooling import node_tokens, place_tokens, pooled
+from maestrata.standardise import CHUNK
 from maestrata.theory.linear import linear_mae
 from maestrata.worlds.base import World
 

@@ -236,7 +236,8 @@ def stacked(each: Mapping[int, Numbers]) -> Numbers:
         for name in ("value", "below", "above", "bound")
     }
     models = frozenset().union(*(part.models for part in there.values()))
-    return replace(parts[0], levels=np.array(list(there)), models=models, **arrays)
+    seeds = np.max([part.seeds for part in parts], axis=0)
+    return replace(parts[0], levels=np.array(list(there)), models=models, seeds=seeds, **arrays)
 
 
 def weighted(parts: Sequence[Numbers], weights: ArrayLike) -> Numbers:

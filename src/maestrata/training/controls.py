@@ -28,15 +28,14 @@ from torch.nn import functional as F
 
 from maestrata.masks import MaskPatches
 from maestrata.model.mae import MAE, MAEConfig
+from maestrata.standardise import Standard
 from maestrata.training.data import Batches, as_tokens, initial_model, training_images
 from maestrata.training.loop import Batch, fit
 from maestrata.training.recipe import Recipe
-from maestrata.worlds.base import World
+from maestrata.worlds.base import World, one_hot
 
 MOMENTS = 8192
 """Images from which the moments of the latents are taken that standardise them."""
-CONSTANT = 1e-6
-"""A column whose deviation is below this share of its mean is constant: float32 tells no more."""
 
 _DECODER = ("mask_token", "decoder_embed", "decoder_blocks", "decoder_norm", "head")
 
@@ -133,18 +132,16 @@ def train_supervised(
     """Train the supervised encoder; arguments, results and errors as of `train_autoencoder`."""
     moments = min(MOMENTS, world.images or MOMENTS)
     latents = world.sample(moments, stream="train", index=(seed,)).latents
-    columns = latent_columns(world, latents)
-    mean, deviation = columns.mean(0, dtype=np.float64), columns.std(0, dtype=np.float64)
-    varies = deviation > CONSTANT * np.abs(mean)
-    scale = np.where(varies, deviation, np.inf)
+    standard = Standard.of(latent_columns(world, latents))
+    varies = np.isfinite(standard.std)
     model = Supervised(
         initial_model(cfg, seed, world.seed), torch.from_numpy(level_weights(world, latents, varies))
     )
 
     def batch(step: int) -> Batch:
         sample = training_images(world, seed, recipe, step)
-        standard = ((latent_columns(world, sample.latents) - mean) / scale).astype(np.float32)
-        return torch.from_numpy(as_tokens(world, sample.images)), torch.from_numpy(standard)
+        columns = standard.apply(latent_columns(world, sample.latents)).astype(np.float32)
+        return torch.from_numpy(as_tokens(world, sample.images)), torch.from_numpy(columns)
 
     name = f"supervised {world.name} w{world.seed} s{seed}"
     return model, fit(model, batch, model.column_loss, recipe, name, device)
@@ -190,7 +187,7 @@ def latent_columns(world: World, latents: dict[int, Any]) -> NDArray[np.float32]
     parts = []
     for level, values in sorted(latents.items()):
         if world.discrete:
-            values = np.eye(world.n_symbols[level], dtype=np.float32)[values[..., 0]]
+            values = one_hot(values[..., 0], world.n_symbols[level])
         parts.append(np.asarray(values, np.float32).reshape(len(values), -1))
     return np.concatenate(parts, axis=1)
 

@@ -288,12 +288,17 @@ class World(abc.ABC):
         return targets
 
 
+def one_hot(labels: NDArray[np.integer], classes: int) -> NDArray[np.float32]:
+    """Return labels (...) from 0 to `classes` - 1 as rows of zeros and a one: (..., classes)."""
+    return np.eye(classes, dtype=np.float32)[labels]
+
+
 def _target(kind: TargetKind, level: int, node: int, values: Any, high: list[int] | None) -> Target:
     values = np.asarray(values)
     if high is None:
         return Target(kind, level, node, values.astype(np.float32))
     if len(high) != values.shape[1]:
         raise WorldError(f"{kind} of level {level}: {values.shape[1]} dimensions, {len(high)} symbol counts")
-    onehot = np.concatenate([np.eye(h, dtype=np.float32)[values[:, i]] for i, h in enumerate(high)], 1)
+    columns = np.concatenate([one_hot(values[:, i], h) for i, h in enumerate(high)], 1)
     # several choices at once have no single label
-    return Target(kind, level, node, onehot, values[:, 0].astype(np.int64) if len(high) == 1 else None)
+    return Target(kind, level, node, columns, values[:, 0].astype(np.int64) if len(high) == 1 else None)

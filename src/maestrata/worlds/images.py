@@ -31,7 +31,7 @@ from maestrata.random import stream as named_stream
 from maestrata.worlds._augment import Augmentation, augment, fitted_shape, refit
 from maestrata.worlds._source import Source
 from maestrata.worlds._survey import survey
-from maestrata.worlds.base import GREY_LEVELS, Noise, Sample, Target, TargetKind, World
+from maestrata.worlds.base import GREY_LEVELS, Noise, Sample, Target, TargetKind, World, one_hot
 from maestrata.worlds.checks import check_number
 
 if TYPE_CHECKING:
@@ -261,7 +261,7 @@ class ImageWorld(World):
             return []
         factors = np.asarray(sample.latents[self.levels])[:, 0].T
         return [
-            Target(kind, self.levels, 0, np.eye(self.values[kind], dtype=np.float32)[labels], labels)
+            Target(kind, self.levels, 0, one_hot(labels, self.values[kind]), labels)
             for kind, labels in zip(self.kinds, factors, strict=True)
         ]
 

@@ -17,9 +17,10 @@ from scipy.linalg import solve
 from scipy.optimize import minimize
 
 from maestrata.errors import ProbeError
+from maestrata.regression.checks import check_finite, check_rows
 from maestrata.regression.probes import ridge
-from maestrata.regression.standardise import Standard, check_finite, check_rows
 from maestrata.settings import check, setting
+from maestrata.standardise import Standard
 
 Vectors = NDArray[np.float32]
 

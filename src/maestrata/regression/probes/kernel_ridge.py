@@ -22,8 +22,9 @@ from scipy.linalg import cho_factor, cho_solve
 
 from maestrata.bounds import MOST_POINTS, MOST_ROWS
 from maestrata.errors import ProbeError
-from maestrata.regression.standardise import Standard, check_finite, check_rows
+from maestrata.regression.checks import check_finite, check_rows
 from maestrata.settings import check, setting
+from maestrata.standardise import Standard
 
 ALPHAS = (1.0, 0.1, 0.01, 0.001)
 GAMMAS = tuple(float(g) for g in np.logspace(-2, 2, 4))

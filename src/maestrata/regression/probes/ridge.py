@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
 from maestrata.errors import ProbeError
-from maestrata.regression.standardise import CHUNK, Standard, check_finite, check_rows
+from maestrata.regression.checks import check_finite, check_rows
 from maestrata.settings import check, setting
+from maestrata.standardise import CHUNK, Standard
 
 Vector = NDArray[np.float64]
 

@@ -1,4 +1,4 @@
-"""Standardisation by the moments of the training rows, and the split of those rows: shared by all probes."""
+"""Standardisation of columns by the moments of the training rows."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from maestrata.errors import ProbeError
-
-MIN_ROWS = 8
 CHUNK = 2048  # rows taken to float64 at a time
 CONSTANT = 1e-6
 """A column whose deviation is below this share of its mean is constant: float32 tells no more."""
@@ -58,18 +55,3 @@ class Standard:
         out = values * scale.astype(values.dtype)
         out += self.mean.astype(values.dtype)
         return out.astype(np.float32, copy=False)
-
-
-def check_rows(x: NDArray[np.floating], y: NDArray[np.floating], probe: str) -> None:
-    """Refuse training rows that no probe can be fitted to."""
-    if x.ndim != 2 or y.ndim != 2 or len(x) != len(y):
-        raise ProbeError(f"{probe}: features {x.shape} and targets {y.shape} must be (n, p) and (n, t)")
-    if len(x) < MIN_ROWS:
-        raise ProbeError(f"{probe}: {len(x)} training rows, at least {MIN_ROWS} are needed")
-
-
-def check_finite(probe: str, *standards: Standard) -> None:
-    """Refuse rows that hold NaN or infinity: it shows in their means."""
-    for standard in standards:
-        if not np.isfinite(standard.mean).all():
-            raise ProbeError(f"{probe}: features or targets hold NaN or infinity")
