@@ -33,6 +33,7 @@ PICTURES |= {
     "recovery_at_scale": ("recovery_by_level", "full"),
     "recovery_in_fresh_worlds": ("recovery_by_level", "replication"),
     "recovery_one_level_deeper": ("recovery_by_level", "deeper"),
+    "recovery_in_the_grammar": ("recovery_by_level", "grammar"),
 }
 
 
