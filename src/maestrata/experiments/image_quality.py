@@ -21,7 +21,8 @@ from maestrata.masks import MaskPatches, evaluation_masks, visible_count
 from maestrata.regression.probes import make
 from maestrata.representation.reconstruct import reconstruct
 from maestrata.resampling import mean_bootstrap
-from maestrata.worlds.base import Sample, one_hot
+from maestrata.worlds.base import Sample
+from maestrata.worlds.maps import one_hot
 
 SUMMARY = "test images passed through models, whole and filled in: SSIM, FSIM, PSNR, squared error"
 SETTINGS = {"eval_ratio": 0.75, "scored": 512, "fit": 2048}

@@ -34,7 +34,8 @@ from maestrata.inference.base import posterior
 from maestrata.random import stream
 from maestrata.regression.probes import make
 from maestrata.resampling import Estimates, mean_bootstrap
-from maestrata.worlds.base import Noise, Sample, World, one_hot
+from maestrata.worlds.base import Noise, Sample, World
+from maestrata.worlds.maps import one_hot
 
 SUMMARY = "accuracy for the root's class lost under shifted noise, rules kept, and what the ceiling loses"
 SETTINGS = {"noise": [2.0, 3.0], "middle": 1.5, "tilt": 3, "fit": 6144, "test": 3072, "ceiling": 2048}

@@ -32,7 +32,8 @@ from maestrata.standardise import Standard
 from maestrata.training.data import Batches, as_tokens, initial_model, training_images
 from maestrata.training.loop import Batch, fit
 from maestrata.training.recipe import Recipe
-from maestrata.worlds.base import World, one_hot
+from maestrata.worlds.base import World
+from maestrata.worlds.maps import one_hot
 
 MOMENTS = 8192
 """Images from which the moments of the latents are taken that standardise them."""

@@ -23,6 +23,7 @@ from maestrata.errors import MaskError, WorldError
 from maestrata.geometry import TokenGrid
 from maestrata.graphs import LatentGraph, node_names, tree_graph
 from maestrata.random import stream as named_stream
+from maestrata.worlds.maps import one_hot
 
 GREY_LEVELS = 255.0
 """Range of the grey levels by which images are judged."""
@@ -286,11 +287,6 @@ class World(abc.ABC):
             nodes = range(spec.shape[0])
             targets += [_target("noise", level, node, values[:, node], high) for node in nodes]
         return targets
-
-
-def one_hot(labels: NDArray[np.integer], classes: int) -> NDArray[np.float32]:
-    """Return labels (...) from 0 to `classes` - 1 as rows of zeros and a one: (..., classes)."""
-    return np.eye(classes, dtype=np.float32)[labels]
 
 
 def _target(kind: TargetKind, level: int, node: int, values: Any, high: list[int] | None) -> Target:

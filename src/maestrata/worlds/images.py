@@ -31,8 +31,9 @@ from maestrata.random import stream as named_stream
 from maestrata.worlds._augment import Augmentation, augment, fitted_shape, refit
 from maestrata.worlds._source import Source
 from maestrata.worlds._survey import survey
-from maestrata.worlds.base import GREY_LEVELS, Noise, Sample, Target, TargetKind, World, one_hot
+from maestrata.worlds.base import GREY_LEVELS, Noise, Sample, Target, TargetKind, World
 from maestrata.worlds.checks import check_number
+from maestrata.worlds.maps import one_hot
 
 if TYPE_CHECKING:
     from maestrata.worlds.latent_tree import Tree

@@ -76,3 +76,8 @@ def token_variables(token_map: Any, tokens: Any) -> Any:
     """Recover token variables (..., token, dim) from the pixels of tokens (..., token, values)."""
     values, dim = token_map.shape[-2:]
     return apply_maps(token_map.swapaxes(-1, -2) * (dim / values), tokens)
+
+
+def one_hot(labels: NDArray[np.integer], classes: int) -> NDArray[np.float32]:
+    """Return labels (...) from 0 to `classes` - 1 as rows of zeros and a one: (..., classes)."""
+    return np.eye(classes, dtype=np.float32)[labels]
