@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from maestrata.figures.looks import ENCODERS, REFERENCES, Look, cycle
+from maestrata.figures.looks import BLACK, ENCODERS, ORANGE, REFERENCES, SKY, Look, cycle
 from maestrata.figures.sheet import RATIO, Sheet, missing, ratio_axis
 from maestrata.figures.style import Style
 from maestrata.figures.words import best_ratio, estimate, missing_text, patch_text, short, span
@@ -38,7 +38,9 @@ PROBES = {
     "attentive": {"pooling": "tokens", "probe": "attentive"},
 }
 """What is scored -> in which it differs from the primary features."""
-_FIRST_PROBE = 4  # look of the first: behind those of mask patches and null-trained, in every run alike
+PROBE_LOOKS = {"linear, mean token": (ORANGE, "v"), "linear, all tokens": (SKY, "P"),
+               "kernel, mean token": (BLACK, "X"), "attentive": ("#882255", "p")}  # fmt: skip
+"""Colours and markers, the same in every run, that neither mask patches nor the lines have."""
 LINES = {
     "random_init": REFERENCES["random_init"],
     "null_trained": replace(ENCODERS["null_trained"], marker=None, line=(0, (7, 1.5))),
@@ -66,7 +68,7 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     looks = {size: _patch_look(cube, *size) for size in sizes}
     told = []
     asked = {name: how for name, how in PROBES.items() if how.get("probe", "ridge") in cube["probe"].values}
-    probes = [cycle(_FIRST_PROBE + i, name) for i, name in enumerate(asked)]
+    probes = [Look(name, *PROBE_LOOKS[name]) for name in asked]
     for (left, right), (place, target) in zip(sheet.axes, rows, strict=False):
         _lines(sheet, (left, right), cube, place.world, target)
         for (size, offset), look in looks.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from maestrata.figures.looks import Look, ratio_looks
 from maestrata.figures.panels import name_of
 from maestrata.figures.sheet import Sheet, even_columns, missing
 from maestrata.figures.style import PANEL_HEIGHT, WIDTH, Style
-from maestrata.figures.words import listed, missing_text, short, span
+from maestrata.figures.words import decimals, listed, missing_text, short, span
 from maestrata.results import CubeSet
 from maestrata.results.places import Place, at, columns_of, places
 from maestrata.results.progress import gate_at
@@ -97,9 +98,11 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
     many = (
         f"n = {span(n)} models a curve: median and range, smoothed over 1/{SMOOTHED} of the run" if n else ""
     )
-    ends = "right of the line: each model at its end, on fresh images; black: its gate" if several else ""
+    gated = any(np.isfinite(group.gate) for group in groups)
+    ends = "right of the line: each model at its end, on fresh images" + "; black: its gate" * gated
+    ends = ends if several else ""
     left_out = f"left out, as nothing can be explained there: {listed(empty)}" if empty else ""
-    title = TITLE if any(np.isfinite(group.gate) for group in groups) or not groups else INEXACT
+    title = TITLE if gated or not groups else INEXACT
     return Sheet(style, figure, np.array(axes)).done(title, _told(cube, several, alone), looks.values(), [
         f"{many or 'n = 1 model a row'}; no intervals; {missing_text(cube)}",
         ends,
@@ -212,7 +215,9 @@ def _told(cube: xr.Dataset, several: dict[Place, list[Group]], alone: list[Group
     single = [group for group in alone if np.isfinite(group.gate)]
     n, below = (sum(map(count, (*judged, *single))) for count in (lambda g: len(g.ends), lambda g: g.below))
     if not n:
-        return ""
+        every = [end for group in (*chain(*several.values()), *alone) for end in group.ends]
+        told = f"On fresh images the models explain {decimals(min(every))} to {decimals(max(every))} of the "
+        return told + "variance of masked tokens." if every else ""
     parts = [
         f"{g.below} of {len(g.ends)} of {name_of(cube, g.place)} at r = {short(g.ratio)}"
         for g in judged

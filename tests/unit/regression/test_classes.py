@@ -104,6 +104,17 @@ def test_the_theory_of_given_images_is_that_of_the_tree_over_their_tokens(digits
     assert linear_levels(moments, masks, 0.5, 8, 4).shape == (4,)
 
 
+def test_each_of_many_given_images_counts_once(tmp_path):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 255, (5600, 8, 8)).astype(np.uint8)
+    np.savez(tmp_path / "a.npz", images=images, labels=np.arange(5600) % 2)
+    world = worlds.make("image_array", 0, path=str(tmp_path / "a.npz"), token_pixels=4, test=0.2)
+    assert world.images > 4096  # more than a batch, and no whole number of them
+    flat = world.read(world.train_rows).reshape(world.images, 2, 4, 2, 4).transpose(0, 1, 3, 2, 4)
+    covariance = np.cov(flat.reshape(world.images, -1).T, bias=True)
+    assert np.allclose(second_moments(world).covariance, covariance, atol=1e-6)
+
+
 def test_large_images_have_the_same_principal_axes_by_the_products_of_the_images(monkeypatch):
     values = np.random.default_rng(0).standard_normal((60, 300)).astype(np.float32)
     values[:, :5] *= 6
