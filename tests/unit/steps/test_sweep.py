@@ -177,14 +177,20 @@ def test_wrong_flags_are_told_and_nothing_is_written(tmp_path: Path, flags: list
     assert not (tmp_path / "run").exists()
 
 
-def test_workers_end_with_the_process_that_was_killed(tmp_path: Path) -> None:
-    plan = _plan(tmp_path / "run")
+def _endless(folder: Path) -> list[str]:
+    """Write a plan that takes for ever, and return the command that carries it out with one worker."""
+    plan = _plan(folder / "run")
     for cell in plan["cells"]:
         cell["training"] = {"images": 10_000_000, "batch": 16}
-    (tmp_path / "plan.json").write_text(json.dumps(plan))
-    command = [sys.executable, "-m", "maestrata.steps.sweep", "--plan", "plan.json", "--device", "cpu"]
+    (folder / "plan.json").write_text(json.dumps(plan))
+    flags = ["--plan", "plan.json", "--device", "cpu", "--workers", "1"]
+    return [sys.executable, "-m", "maestrata.steps.sweep", *flags]
+
+
+def test_workers_end_with_the_process_that_was_killed(tmp_path: Path) -> None:
+    command = _endless(tmp_path)
     with subprocess.Popen(
-        [*command, "--workers", "1"], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as running:
         until = time.monotonic() + 120
         while len(workers := psutil.Process(running.pid).children()) < 2 and time.monotonic() < until:
@@ -198,13 +204,9 @@ def test_workers_end_with_the_process_that_was_killed(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_is_killed_ends_it_in_one_line(tmp_path: Path) -> None:
-    plan = _plan(tmp_path / "run")
-    for cell in plan["cells"]:
-        cell["training"] = {"images": 10_000_000, "batch": 16}
-    (tmp_path / "plan.json").write_text(json.dumps(plan))
-    command = [sys.executable, "-m", "maestrata.steps.sweep", "--plan", "plan.json", "--device", "cpu"]
+    command = _endless(tmp_path)
     with subprocess.Popen(
-        [*command, "--workers", "1"],
+        command,
         cwd=tmp_path,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -230,13 +232,9 @@ def test_ctrl_c_ends_it_in_one_line(
 
     At once, a worker is still importing.
     """
-    plan = _plan(tmp_path / "run")
-    for cell in plan["cells"]:
-        cell["training"] = {"images": 10_000_000, "batch": 16}
-    (tmp_path / "plan.json").write_text(json.dumps(plan))
-    command = [sys.executable, "-m", "maestrata.steps.sweep", "--plan", "plan.json", "--device", "cpu"]
+    command = _endless(tmp_path)
     running = subprocess.Popen(
-        [*command, "--workers", "1"],
+        command,
         cwd=tmp_path, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         # where the tests run in the background of a script, their children are born deaf to it
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
