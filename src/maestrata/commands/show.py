@@ -110,7 +110,13 @@ def _scores(cube: xr.Dataset) -> Iterator[str]:
     yield f"{'world':<{width}}{'patch':>7}{'ratio':>7}{'worlds':>8}{'progress':>10}" + "".join(
         f"{f'level {level}':>9}" for level in levels
     )
-    for at, row in table.iterrows():
+    # worlds and patches as they come in the cube, ratios in rising order
+    worlds_seen, patches_seen = (list(dict.fromkeys(frame[name])) for name in ("world", "patch"))
+    rows = sorted(
+        table.iterrows(),
+        key=lambda row: (worlds_seen.index(row[0][0]), patches_seen.index(row[0][1]), row[0][2]),
+    )
+    for at, row in rows:
         world, patch, ratio = at
         cells = "".join(f"{_two(row[level]):>9}" for level in levels)
         yield f"{world:<{width}}{patch:>7}{ratio:>7g}{worlds[at]:>8}{_two(progress[at]):>10}{cells}".rstrip()
