@@ -250,7 +250,7 @@ def summary(name: str, cubes: CubeSet) -> Iterator[str]:
             if target != "class"
         ),
         Row(
-            "cue conflict: answers for the shape",
+            "cues: answers for shape",
             of_experiment("cue_conflict", "root_share"),
             beside.get("cues", none),
         ),

@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = ROOT / "scripts" / "images.py"
+RUNS = ("digits", "mnist", "composites", "composites_again")
 
 
 def test_all_pictures_that_pages_show_are_drawn_by_a_script() -> None:
@@ -18,7 +19,7 @@ def test_all_pictures_that_pages_show_are_drawn_by_a_script() -> None:
     shown = {name for page in pages for name in re.findall(r"images/(\w+)\.png", page.read_text("utf-8"))}
     idea = {"idea"} if (ROOT / "scripts" / "idea.py").is_file() else set()
     published = runpy.run_path(str(ROOT / "scripts" / "published_images.py"))["FIGURES"]
-    of_runs = {f"{run}_{figure}" for run in ("digits", "mnist", "composites") for figure in published}
+    of_runs = {f"{run}_{figure}" for run in RUNS for figure in published}
     assert shown <= {*runpy.run_path(str(SCRIPT))["PICTURES"], *idea, *of_runs}
 
 

@@ -188,8 +188,8 @@ def test_members_of_different_kinds_are_refused() -> None:
 
 
 def test_a_set_of_images_is_refused() -> None:
-    with pytest.raises(TrainingError, match=r"training\.samples=8: a stack draws fresh images"):
-        _stack(_worlds("grammar_tree", [0]), [0], recipe=replace(RECIPE, samples=8))
+    with pytest.raises(TrainingError, match=r"training\.samples=32: a stack draws fresh images"):
+        _stack(_worlds("grammar_tree", [0]), [0], recipe=replace(RECIPE, samples=32))
 
 
 def test_a_loss_that_is_not_finite_names_the_member() -> None:
