@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shlex
 import subprocess
@@ -21,7 +22,7 @@ from maestrata.steps._flags import add_settings, add_world, read_settings
 from maestrata.steps._run import Parser, add_provenance, provenance, run, threads_asked, versions
 
 
-def parse(*argv: str) -> tuple[Parser, object]:
+def parse(*argv: str) -> tuple[Parser, argparse.Namespace]:
     parser = Parser("About.")
     add_world(parser)
     parser.add_argument("--output", type=Path)
@@ -117,7 +118,7 @@ def test_provenance_tells_what_and_not_where() -> None:
         *("--world-settings", '{"leaves": 8}', "--world-seed", "3", "--fingerprint", "abc"),
         *("--output", "/somewhere/a.nc", "--inputs", "/somewhere/b.nc", "/somewhere/c.nc"),
     )
-    about = provenance(args)  # type: ignore[arg-type]
+    about = provenance(args)
     assert about["fingerprint"] == "abc"
     assert json.loads(about["config"]) == {
         "world": None,
@@ -127,7 +128,7 @@ def test_provenance_tells_what_and_not_where() -> None:
     }
     assert json.loads(about["seeds"]) == {"world_seed": 3}
     assert about["threads"] == "1" and about["device"] == processor()
-    assert provenance(args, device="NVIDIA H100")["device"] == "NVIDIA H100"  # type: ignore[arg-type]
+    assert provenance(args, device="NVIDIA H100")["device"] == "NVIDIA H100"
     assert all(isinstance(value, str) for value in about.values())
     assert "somewhere" not in "".join(about.values())
 
