@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,8 +17,8 @@ from maestrata.figures.arms import measured
 from maestrata.figures.looks import BLUE, ENCODERS, SKY, UNTRAINED, Look, level_look
 from maestrata.figures.sheet import Sheet, level_axis, missing, small_legend, zero
 from maestrata.figures.style import SMALLEST, Style
-from maestrata.figures.words import absent_text, estimate, n_text, short
-from maestrata.results import CubeSet, Select, along, along_arms, numbered, root
+from maestrata.figures.words import absent_text, estimate, n_text, short, span
+from maestrata.results import CubeSet, Select, Series, along, along_arms, numbered, root
 
 TITLE = "Theorem 2: recovery of c, and leak of what is not c"
 CAPTION = (
@@ -78,9 +79,16 @@ def draw(cubes: CubeSet, style: Style) -> Figure:
         sheet.intervals_text("bars and bands"),
         "dashed: thresholds, fixed before any model was trained: claim 2 asks for over .9, claim 3 for a "
         "leak below .1, above .2 speaks against it; thin, of the bottleneck: single worlds, also those below "
-        "progress .9, which verdicts and the sentence above leave out; fixed masks: models above their gate",
+        "progress .9, which verdicts and the sentence above leave out",
+        _gated_text(many),
         absent_text(cubes, USES),
     ])  # fmt: skip
+
+
+def _gated_text(shown: Sequence[Series]) -> str:
+    """Say how many worlds stand behind a point of the fixed masks; empty where a run has none."""
+    n = [int(count) for s in shown for count in np.isfinite(s.each).sum(0)]
+    return f"fixed masks: models above their gate, of {span(n)} worlds" if n else ""
 
 
 def _told(cube: xr.Dataset, world: str, level: int) -> str:
